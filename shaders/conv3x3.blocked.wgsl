@@ -1,0 +1,180 @@
+// Direct 3x3 convolution with a large register block, for software rasterisers (lavapipe) and as a plain fallback on GPUs.
+//
+// WHY this shape. lavapipe runs 8 invocations as the lanes of one vector, but a storage load in a loop is a scalar loop over
+// those lanes, even where all read one address, and costs some 40 multiply-adds. So loads per multiply-add decide: a block of
+// 4x8 pixels by 4 channels takes 60 input loads and 9 vec4 weight loads for 1152 multiply-adds. Smaller or narrower blocks
+// load more; twice as many channels gain 3 % for twice the compile time. All 9 taps are unrolled since each trip round a loop
+// also costs a masked copy of every accumulator. The 8 lanes lie along x: 4x2 lanes are 1.5 times slower.
+//
+// An invocation makes columns x .. x+3 of rows y .. y+7. A sum of a row of pixels is a matrix: column = pixel, row = channel.
+
+#include "tensor"
+#include "grid"
+
+struct Params {
+    input: Tensor,
+    output: Tensor,
+    // An output position plus this is the input position under the kernel's centre.
+    shift: vec2<i32>,
+    relu: u32,
+    groups: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+// [block of 4 output channels][input channel][ky][kx], one vec4 (the block's channels) each, zeros past the last channel.
+@group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
+const GROUP_X = 8u;
+const GROUP_Y = 4u;
+const TILE_W = 32u; // 4 * GROUP_X pixels
+const TILE_H = 32u; // 8 * GROUP_Y pixels
+const BLOCK = 4u;   // output channels
+
+struct Columns { left: vec4<u32>, right: vec2<u32>, left_inside: vec4<bool>, right_inside: vec2<bool> }
+struct Row { left: vec4<f32>, right: vec2<f32> } // 6 pixels: 4 and one more on either side
+struct Taps { a: vec4<f32>, b: vec4<f32>, c: vec4<f32> } // a kernel's row
+
+fn columns_from(x: i32) -> Columns {
+    let last = i32(params.input.width) - 1;
+    let left = x + vec4(0, 1, 2, 3);
+    let right = x + vec2(4, 5);
+    return Columns(
+        vec4<u32>(clamp(left, vec4(0), vec4(last))), vec2<u32>(clamp(right, vec2(0), vec2(last))),
+        left >= vec4(0) & left <= vec4(last), right >= vec2(0) & right <= vec2(last),
+    );
+}
+
+// Reads outside the input are 0. Bounds are unchecked, hence clamped addresses; the selects cost nothing measurable.
+fn load_row(plane: u32, y: i32, columns: Columns) -> Row {
+    let last = i32(params.input.height) - 1;
+    let at = plane + u32(clamp(y, 0, last)) * params.input.row_stride;
+    let inside = y >= 0 && y <= last;
+    let l = at + columns.left;
+    let r = at + columns.right;
+    return Row(
+        select(vec4(0.0), vec4(input[l.x], input[l.y], input[l.z], input[l.w]), columns.left_inside & vec4(inside)),
+        select(vec2(0.0), vec2(input[r.x], input[r.y]), columns.right_inside & vec2(inside)),
+    );
+}
+
+fn load_taps(at: u32) -> Taps {
+    return Taps(weights[at], weights[at + 1u], weights[at + 2u]);
+}
+
+fn add_taps(sum: mat4x4<f32>, row: Row, taps: Taps) -> mat4x4<f32> {
+    return mat4x4(
+        sum[0] + taps.a * row.left.x + taps.b * row.left.y + taps.c * row.left.z,
+        sum[1] + taps.a * row.left.y + taps.b * row.left.z + taps.c * row.left.w,
+        sum[2] + taps.a * row.left.z + taps.b * row.left.w + taps.c * row.right.x,
+        sum[3] + taps.a * row.left.w + taps.b * row.right.x + taps.c * row.right.y,
+    );
+}
+
+fn store_pixel(sum: vec4<f32>, x: u32, at: u32, channels: u32) {
+    if x >= params.output.width { return; }
+    let value = select(sum, max(sum, vec4(0.0)), params.relu != 0u);
+    let stride = params.output.channel_stride;
+    output[at + x] = value.x;
+    if channels > 1u { output[at + x + stride] = value.y; }
+    if channels > 2u { output[at + x + 2u * stride] = value.z; }
+    if channels > 3u { output[at + x + 3u * stride] = value.w; }
+}
+
+fn store_row(sum: mat4x4<f32>, x: u32, y: u32, plane: u32, channels: u32) {
+    if y >= params.output.height { return; }
+    let at = plane + y * params.output.row_stride;
+    store_pixel(sum[0], x, at, channels);
+    store_pixel(sum[1], x + 1u, at, channels);
+    store_pixel(sum[2], x + 2u, at, channels);
+    store_pixel(sum[3], x + 3u, at, channels);
+}
+
+@compute @workgroup_size(GROUP_X, GROUP_Y)
+fn main(
+    @builtin(workgroup_id) group_id: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+) {
+    let group = group_index(group_id, groups);
+    if group >= params.groups { return; }
+    // Channel blocks run fastest, so that neighbouring groups read the same input.
+    let blocks = (params.output.channels + BLOCK - 1u) / BLOCK;
+    let tiles_x = (params.output.width + TILE_W - 1u) / TILE_W;
+    let block = group % blocks;
+    let tile = group / blocks;
+    let x = tile % tiles_x * TILE_W + local.x * 4u;
+    let y = tile / tiles_x * TILE_H + local.y * 8u;
+    if x >= params.output.width || y >= params.output.height { return; }
+
+    let top = i32(y) + params.shift.y - 1;
+    let columns = columns_from(i32(x) + params.shift.x - 1);
+    var plane = group_id.z * params.input.image_stride;
+    var weight = block * params.input.channels * 9u;
+    let start = mat4x4(bias[block], bias[block], bias[block], bias[block]);
+    var s0 = start;
+    var s1 = start;
+    var s2 = start;
+    var s3 = start;
+    var s4 = start;
+    var s5 = start;
+    var s6 = start;
+    var s7 = start;
+
+    for (var channel = 0u; channel < params.input.channels; channel++) {
+        let k0 = load_taps(weight);
+        let k1 = load_taps(weight + 3u);
+        let k2 = load_taps(weight + 6u);
+        // Each input row is loaded once, for the up to three output rows that see it.
+        let r0 = load_row(plane, top, columns);
+        s0 = add_taps(s0, r0, k0);
+        let r1 = load_row(plane, top + 1, columns);
+        s0 = add_taps(s0, r1, k1);
+        s1 = add_taps(s1, r1, k0);
+        let r2 = load_row(plane, top + 2, columns);
+        s0 = add_taps(s0, r2, k2);
+        s1 = add_taps(s1, r2, k1);
+        s2 = add_taps(s2, r2, k0);
+        let r3 = load_row(plane, top + 3, columns);
+        s1 = add_taps(s1, r3, k2);
+        s2 = add_taps(s2, r3, k1);
+        s3 = add_taps(s3, r3, k0);
+        let r4 = load_row(plane, top + 4, columns);
+        s2 = add_taps(s2, r4, k2);
+        s3 = add_taps(s3, r4, k1);
+        s4 = add_taps(s4, r4, k0);
+        let r5 = load_row(plane, top + 5, columns);
+        s3 = add_taps(s3, r5, k2);
+        s4 = add_taps(s4, r5, k1);
+        s5 = add_taps(s5, r5, k0);
+        let r6 = load_row(plane, top + 6, columns);
+        s4 = add_taps(s4, r6, k2);
+        s5 = add_taps(s5, r6, k1);
+        s6 = add_taps(s6, r6, k0);
+        let r7 = load_row(plane, top + 7, columns);
+        s5 = add_taps(s5, r7, k2);
+        s6 = add_taps(s6, r7, k1);
+        s7 = add_taps(s7, r7, k0);
+        let r8 = load_row(plane, top + 8, columns);
+        s6 = add_taps(s6, r8, k2);
+        s7 = add_taps(s7, r8, k1);
+        let r9 = load_row(plane, top + 9, columns);
+        s7 = add_taps(s7, r9, k2);
+        plane += params.input.channel_stride;
+        weight += 9u;
+    }
+
+    let first = block * BLOCK;
+    let channels = params.output.channels - first;
+    let into = group_id.z * params.output.image_stride + first * params.output.channel_stride;
+    store_row(s0, x, y, into, channels);
+    store_row(s1, x, y + 1u, into, channels);
+    store_row(s2, x, y + 2u, into, channels);
+    store_row(s3, x, y + 3u, into, channels);
+    store_row(s4, x, y + 4u, into, channels);
+    store_row(s5, x, y + 5u, into, channels);
+    store_row(s6, x, y + 6u, into, channels);
+    store_row(s7, x, y + 7u, into, channels);
+}

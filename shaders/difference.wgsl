@@ -1,0 +1,88 @@
+// Fused squared (or absolute) difference and its sum, first stage: reads two feature maps once, writes one
+// partial sum a workgroup and no difference map. The order of additions depends on one pair's shape alone, so
+// the same pair gives the same bits in any batch. Twin: src/cpu/twin/difference.rs; second stage: sum.wgsl.
+
+#include "grid"
+
+struct Params {
+    // Where each operand's first image begins, and the elements from there to the next one's; a stride of 0
+    // compares all images of a with one of b.
+    a_offset: u32,
+    a_stride: u32,
+    b_offset: u32,
+    b_stride: u32,
+    // What is summed of each image, and how it lies in memory. A whole image is one long row.
+    width: u32,
+    height: u32,
+    channels: u32,
+    row_stride: u32,
+    channel_stride: u32,
+    // Mean absolute error rather than squared.
+    absolute: u32,
+    groups: u32,
+    pad: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+
+const WORKGROUP: u32 = 64;
+// Each thread sums SPAN spans of SPAN elements, each span by itself first: rounding errors then grow with
+// twice SPAN instead of its square.
+const SPAN: u32 = 8;
+
+var<workgroup> tree: array<f32, WORKGROUP>;
+
+fn address(element: u32) -> u32 {
+    if params.height * params.channels == 1 {
+        return element;
+    }
+    let row = element / params.width;
+    return row / params.height * params.channel_stride + row % params.height * params.row_stride
+        + element % params.width;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_index(group, grid);
+    if index >= params.groups {
+        return;
+    }
+    let elements = params.width * params.height * params.channels;
+    let a_start = params.a_offset + group.z * params.a_stride;
+    let b_start = params.b_offset + group.z * params.b_stride;
+
+    // Neighbouring threads read neighbouring elements.
+    var element = index * WORKGROUP * SPAN * SPAN + lane;
+    var sum = 0.0;
+    for (var span = 0u; span < SPAN; span++) {
+        var span_sum = 0.0;
+        for (var i = 0u; i < SPAN; i++) {
+            if element < elements {
+                let at = address(element);
+                let difference = a[a_start + at] - b[b_start + at];
+                span_sum += select(difference * difference, abs(difference), params.absolute != 0);
+            }
+            element += WORKGROUP;
+        }
+        sum += span_sum;
+    }
+
+    tree[lane] = sum;
+    workgroupBarrier();
+    for (var reach = WORKGROUP / 2; reach > 0; reach /= 2) {
+        if lane < reach {
+            tree[lane] += tree[lane + reach];
+        }
+        workgroupBarrier();
+    }
+    if lane == 0 {
+        partials[group.z * params.groups + index] = tree[0];
+    }
+}

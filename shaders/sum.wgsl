@@ -1,0 +1,54 @@
+// The sum of a pair's partial sums, second stage of difference.wgsl: one workgroup a pair.
+// Twin: src/cpu/twin/sum.rs.
+
+struct Params {
+    // Partial sums of each pair.
+    count: u32,
+    // Where the first pair's sum is written.
+    first: u32,
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> partials: array<f32>;
+@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
+
+const WORKGROUP: u32 = 64;
+// Spans of spans, as in difference.wgsl, since there may be a hundred thousand partial sums.
+const SPAN: u32 = 16;
+
+var<workgroup> tree: array<f32, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let start = group.z * params.count;
+    var sum = 0.0;
+    var i = lane;
+    while i < params.count {
+        var outer_sum = 0.0;
+        for (var outer = 0u; outer < SPAN; outer++) {
+            var span_sum = 0.0;
+            for (var inner = 0u; inner < SPAN; inner++) {
+                if i < params.count {
+                    span_sum += partials[start + i];
+                }
+                i += WORKGROUP;
+            }
+            outer_sum += span_sum;
+        }
+        sum += outer_sum;
+    }
+
+    tree[lane] = sum;
+    workgroupBarrier();
+    for (var reach = WORKGROUP / 2; reach > 0; reach /= 2) {
+        if lane < reach {
+            tree[lane] += tree[lane + reach];
+        }
+        workgroupBarrier();
+    }
+    if lane == 0 {
+        sums[params.first + group.z] = tree[0];
+    }
+}

@@ -1,0 +1,307 @@
+//! What is compared: network, taps and their weights, criterion, input normalisation; and the named presets.
+
+use std::{fmt, str::FromStr};
+
+use serde::Serialize;
+
+use crate::{
+    error::{Error, Result},
+    network::Network,
+    normalization::Normalization,
+};
+
+/// What is averaged over a tap's N, C, H and W.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Criterion {
+    /// The squared difference.
+    Mse,
+    /// The absolute difference.
+    Mae,
+}
+
+/// A layer whose output is compared, and its factor in the total.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Tap {
+    /// A layer's name, such as `relu1_2`.
+    pub layer: String,
+    /// Factor in the total; finite, not negative.
+    pub weight: f64,
+}
+
+/// A loss: what the two pictures are compared by. Start from a [`Preset`] and change fields.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The network.
+    pub network: Network,
+    /// The layers compared. Reports list them in the network's order.
+    pub taps: Vec<Tap>,
+    /// What is averaged at every tap.
+    pub criterion: Criterion,
+    /// What is done to pixels first.
+    pub normalization: Normalization,
+}
+
+impl Config {
+    /// A loss from its parts; taps are (layer, weight).
+    ///
+    /// # Errors
+    /// [`Error::Config`] as [`validate`](Self::validate).
+    pub fn new(
+        network: Network,
+        taps: &[(&str, f64)],
+        criterion: Criterion,
+        normalization: Normalization,
+    ) -> Result<Self> {
+        let config = Self { network, taps: Tap::list(taps), criterion, normalization };
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The preset that this is, if it is one to the last constant.
+    #[must_use]
+    pub fn preset(&self) -> Option<Preset> {
+        Preset::ALL.into_iter().find(|preset| preset.config() == *self)
+    }
+
+    /// The taps as (position in [`Network::layers`], weight), in the network's order.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where there is no tap, a layer is unknown or named twice, or a weight is negative or
+    /// not finite.
+    pub fn tap_positions(&self) -> Result<Vec<(usize, f64)>> {
+        if self.taps.is_empty() {
+            return Err(Error::Config("a loss needs at least one tap, such as relu1_2=1.0".to_owned()));
+        }
+        let mut positions = Vec::with_capacity(self.taps.len());
+        for Tap { layer, weight } in &self.taps {
+            let position = self.network.position(layer)?;
+            if !weight.is_finite() || *weight < 0.0 {
+                return Err(Error::Config(format!(
+                    "the weight {weight} of tap {layer} is not usable; it must be finite and not negative"
+                )));
+            }
+            if positions.iter().any(|(other, _)| *other == position) {
+                return Err(Error::Config(format!("tap {layer} is named twice; name each layer once")));
+            }
+            positions.push((position, *weight));
+        }
+        positions.sort_by_key(|(position, _)| *position);
+        Ok(positions)
+    }
+
+    /// # Errors
+    /// [`Error::Config`] where taps or normalisation are not usable; the message says which and why.
+    pub fn validate(&self) -> Result<()> {
+        self.tap_positions()?;
+        self.normalization.validate()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Preset::default().config()
+    }
+}
+
+impl From<Preset> for Config {
+    fn from(preset: Preset) -> Self {
+        preset.config()
+    }
+}
+
+impl Tap {
+    /// A tap at the layer called `layer`.
+    #[must_use]
+    pub fn new(layer: impl Into<String>, weight: f64) -> Self {
+        Self { layer: layer.into(), weight }
+    }
+
+    /// Taps from (layer, weight) pairs.
+    #[must_use]
+    pub fn list(taps: &[(&str, f64)]) -> Vec<Self> {
+        taps.iter().map(|(layer, weight)| Self::new(*layer, *weight)).collect()
+    }
+
+    /// Taps from text such as `relu1_2=1.0,conv3_4=0.5`; a layer without a weight has weight 1.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the text has another form.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>> {
+        text.split(',')
+            .map(|part| {
+                let (layer, weight) = part.split_once('=').unwrap_or((part, "1"));
+                match weight.trim().parse() {
+                    Ok(weight) if !layer.trim().is_empty() => Ok(Self::new(layer.trim(), weight)),
+                    _ => Err(Error::Config(format!(
+                        "'{part}' is no tap; taps look like relu1_2=1.0,conv3_4=0.5"
+                    ))),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Losses in common use, with their published constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Preset {
+    /// The study card's taps with ImageNet normalisation: the default.
+    #[default]
+    Vgg19,
+    /// Four chained slices of VGG19 (relu1_2, relu2_2, relu3_3, relu4_2) over raw pixels in \[0, 1\].
+    StudyCard,
+    /// Johnson et al. 2016: feature reconstruction, VGG16 relu2_2.
+    Johnson,
+    /// Ledig et al. 2017: VGG19 relu5_4 ("VGG54" after its activation).
+    Srgan,
+    /// Wang et al. 2018: VGG19 conv5_4 before its activation, absolute difference.
+    Esrgan,
+    /// Wang et al. 2021: five taps before their activations, absolute difference.
+    RealEsrgan,
+    /// Wang et al. 2018: five taps, absolute difference, input in \[-1, 1\].
+    Pix2PixHd,
+}
+
+impl Preset {
+    /// Every preset, the default first.
+    pub const ALL: [Self; 7] = [
+        Self::Vgg19,
+        Self::StudyCard,
+        Self::Johnson,
+        Self::Srgan,
+        Self::Esrgan,
+        Self::RealEsrgan,
+        Self::Pix2PixHd,
+    ];
+
+    /// The name that the command and reports use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vgg19 => "vgg19",
+            Self::StudyCard => "study-card",
+            Self::Johnson => "johnson",
+            Self::Srgan => "srgan",
+            Self::Esrgan => "esrgan",
+            Self::RealEsrgan => "real-esrgan",
+            Self::Pix2PixHd => "pix2pixhd",
+        }
+    }
+
+    /// The loss it stands for.
+    #[must_use]
+    pub fn config(self) -> Config {
+        use Criterion::{Mae, Mse};
+        use Network::{Vgg16, Vgg19};
+        const IMAGENET: Normalization = Normalization::IMAGENET;
+        const STUDY_CARD: &[(&str, f64)] =
+            &[("relu1_2", 1.0), ("relu2_2", 0.75), ("relu3_3", 0.5), ("relu4_2", 0.25)];
+        let (network, normalization, criterion, taps): (_, _, _, &[(&str, f64)]) = match self {
+            Self::Vgg19 => (Vgg19, IMAGENET, Mse, STUDY_CARD),
+            Self::StudyCard => (Vgg19, Normalization::NONE, Mse, STUDY_CARD),
+            Self::Johnson => (Vgg16, IMAGENET, Mse, &[("relu2_2", 1.0)]),
+            Self::Srgan => (Vgg19, IMAGENET, Mse, &[("relu5_4", 1.0)]),
+            Self::Esrgan => (Vgg19, IMAGENET, Mae, &[("conv5_4", 1.0)]),
+            Self::RealEsrgan => (
+                Vgg19,
+                IMAGENET,
+                Mae,
+                &[("conv1_2", 0.1), ("conv2_2", 0.1), ("conv3_4", 1.0), ("conv4_4", 1.0), ("conv5_4", 1.0)],
+            ),
+            Self::Pix2PixHd => (
+                Vgg19,
+                Normalization::SIGNED,
+                Mae,
+                &[
+                    ("relu1_1", 1.0 / 32.0),
+                    ("relu2_1", 1.0 / 16.0),
+                    ("relu3_1", 1.0 / 8.0),
+                    ("relu4_1", 1.0 / 4.0),
+                    ("relu5_1", 1.0),
+                ],
+            ),
+        };
+        Config { network, taps: Tap::list(taps), criterion, normalization }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Preset {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::Config(format!("no preset is called '{name}'; there are {names}"))
+        })
+    }
+}
+
+impl Criterion {
+    /// The name that the command and reports use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mse => "mse",
+            Self::Mae => "mae",
+        }
+    }
+}
+
+impl fmt::Display for Criterion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Criterion {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "mse" => Ok(Self::Mse),
+            "mae" => Ok(Self::Mae),
+            _ => Err(Error::Config(format!("no criterion is called '{name}'; there are mse and mae"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_found_by_its_name() {
+        for preset in Preset::ALL {
+            preset.config().validate().unwrap();
+            assert_eq!(preset.name().parse::<Preset>().unwrap(), preset);
+            assert_eq!(preset.config().preset(), Some(preset));
+        }
+    }
+
+    #[test]
+    fn taps_are_ordered_by_depth_and_checked() {
+        let config = |text: &str| Config { taps: Tap::parse_list(text).unwrap(), ..Config::default() };
+        let positions = config("relu2_2=0.5, conv1_1").tap_positions().unwrap();
+        assert_eq!(positions, [(0, 1.0), (8, 0.5)]);
+        for (text, part) in [
+            ("relu9_9=1", "no layer 'relu9_9'"),
+            ("relu1_1=nan", "weight NaN"),
+            ("relu1_1=-1", "weight -1"),
+            ("relu1_1=1,relu1_1=2", "named twice"),
+        ] {
+            let message = config(text).validate().unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(Tap::parse_list("").is_err() && Tap::parse_list("relu1_1=x").is_err());
+    }
+}

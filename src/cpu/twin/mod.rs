@@ -1,0 +1,11 @@
+//! The twins: each kernel of `shaders/` in plain loops with float64 accumulation, written to be read.
+//! A kernel's twin is the file of its name here; all tunings of a kernel share one.
+
+mod conv3x3;
+mod difference;
+mod max_pool;
+mod pixels;
+mod relu;
+mod sum;
+
+pub use self::{conv3x3::conv3x3, difference::difference, max_pool::max_pool, pixels::pixels, relu::relu, sum::sum};

@@ -1,0 +1,264 @@
+//! A device, its queue and its pipelines; and how its faults become errors.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    num::NonZeroU64,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+};
+
+use super::{adapter, adapter::Adapter, capabilities::Capabilities, kernel::Kernel};
+use crate::error::{Error, Result};
+
+/// A device that kernels run on, shared by all that is made of it.
+#[derive(Debug)]
+pub(crate) struct Gpu {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) adapter: Adapter,
+    pub(crate) capabilities: Capabilities,
+    pipelines: Mutex<HashMap<Kernel, Arc<Pipeline>>>,
+    compiled: AtomicUsize,
+    /// What only a device of our own has; a host's is neither polled nor given callbacks.
+    own: Option<Own>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) pipeline: wgpu::ComputePipeline,
+    pub(crate) layout: wgpu::BindGroupLayout,
+}
+
+#[derive(Debug, Default)]
+struct Own {
+    faults: Arc<Mutex<Faults>>,
+    /// To the thread that polls for async reads; started by the first of them, ended with the context.
+    poller: Mutex<Option<mpsc::Sender<wgpu::SubmissionIndex>>>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    lost: Option<String>,
+    error: Option<String>,
+}
+
+impl Gpu {
+    /// Opens the adapter called `name`, or the best.
+    pub(crate) async fn open(name: Option<&str>) -> Result<Self> {
+        let adapter = adapter::choose(name).await?;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("perceptual-loss"),
+            // All that the adapter has, since pictures are as large as its bindings.
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
+            Error::Device(format!("the adapter '{}' cannot be opened: {error}", adapter.get_info().name))
+        })?;
+        let own = Own::default();
+        let faults = Arc::clone(&own.faults);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            lock(&faults).error.get_or_insert_with(|| one_line(&error.to_string()));
+        }));
+        let faults = Arc::clone(&own.faults);
+        device.set_device_lost_callback(move |_, reason| {
+            lock(&faults).lost.get_or_insert_with(|| one_line(&reason));
+        });
+        Self::new(device, queue, Some(own))
+    }
+
+    /// Takes a host's device.
+    pub(crate) fn from_host(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        Self::new(device, queue, None)
+    }
+
+    fn new(device: wgpu::Device, queue: wgpu::Queue, own: Option<Own>) -> Result<Self> {
+        let limits = device.limits();
+        for (name, granted, needed) in [
+            ("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage, 4),
+            ("max_compute_invocations_per_workgroup", limits.max_compute_invocations_per_workgroup, 64),
+            ("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x, 64),
+            ("max_compute_workgroup_size_y", limits.max_compute_workgroup_size_y, 4),
+            ("max_compute_workgroup_storage_size", limits.max_compute_workgroup_storage_size, 256),
+            ("max_dynamic_uniform_buffers_per_pipeline_layout", limits.max_dynamic_uniform_buffers_per_pipeline_layout, 1),
+        ] {
+            if granted < needed {
+                return Err(Error::Device(format!(
+                    "the device was opened with {name} {granted}; {needed} is the least that works"
+                )));
+            }
+        }
+        Ok(Self {
+            adapter: Adapter::from(&device.adapter_info()),
+            capabilities: Capabilities::of(&limits),
+            device,
+            queue,
+            pipelines: Mutex::default(),
+            compiled: AtomicUsize::new(0),
+            own,
+        })
+    }
+
+    /// A kernel's pipeline, compiled when it is first asked for.
+    pub(crate) fn pipeline(&self, kernel: Kernel) -> Arc<Pipeline> {
+        let mut pipelines = lock(&self.pipelines);
+        Arc::clone(pipelines.entry(kernel).or_insert_with(|| Arc::new(self.compile(kernel))))
+    }
+
+    /// Pipelines compiled so far.
+    pub(crate) fn pipelines_compiled(&self) -> usize {
+        self.compiled.load(Ordering::Relaxed)
+    }
+
+    fn compile(&self, kernel: Kernel) -> Pipeline {
+        self.compiled.fetch_add(1, Ordering::Relaxed);
+        let label = Some(kernel.name());
+        let descriptor =
+            wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(kernel.source().into()) };
+        // SAFETY: the shaders are this crate's own; they index within what lowering has checked, and all their
+        // loops end. Bounds and loop checks would cost several times the work in the inner loops.
+        let module = unsafe {
+            self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        let entry = |binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, true)];
+        for binding in 1..=kernel.reads() + 1 {
+            let read_only = binding <= kernel.reads();
+            entries.push(entry(binding, wgpu::BufferBindingType::Storage { read_only }, false));
+        }
+        let layout =
+            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+
+    /// Runs `make`, which creates `bytes` of buffers for `what`, and turns what the device refuses into an error.
+    pub(crate) fn create<T>(&self, what: &str, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
+        self.check()?;
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let made = make();
+        let (validation, memory) = (settle(validation.pop()), settle(memory.pop()));
+        if memory.is_some() {
+            return Err(Error::OutOfMemory { wanted: bytes, what: what.to_owned() });
+        }
+        if let Some(error) = validation {
+            return Err(Error::Device(format!("the device refused {what}: {}", one_line(&error.to_string()))));
+        }
+        self.check()?;
+        Ok(made)
+    }
+
+    /// A buffer without contents.
+    pub(crate) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        // Bindings may not be empty, and copies come in words.
+        let size = size.max(4).next_multiple_of(4);
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// One of a kernel's bind groups: its parameters, then `buffers` at bindings 1 and up.
+    pub(crate) fn bind(&self, label: &str, kernel: Kernel, params: &wgpu::Buffer, buffers: &[&wgpu::Buffer]) -> wgpu::BindGroup {
+        let params = wgpu::BufferBinding { buffer: params, offset: 0, size: NonZeroU64::new(PARAMS_BYTES) };
+        let whole = buffers.iter().map(|buffer| buffer.as_entire_binding());
+        let entries: Vec<_> = std::iter::once(wgpu::BindingResource::Buffer(params))
+            .chain(whole)
+            .zip(0..)
+            .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &self.pipeline(kernel).layout,
+            entries: &entries,
+        })
+    }
+
+    /// # Errors
+    /// What went wrong on a device of our own since it was opened: [`Error::DeviceLost`] or [`Error::Device`].
+    pub(crate) fn check(&self) -> Result<()> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let faults = lock(&own.faults);
+        match (&faults.lost, &faults.error) {
+            (Some(reason), _) => Err(Error::DeviceLost(reason.clone())),
+            (None, Some(error)) => Err(Error::Device(format!("the GPU reported an error: {error}"))),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Sees to it that a submission's callbacks run, on a device of our own, without blocking.
+    pub(crate) fn poll_in_background(&self, submission: wgpu::SubmissionIndex) {
+        let Some(own) = &self.own else { return };
+        if cfg!(target_family = "wasm") {
+            return; // browsers poll by themselves
+        }
+        let mut poller = lock(&own.poller);
+        let sender = poller.get_or_insert_with(|| {
+            let (sender, submissions) = mpsc::channel();
+            let device = self.device.clone();
+            std::thread::spawn(move || {
+                for submission_index in submissions {
+                    let submission_index = Some(submission_index);
+                    // An error here is a lost device, which the read itself reports.
+                    let _ = device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+                }
+            });
+            sender
+        });
+        // The thread lives as long as its sender.
+        let _ = sender.send(submission);
+    }
+
+    /// Blocks until a submission's callbacks have run.
+    pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        self.device.poll(wait).map(drop).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))
+    }
+}
+
+/// Bytes of the uniform window that a dispatch binds: the largest `Params` of any shader, rounded up.
+pub(crate) const PARAMS_BYTES: u64 = 256;
+
+/// On native platforms an error scope's future is ready at once. A browser's would have to be awaited; there
+/// the error reaches the uncaptured-error handler instead.
+fn settle(error: impl Future<Output = Option<wgpu::Error>>) -> Option<wgpu::Error> {
+    if cfg!(target_family = "wasm") { None } else { pollster::block_on(error) }
+}
+
+/// The first line of what wgpu says, with what caused it.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A lock that another thread's panic does not spoil: what it guards is valid at every moment.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,280 @@
+//! A plan's buffers and bind groups on a device, and the one way to run its commands: recording them.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    context::{Gpu, PARAMS_BYTES, one_line},
+    kernel::Kernel,
+    lower::{self, Binding, Command, Count, Lanes, Memory, Mode, Program, Sizes},
+    model::Model,
+};
+use crate::{
+    error::{Error, Result},
+    image::Image,
+    plan::{Plan, TensorId},
+    weights::Parameters,
+};
+
+/// Buffers for one plan, and its commands for pairs of pictures.
+///
+/// Sessions are built on it. By itself it serves tests and diagnosis: tensors are written and read, and any
+/// range of steps is run.
+#[derive(Debug)]
+pub struct Executor {
+    pub(super) model: Arc<Model>,
+    pub(super) lanes: Lanes,
+    pub(super) buffers: Buffers,
+    /// The commands for pairs.
+    pub(super) pairs: Prepared,
+}
+
+#[derive(Debug)]
+pub(super) struct Buffers {
+    /// A lane each.
+    pub(super) pictures: Vec<wgpu::Buffer>,
+    /// Slots of each lane.
+    pub(super) slots: Vec<Vec<wgpu::Buffer>>,
+    partials: wgpu::Buffer,
+    pub(super) sums: wgpu::Buffer,
+}
+
+/// A program whose parameters are uploaded and whose bind groups are made.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    program: Program,
+    /// A dispatch's bind group; none for other commands.
+    bind_groups: Vec<Option<wgpu::BindGroup>>,
+}
+
+impl Executor {
+    /// An executor of `plan` on the context's device, with `parameters` for its convolutions.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the context is not a GPU's; [`Error::TooLarge`], [`Error::OutOfMemory`] and
+    /// [`Error::Weights`] as for sessions.
+    pub fn new(context: &crate::Context, plan: Plan, parameters: Arc<Parameters>) -> Result<Self> {
+        let gpu = super::gpu_of(context)?;
+        Self::with_lanes(Arc::new(Model::new(gpu, parameters)), Lanes { plan, lanes: 1 })
+    }
+
+    pub(super) fn with_lanes(model: Arc<Model>, lanes: Lanes) -> Result<Self> {
+        let capabilities = &model.gpu.capabilities;
+        let sizes = lower::sizes(&lanes, capabilities)?;
+        let program = lower::lower(&lanes, Mode::Pairs, capabilities)?;
+        let memory = sizes.memory(&lanes, params_bytes(&program));
+        let buffers = model.gpu.create("feature maps", memory.total(), || Buffers::new(&model.gpu, &lanes, &sizes))?;
+        let pairs = Prepared::new(&model, program, &buffers, &[])?;
+        Ok(Self { model, lanes, buffers, pairs })
+    }
+
+    /// The plan it runs.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.lanes.plan
+    }
+
+    pub(super) fn gpu(&self) -> &Gpu {
+        &self.model.gpu
+    }
+
+    pub(super) fn prepare(&self, mode: Mode, target: &[wgpu::Buffer]) -> Result<Prepared> {
+        let program = lower::lower(&self.lanes, mode, &self.gpu().capabilities)?;
+        Prepared::new(&self.model, program, &self.buffers, target)
+    }
+
+    /// Uploads a picture as number `index` of the round. `words` is room for packing, reused.
+    pub(super) fn upload(&self, index: u32, picture: &Image<'_>, words: &mut Vec<u32>) {
+        picture.pack(words);
+        let images = self.lanes.plan.images;
+        let buffer = &self.buffers.pictures[(index / images) as usize];
+        let stride = Image::packed_words(picture.width(), picture.height()) * 4;
+        self.gpu().queue.write_buffer(buffer, u64::from(index % images) * stride, bytemuck::cast_slice(words));
+    }
+
+    /// Records a range of a program's commands for a round of `pictures` pictures. Nothing is submitted.
+    pub(super) fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        Prepared { program, bind_groups }: &Prepared,
+        range: Range<usize>,
+        pictures: u32,
+        target: &[wgpu::Buffer],
+    ) {
+        let mut commands = program.commands[range.clone()].iter().zip(&bind_groups[range]).peekable();
+        while let Some((command, bind_group)) = commands.next() {
+            if let Command::CopyToTarget { slot, tap, bytes } = command {
+                encoder.copy_buffer_to_buffer(&self.buffers.slots[0][*slot], 0, &target[*tap], 0, *bytes);
+                continue;
+            }
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some("perceptual-loss"),
+                timestamp_writes: None,
+            });
+            self.dispatch(&mut pass, command, bind_group.as_ref(), pictures);
+            while let Some((command, bind_group)) =
+                commands.next_if(|(command, _)| matches!(command, Command::Dispatch { .. }))
+            {
+                self.dispatch(&mut pass, command, bind_group.as_ref(), pictures);
+            }
+        }
+    }
+
+    fn dispatch(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        command: &Command,
+        bind_group: Option<&wgpu::BindGroup>,
+        pictures: u32,
+    ) {
+        let Command::Dispatch { step, kernel, params, groups, count, .. } = command else { return };
+        let images = match *count {
+            Count::Images { lane } => self.lanes.in_lane(lane, pictures),
+            Count::Pairs { lane } => self.lanes.in_lane(lane, pictures) / 2,
+        };
+        if images == 0 {
+            return;
+        }
+        pass.push_debug_group(&self.lanes.plan.steps[*step].name);
+        pass.set_pipeline(&self.gpu().pipeline(*kernel).pipeline);
+        pass.set_bind_group(0, bind_group, &[*params]);
+        pass.dispatch_workgroups(groups[0], groups[1], images);
+        pass.pop_debug_group();
+    }
+
+    /// Sets a tensor's values, in NCHW order, for plans that do not begin with pixels.
+    pub fn write(&self, tensor: TensorId, values: &[f32]) {
+        let slot = self.lanes.plan.slot_of[tensor];
+        self.gpu().queue.write_buffer(&self.buffers.slots[0][slot], 0, bytemuck::cast_slice(values));
+    }
+
+    /// Runs a range of the plan's steps for a full round, with `pictures` uploaded first.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] or [`Error::Device`] where the device had failed before.
+    pub fn run(&self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
+        let mut words = vec![];
+        for (index, picture) in pictures.iter().enumerate() {
+            picture.validate()?;
+            self.upload(index as u32, picture, &mut words);
+        }
+        let step_of = |command: &Command| match command {
+            Command::Dispatch { step, .. } => Some(*step),
+            Command::CopyToTarget { .. } => None,
+        };
+        let mut encoder = self.gpu().device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for (index, command) in self.pairs.program.commands.iter().enumerate() {
+            if step_of(command).is_some_and(|step| steps.contains(&step)) {
+                self.record(&mut encoder, &self.pairs, index..index + 1, self.lanes.pictures(), &[]);
+            }
+        }
+        self.gpu().queue.submit([encoder.finish()]);
+        self.gpu().check()
+    }
+
+    /// A tensor's values, in NCHW order: those of the last step run, if no later one has reused its memory.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] where the device failed meanwhile.
+    pub fn read_blocking(&self, tensor: TensorId) -> Result<Vec<f32>> {
+        let slot = self.lanes.plan.slot_of[tensor];
+        self.read_buffer(&self.buffers.slots[0][slot], self.lanes.plan.tensors[tensor].bytes())
+    }
+
+    /// For each tap and pair of images (2k, 2k + 1), the sum of differences.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] where the device failed meanwhile.
+    pub fn sums_blocking(&self) -> Result<Vec<Vec<f32>>> {
+        let pictures = self.lanes.pictures() as usize;
+        let sums = self.read_buffer(&self.buffers.sums, self.buffers.sums.size())?;
+        Ok(sums.chunks(pictures).take(self.lanes.plan.taps.len()).map(|tap| tap[..pictures / 2].to_vec()).collect())
+    }
+
+    fn read_buffer(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<f32>> {
+        let gpu = self.gpu();
+        let staging = gpu.buffer("read", bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        let submission = gpu.queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, .., |_| {});
+        gpu.wait(submission)?;
+        let view = staging.get_mapped_range(..).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))?;
+        Ok(bytemuck::cast_slice(&view[..bytes as usize]).to_vec())
+    }
+}
+
+impl Buffers {
+    fn new(gpu: &Gpu, Lanes { plan, lanes }: &Lanes, sizes: &Sizes) -> Self {
+        use wgpu::BufferUsages as Usage;
+        let map = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
+        let lanes = 0..*lanes;
+        let slots = |lane: u32| {
+            let label = |slot: usize| format!("{} features {lane}.{slot}", plan.images);
+            let slots = sizes.slots.iter().enumerate();
+            slots.map(|(slot, &bytes)| gpu.buffer(&label(slot), bytes, map)).collect()
+        };
+        Self {
+            pictures: lanes
+                .clone()
+                .map(|lane| gpu.buffer(&format!("pictures {lane}"), sizes.pictures, Usage::STORAGE | Usage::COPY_DST))
+                .collect(),
+            slots: lanes.map(slots).collect(),
+            partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE),
+            sums: gpu.buffer("sums", sizes.sums, Usage::STORAGE | Usage::COPY_SRC),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(model: &Model, program: Program, buffers: &Buffers, target: &[wgpu::Buffer]) -> Result<Self> {
+        let gpu = &model.gpu;
+        let find = |binding: &Binding| -> Result<wgpu::Buffer> {
+            Ok(match *binding {
+                Binding::Pictures { lane } => buffers.pictures[lane as usize].clone(),
+                Binding::Slot { lane, slot } => buffers.slots[lane as usize][slot].clone(),
+                Binding::Weights { layer, form } => model.weights(layer, form)?.0,
+                Binding::Bias { layer, form } => model.weights(layer, form)?.1,
+                Binding::Partials => buffers.partials.clone(),
+                Binding::Sums => buffers.sums.clone(),
+                Binding::Target { tap } => target[tap].clone(),
+            })
+        };
+        let bound: Vec<Option<(Kernel, Vec<wgpu::Buffer>)>> = program
+            .commands
+            .iter()
+            .map(|command| match command {
+                Command::Dispatch { kernel, bindings, .. } => {
+                    Ok(Some((*kernel, bindings.iter().map(find).collect::<Result<_>>()?)))
+                }
+                Command::CopyToTarget { .. } => Ok(None),
+            })
+            .collect::<Result<_>>()?;
+        let bytes = params_bytes(&program);
+        let bind_groups = gpu.create("bind groups", bytes, || {
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            let params = gpu.buffer("parameters", bytes, usage);
+            gpu.queue.write_buffer(&params, 0, &program.params);
+            let bind = |(kernel, buffers): &(Kernel, Vec<wgpu::Buffer>)| {
+                gpu.bind(kernel.name(), *kernel, &params, &buffers.iter().collect::<Vec<_>>())
+            };
+            bound.iter().map(|bound| bound.as_ref().map(bind)).collect()
+        })?;
+        Ok(Self { program, bind_groups })
+    }
+
+    /// Its commands, for recording all of them.
+    pub(super) fn range(&self) -> Range<usize> {
+        0..self.program.commands.len()
+    }
+}
+
+/// Bytes of a program's parameters on the device: every dispatch binds a window of the same size.
+pub(super) fn params_bytes(program: &Program) -> u64 {
+    program.params.len() as u64 + PARAMS_BYTES
+}
+
+/// What a session over `lanes` takes, told before anything is allocated.
+pub(super) fn memory(lanes: &Lanes, gpu: &Gpu) -> Result<Memory> {
+    let program = lower::lower(lanes, Mode::Pairs, &gpu.capabilities)?;
+    Ok(lower::sizes(lanes, &gpu.capabilities)?.memory(lanes, params_bytes(&program)))
+}

@@ -1,0 +1,89 @@
+//! The table of kernels: each one's name, source and bindings.
+
+use std::fmt::Write as _;
+
+use crate::plan::Tuning;
+
+/// A kernel of `shaders/`. A pipeline is keyed by this alone: shapes come from a uniform buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kernel {
+    Pixels,
+    Conv3x3Direct,
+    Conv3x3Blocked,
+    Relu,
+    MaxPool,
+    Difference,
+    Sum,
+}
+
+impl Kernel {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Pixels,
+        Self::Conv3x3Direct,
+        Self::Conv3x3Blocked,
+        Self::Relu,
+        Self::MaxPool,
+        Self::Difference,
+        Self::Sum,
+    ];
+
+    pub(crate) fn of_tuning(tuning: Tuning) -> Self {
+        match tuning {
+            Tuning::Direct => Self::Conv3x3Direct,
+            Tuning::Blocked => Self::Conv3x3Blocked,
+        }
+    }
+
+    /// Its name, which is its file's in `shaders/`, and the file's text.
+    fn file(self) -> (&'static str, &'static str) {
+        macro_rules! file {
+            ($name:literal) => {
+                ($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))
+            };
+        }
+        match self {
+            Self::Pixels => file!("pixels"),
+            Self::Conv3x3Direct => file!("conv3x3.direct"),
+            Self::Conv3x3Blocked => file!("conv3x3.blocked"),
+            Self::Relu => file!("relu"),
+            Self::MaxPool => file!("max_pool"),
+            Self::Difference => file!("difference"),
+            Self::Sum => file!("sum"),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.file().0
+    }
+
+    /// Its WGSL with every `#include` replaced.
+    pub(crate) fn source(self) -> String {
+        let mut source = String::new();
+        for line in self.file().1.lines() {
+            let included = match line.trim() {
+                r#"#include "tensor""# => include_str!("../../shaders/include/tensor.wgsl"),
+                r#"#include "grid""# => include_str!("../../shaders/include/grid.wgsl"),
+                _ => line,
+            };
+            // Writing to a string does not fail.
+            let _ = writeln!(source, "{included}");
+        }
+        source
+    }
+
+    /// Storage buffers that it reads, at bindings 1 and up; the one after them is written. Binding 0 holds its
+    /// parameters.
+    pub(crate) fn reads(self) -> u32 {
+        match self {
+            Self::Pixels | Self::Relu | Self::MaxPool | Self::Sum => 1,
+            Self::Difference => 2,
+            Self::Conv3x3Direct | Self::Conv3x3Blocked => 3,
+        }
+    }
+}
+
+/// Every kernel's name and complete WGSL source, for validation and for reading. All of them stay within
+/// WebGPU's baseline limits and need no feature.
+pub fn shaders() -> impl Iterator<Item = (&'static str, String)> {
+    Kernel::ALL.into_iter().map(|kernel| (kernel.name(), kernel.source()))
+}

@@ -1,0 +1,437 @@
+//! From a plan to dispatches: which kernel, with which bindings, parameters and workgroups. Pure: nothing is
+//! allocated here, and everything that a device could refuse is checked here.
+
+use super::{
+    capabilities::Capabilities,
+    kernel::Kernel,
+    params,
+    weights::{BLOCK, Form},
+};
+use crate::{
+    config::Criterion,
+    error::{Error, Result},
+    image::Image,
+    plan::{Operation, Plan, Step, Tensor},
+};
+
+/// Threads of a workgroup, in every kernel.
+const WORKGROUP: u64 = 64;
+/// Elements that a workgroup of `shaders/difference.wgsl` sums.
+const DIFFERENCE_ELEMENTS: u64 = WORKGROUP * 8 * 8;
+
+/// What the pictures of a round are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Pictures 2k and 2k + 1 are a pair.
+    Pairs,
+    /// Every picture is compared with a target's features.
+    Candidates,
+    /// The first picture's features are copied out, to become a target's.
+    Features,
+}
+
+/// A plan's pictures go through in lanes: sets of buffers with [`Plan::images`] pictures each. One lane holds
+/// everything, unless a device can bind only one picture at a time: then each picture of a pair has its lane.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lanes {
+    pub(crate) plan: Plan,
+    pub(crate) lanes: u32,
+}
+
+impl Lanes {
+    /// Pictures that a round can hold.
+    pub(crate) fn pictures(&self) -> u32 {
+        self.lanes * self.plan.images
+    }
+
+    /// How many of a round's `pictures` are in a lane; earlier lanes fill first.
+    pub(crate) fn in_lane(&self, lane: u32, pictures: u32) -> u32 {
+        pictures.saturating_sub(lane * self.plan.images).min(self.plan.images)
+    }
+}
+
+/// A buffer that a dispatch binds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// A lane's packed pictures.
+    Pictures { lane: u32 },
+    /// A slot of a lane's feature maps.
+    Slot { lane: u32, slot: usize },
+    /// A convolution's weights in a form.
+    Weights { layer: &'static str, form: Form },
+    /// A convolution's bias in a form.
+    Bias { layer: &'static str, form: Form },
+    /// Partial sums.
+    Partials,
+    /// Sums, at tap * pictures + pair.
+    Sums,
+    /// A target's features at a tap.
+    Target { tap: usize },
+}
+
+/// What the number of workgroups along z, one an image or a pair, follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// The pictures in a lane.
+    Images { lane: u32 },
+    /// The pairs in a lane.
+    Pairs { lane: u32 },
+}
+
+/// One command of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Command {
+    /// A kernel's dispatch.
+    Dispatch {
+        /// Index into [`Plan::steps`].
+        step: usize,
+        kernel: Kernel,
+        bindings: Vec<Binding>,
+        /// Byte offset of its parameters.
+        params: u32,
+        /// Workgroups along x and y.
+        groups: [u32; 2],
+        count: Count,
+    },
+    /// The first image of a slot copied to a target's features.
+    CopyToTarget { slot: usize, tap: usize, bytes: u64 },
+}
+
+/// Bytes that a session takes on the device. Weights are the model's and not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Feature maps.
+    pub features: u64,
+    /// Pictures as they are uploaded.
+    pub pictures: u64,
+    /// Partial sums, sums, parameters and what results are read through.
+    pub scratch: u64,
+}
+
+impl Memory {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.features + self.pictures + self.scratch
+    }
+}
+
+/// A plan's commands for a mode, and the buffers that they need beside the plan's slots.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Program {
+    pub(crate) commands: Vec<Command>,
+    /// All dispatches' parameters, each at an aligned offset.
+    pub(crate) params: Vec<u8>,
+}
+
+/// The bytes of each buffer that a session's programs share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// A lane's packed pictures.
+    pub(crate) pictures: u64,
+    /// A lane's slots.
+    pub(crate) slots: Vec<u64>,
+    pub(crate) partials: u64,
+    pub(crate) sums: u64,
+}
+
+/// Arranges `plan(images)` in lanes for up to `pairs` pairs a round on such a device.
+///
+/// # Errors
+/// [`Error::TooLarge`] where the device cannot bind the largest feature map of a single picture; else the plan's.
+pub(crate) fn arrange(
+    plan: impl Fn(u32) -> Result<Plan>,
+    pairs: u32,
+    capabilities: &Capabilities,
+) -> Result<Lanes> {
+    let one = plan(1)?;
+    let largest = one.largest_tensor();
+    let limit = capabilities.max_tensor();
+    if largest > limit {
+        return Err(too_large(&one, limit));
+    }
+    // A packed picture counts too, where there is nothing but pixels to compare.
+    let fitting = (limit / largest.max(pictures_bytes(&one)).max(1)).min(u64::from(capabilities.max_workgroups));
+    let images = fitting.min(2 * u64::from(pairs.max(1))) as u32 & !1;
+    Ok(match images {
+        0 => Lanes { plan: one, lanes: 2 },
+        images => Lanes { plan: plan(images)?, lanes: 1 },
+    })
+}
+
+fn too_large(plan: &Plan, limit: u64) -> Error {
+    let positions = plan.tensors.first().map_or(0, |tensor| tensor.region.positions());
+    let [width, height] = plan.tensors.first().map_or([0; 2], |tensor| tensor.region.extent);
+    let largest = plan.largest_tensor();
+    let most = u128::from(limit) * u128::from(positions) / u128::from(largest.max(1));
+    Error::TooLarge(format!(
+        "a picture of {width}x{height} needs {largest} bytes in one storage binding; this device binds {limit} at most, \
+         which is a picture of {most} pixels"
+    ))
+}
+
+fn pictures_bytes(plan: &Plan) -> u64 {
+    let source = plan.steps.iter().find(|step| matches!(step.operation, Operation::Pixels { .. }));
+    source.and_then(|step| step.output).map_or(0, |id| {
+        let [width, height] = plan.tensors[id].region.whole;
+        Image::packed_words(width, height) * 4
+    })
+}
+
+/// The buffers of a session over `lanes`, each checked against the device's limits.
+///
+/// # Errors
+/// [`Error::TooLarge`] naming what does not fit.
+pub(crate) fn sizes(lanes: &Lanes, capabilities: &Capabilities) -> Result<Sizes> {
+    let plan = &lanes.plan;
+    let partials = plan.taps.iter().map(|tap| partials_of(&plan.tensors[tap.tensor])).max().unwrap_or(0);
+    let sizes = Sizes {
+        pictures: pictures_bytes(plan) * u64::from(plan.images),
+        slots: plan.slots.clone(),
+        partials: partials * u64::from(plan.images) * 4,
+        sums: plan.taps.len() as u64 * u64::from(lanes.pictures()) * 4,
+    };
+    let all = sizes.slots.iter().chain([&sizes.pictures, &sizes.partials, &sizes.sums]);
+    match all.copied().max() {
+        Some(bytes) if bytes > capabilities.max_tensor() => Err(too_large(plan, capabilities.max_tensor())),
+        _ => Ok(sizes),
+    }
+}
+
+impl Sizes {
+    /// What a session over `lanes` with these buffers takes, its parameters for pairs included.
+    pub(crate) fn memory(&self, lanes: &Lanes, params: u64) -> Memory {
+        let count = u64::from(lanes.lanes);
+        Memory {
+            features: self.slots.iter().sum::<u64>() * count,
+            pictures: self.pictures * count,
+            scratch: self.partials + self.sums * 2 + params,
+        }
+    }
+}
+
+/// Turns every step into dispatches.
+///
+/// # Errors
+/// [`Error::TooLarge`] where a dispatch would need more workgroups than the device allows.
+pub(crate) fn lower(lanes: &Lanes, mode: Mode, capabilities: &Capabilities) -> Result<Program> {
+    let mut lowering = Lowering { lanes, mode, capabilities, program: Program { commands: vec![], params: vec![] } };
+    for (index, step) in lanes.plan.steps.iter().enumerate() {
+        lowering.step(index, step)?;
+    }
+    Ok(lowering.program)
+}
+
+struct Lowering<'a> {
+    lanes: &'a Lanes,
+    mode: Mode,
+    capabilities: &'a Capabilities,
+    program: Program,
+}
+
+impl Lowering<'_> {
+    fn step(&mut self, index: usize, step: &Step) -> Result<()> {
+        let plan = &self.lanes.plan;
+        let input = step.input.map(|id| (id, &plan.tensors[id]));
+        let output = step.output.map(|id| (id, &plan.tensors[id]));
+        if let Operation::Difference { criterion, tap } = step.operation {
+            return self.difference(index, criterion, tap);
+        }
+        let Some((output_id, to)) = output else { return Ok(()) };
+        for lane in 0..self.lanes.lanes {
+            let slot = |id: usize| Binding::Slot { lane, slot: plan.slot_of[id] };
+            let count = Count::Images { lane };
+            match (step.operation, input) {
+                (Operation::Pixels { normalization }, _) => {
+                    let channels = normalization.channels();
+                    let four = |f: &dyn Fn((usize, f64, f64)) -> f64| {
+                        std::array::from_fn(|c| channels.get(c).map_or(0.0, |&channel| f(channel) as f32))
+                    };
+                    let groups = to.region.positions().div_ceil(WORKGROUP);
+                    let params = params::Pixels {
+                        output: to.into(),
+                        scale: four(&|(_, factor, _)| factor),
+                        scale_8bit: four(&|(_, factor, _)| factor / 255.0),
+                        offset: four(&|(_, _, offset)| offset),
+                        source: std::array::from_fn(|c| channels.get(c).map_or(0, |(source, ..)| *source as u32)),
+                        origin: to.region.origin,
+                        picture_stride: (pictures_bytes(plan) / 4) as u32,
+                        groups: groups as u32,
+                    };
+                    let bindings = vec![Binding::Pictures { lane }, slot(output_id)];
+                    self.dispatch(index, Kernel::Pixels, bindings, groups, count, &params)?;
+                }
+                (Operation::Conv3x3 { layer, relu, tuning }, Some((id, from))) => {
+                    let form = Form::of_tuning(tuning);
+                    let kernel = Kernel::of_tuning(tuning);
+                    let groups = conv3x3_groups(kernel, to);
+                    let shift = |axis: usize| {
+                        i64::from(to.region.origin[axis]) - i64::from(from.region.origin[axis])
+                    };
+                    let params = params::Conv3x3 {
+                        input: from.into(),
+                        output: to.into(),
+                        shift: [shift(0) as i32, shift(1) as i32],
+                        relu: u32::from(relu),
+                        groups: groups as u32,
+                    };
+                    let layer = layer.name;
+                    let bindings = vec![
+                        slot(id),
+                        Binding::Weights { layer, form },
+                        Binding::Bias { layer, form },
+                        slot(output_id),
+                    ];
+                    self.dispatch(index, kernel, bindings, groups, count, &params)?;
+                }
+                (Operation::Relu, Some((id, from))) => {
+                    let elements = from.image_stride();
+                    let groups = elements.div_ceil(WORKGROUP);
+                    let params =
+                        params::Relu { elements: elements as u32, groups: groups as u32, pad: [0; 2] };
+                    self.dispatch(index, Kernel::Relu, vec![slot(id), slot(output_id)], groups, count, &params)?;
+                }
+                (Operation::MaxPool, Some((id, from))) => {
+                    let groups = to.image_stride().div_ceil(WORKGROUP);
+                    let shift = |axis: usize| 2 * to.region.origin[axis] - from.region.origin[axis];
+                    let params = params::MaxPool {
+                        input: from.into(),
+                        output: to.into(),
+                        shift: [shift(0), shift(1)],
+                        groups: groups as u32,
+                        pad: 0,
+                    };
+                    self.dispatch(index, Kernel::MaxPool, vec![slot(id), slot(output_id)], groups, count, &params)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A tap: its features copied out, or compared and summed in two stages.
+    fn difference(&mut self, step: usize, criterion: Criterion, tap: usize) -> Result<()> {
+        let Lanes { plan, lanes } = self.lanes;
+        let id = plan.taps[tap].tensor;
+        let tensor = &plan.tensors[id];
+        let image = tensor.image_stride() as u32;
+        let slot = |lane: u32| Binding::Slot { lane, slot: plan.slot_of[id] };
+        let first = tap as u32 * self.lanes.pictures();
+        match self.mode {
+            Mode::Features => {
+                let bytes = tensor.image_stride() * tensor.element.bytes();
+                let slot = plan.slot_of[id];
+                self.program.commands.push(Command::CopyToTarget { slot, tap, bytes });
+            }
+            Mode::Pairs if plan.images == 1 => {
+                // Each picture of a pair has its lane; the second one has a picture when the pair is complete.
+                let operands = Operands { a: (slot(0), 0, image), b: (slot(1), 0, image) };
+                self.compare(step, criterion, tensor, operands, Count::Images { lane: 1 }, first)?;
+            }
+            Mode::Pairs => {
+                let operands = Operands { a: (slot(0), 0, 2 * image), b: (slot(0), image, 2 * image) };
+                self.compare(step, criterion, tensor, operands, Count::Pairs { lane: 0 }, first)?;
+            }
+            Mode::Candidates => {
+                for lane in 0..*lanes {
+                    let operands = Operands { a: (slot(lane), 0, image), b: (Binding::Target { tap }, 0, 0) };
+                    let first = first + lane * plan.images;
+                    self.compare(step, criterion, tensor, operands, Count::Images { lane }, first)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        step: usize,
+        criterion: Criterion,
+        tensor: &Tensor,
+        Operands { a, b }: Operands,
+        count: Count,
+        first: u32,
+    ) -> Result<()> {
+        let region = &tensor.region;
+        let corner = u64::from(region.halo[1]) * tensor.row_stride() + u64::from(region.halo[0]);
+        let [mut width, mut height] = region.owned_extent();
+        let mut channels = tensor.channels;
+        if region.halo == [0; 4] {
+            // Densely packed: one long row.
+            (width, height, channels) = (tensor.image_stride() as u32, 1, 1);
+        }
+        let groups = partials_of(tensor);
+        let params = params::Difference {
+            a_offset: a.1 + corner as u32,
+            a_stride: a.2,
+            b_offset: b.1 + corner as u32,
+            b_stride: b.2,
+            width,
+            height,
+            channels,
+            row_stride: tensor.row_stride() as u32,
+            channel_stride: tensor.channel_stride() as u32,
+            absolute: u32::from(criterion == Criterion::Mae),
+            groups: groups as u32,
+            pad: 0,
+        };
+        self.dispatch(step, Kernel::Difference, vec![a.0, b.0, Binding::Partials], groups, count, &params)?;
+        let params = params::Sum { count: groups as u32, first, pad: [0; 2] };
+        self.dispatch(step, Kernel::Sum, vec![Binding::Partials, Binding::Sums], 1, count, &params)
+    }
+
+    fn dispatch(
+        &mut self,
+        step: usize,
+        kernel: Kernel,
+        bindings: Vec<Binding>,
+        groups: u64,
+        count: Count,
+        params: &impl bytemuck::Pod,
+    ) -> Result<()> {
+        let offset = self.program.params.len();
+        self.program.params.extend_from_slice(bytemuck::bytes_of(params));
+        let aligned = self.program.params.len().next_multiple_of(self.capabilities.uniform_alignment.max(16) as usize);
+        self.program.params.resize(aligned, 0);
+        let groups = grid(groups, self.capabilities.max_workgroups)?;
+        let params = offset as u32;
+        self.program.commands.push(Command::Dispatch { step, kernel, bindings, params, groups, count });
+        Ok(())
+    }
+}
+
+/// Two operands of a difference: buffer, the first image's offset in elements, the stride between images.
+struct Operands {
+    a: (Binding, u32, u32),
+    b: (Binding, u32, u32),
+}
+
+/// Partial sums of one image of a tensor.
+fn partials_of(tensor: &Tensor) -> u64 {
+    let [width, height] = tensor.region.owned_extent().map(u64::from);
+    (width * height * u64::from(tensor.channels)).div_ceil(DIFFERENCE_ELEMENTS)
+}
+
+/// Workgroups of a convolution for one image, as its shader numbers them.
+fn conv3x3_groups(kernel: Kernel, output: &Tensor) -> u64 {
+    let [width, height] = output.region.extent.map(u64::from);
+    let channels = u64::from(output.channels);
+    match kernel {
+        Kernel::Conv3x3Blocked => width.div_ceil(32) * height.div_ceil(32) * channels.div_ceil(BLOCK as u64),
+        _ => (width * height).div_ceil(WORKGROUP) * channels,
+    }
+}
+
+/// `groups` workgroups as x by y, neither above the limit, with as few as possible to spare.
+fn grid(groups: u64, limit: u32) -> Result<[u32; 2]> {
+    let limit = u64::from(limit.max(1));
+    let y = groups.div_ceil(limit).max(1);
+    let x = groups.div_ceil(y);
+    if y > limit || x * y > u64::from(u32::MAX) {
+        return Err(Error::TooLarge(format!(
+            "a step needs {groups} workgroups; this device dispatches {limit} by {limit} at most; use a smaller picture"
+        )));
+    }
+    Ok([x as u32, y as u32])
+}

@@ -1,0 +1,65 @@
+//! Everything that speaks of wgpu: opening devices or taking a host's, lowering plans to dispatches, recording
+//! and reading back.
+//!
+//! An engine hands over its own device with [`from_device`]; wgpu is re-exported as [`wgpu`], so that its
+//! version is the one this crate was built with.
+
+mod adapter;
+mod capabilities;
+mod context;
+mod executor;
+mod kernel;
+mod lower;
+mod model;
+mod params;
+mod session;
+mod weights;
+
+use std::sync::Arc;
+
+pub use wgpu;
+
+pub use self::{adapter::Adapter, capabilities::Capabilities, executor::Executor, kernel::shaders, lower::Memory};
+pub(crate) use self::{
+    context::Gpu,
+    model::Model,
+    session::{Session, Target, Wait},
+};
+use crate::{
+    Context,
+    error::{Error, Result},
+};
+
+/// A context on a host's own device. No callback is installed on it and it is polled only by the functions
+/// whose names end in `_blocking`; the futures of the others are woken by the host's own polling or submitting.
+///
+/// # Errors
+/// [`Error::Device`] where a limit that the device was opened with is below WebGPU's baseline for compute; the
+/// message names it.
+pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Result<Context> {
+    Ok(Context::from_gpu(Gpu::from_host(device, queue)?))
+}
+
+/// The device and queue that a context works on, for a host that lets the library open them.
+///
+/// # Errors
+/// [`Error::Config`] where the context is not a GPU's.
+pub fn device(context: &Context) -> Result<(wgpu::Device, wgpu::Queue)> {
+    let gpu = gpu_of(context)?;
+    Ok((gpu.device.clone(), gpu.queue.clone()))
+}
+
+/// How many pipelines the context has compiled so far. Opening a session of another size adds none.
+///
+/// # Errors
+/// [`Error::Config`] where the context is not a GPU's.
+pub fn pipelines_compiled(context: &Context) -> Result<usize> {
+    Ok(gpu_of(context)?.pipelines_compiled())
+}
+
+fn gpu_of(context: &Context) -> Result<Arc<Gpu>> {
+    context
+        .gpu_handle()
+        .cloned()
+        .ok_or_else(|| Error::Config("this context computes on the CPU; a GPU context is needed here".to_owned()))
+}

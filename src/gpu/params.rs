@@ -1,0 +1,100 @@
+//! The kernels' parameters as their `Params` structs in `shaders/` lay them out.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::plan;
+
+/// `shaders/include/tensor.wgsl`.
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Tensor {
+    width: u32,
+    height: u32,
+    channels: u32,
+    row_stride: u32,
+    channel_stride: u32,
+    image_stride: u32,
+    pad: [u32; 2],
+}
+
+impl From<&plan::Tensor> for Tensor {
+    /// Lowering has checked that all elements of `tensor` can be indexed in 32 bits.
+    fn from(tensor: &plan::Tensor) -> Self {
+        let [width, height] = tensor.region.extent;
+        Self {
+            width,
+            height,
+            channels: tensor.channels,
+            row_stride: tensor.row_stride() as u32,
+            channel_stride: tensor.channel_stride() as u32,
+            image_stride: tensor.image_stride() as u32,
+            pad: [0; 2],
+        }
+    }
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Pixels {
+    pub output: Tensor,
+    pub scale: [f32; 4],
+    pub scale_8bit: [f32; 4],
+    pub offset: [f32; 4],
+    pub source: [u32; 4],
+    pub origin: [u32; 2],
+    pub picture_stride: u32,
+    pub groups: u32,
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Conv3x3 {
+    pub input: Tensor,
+    pub output: Tensor,
+    pub shift: [i32; 2],
+    pub relu: u32,
+    pub groups: u32,
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Relu {
+    pub elements: u32,
+    pub groups: u32,
+    pub pad: [u32; 2],
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct MaxPool {
+    pub input: Tensor,
+    pub output: Tensor,
+    pub shift: [u32; 2],
+    pub groups: u32,
+    pub pad: u32,
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Difference {
+    pub a_offset: u32,
+    pub a_stride: u32,
+    pub b_offset: u32,
+    pub b_stride: u32,
+    pub width: u32,
+    pub height: u32,
+    pub channels: u32,
+    pub row_stride: u32,
+    pub channel_stride: u32,
+    pub absolute: u32,
+    pub groups: u32,
+    pub pad: u32,
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Sum {
+    pub count: u32,
+    pub first: u32,
+    pub pad: [u32; 2],
+}

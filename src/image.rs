@@ -1,0 +1,281 @@
+//! Pixels in: borrowed views of pictures in the formats that engines and image libraries hold, checked and
+//! packed for upload.
+
+use crate::error::{Error, Result};
+
+/// A borrowed picture. Values are sRGB as stored; it is checked when it is compared.
+///
+/// Rows may be padded: see [`with_row_stride`](Self::with_row_stride). Alpha is ignored.
+#[derive(Clone, Copy, Debug)]
+pub struct Image<'a> {
+    pixels: Pixels<'a>,
+    width: u32,
+    height: u32,
+    row_stride: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pixels<'a> {
+    Rgb8(&'a [u8]),
+    Rgba8(&'a [u8]),
+    RgbF32(&'a [f32]),
+    PlanarF32(&'a [f32]),
+}
+
+impl<'a> Image<'a> {
+    /// Interleaved 8-bit red, green, blue: `width * height * 3` bytes, 255 is full intensity.
+    #[must_use]
+    pub fn rgb8(pixels: &'a [u8], width: u32, height: u32) -> Self {
+        Self::new(Pixels::Rgb8(pixels), width, height)
+    }
+
+    /// Interleaved 8-bit red, green, blue, alpha: `width * height * 4` bytes. Alpha is ignored.
+    #[must_use]
+    pub fn rgba8(pixels: &'a [u8], width: u32, height: u32) -> Self {
+        Self::new(Pixels::Rgba8(pixels), width, height)
+    }
+
+    /// Interleaved float32 red, green, blue: `width * height * 3` values, 1.0 is full intensity.
+    #[must_use]
+    pub fn rgb_f32(pixels: &'a [f32], width: u32, height: u32) -> Self {
+        Self::new(Pixels::RgbF32(pixels), width, height)
+    }
+
+    /// A float32 plane each of red, green and blue, one after another: shape (3, height, width).
+    #[must_use]
+    pub fn planar_f32(pixels: &'a [f32], width: u32, height: u32) -> Self {
+        Self::new(Pixels::PlanarF32(pixels), width, height)
+    }
+
+    fn new(pixels: Pixels<'a>, width: u32, height: u32) -> Self {
+        let mut image = Self { pixels, width, height, row_stride: 0 };
+        image.row_stride = image.row_elements();
+        image
+    }
+
+    /// The same pixels with `elements` bytes or floats from a row's start to the next one's. The planes of a
+    /// planar picture follow each other after `height` such rows.
+    #[must_use]
+    pub fn with_row_stride(self, elements: usize) -> Self {
+        Self { row_stride: elements, ..self }
+    }
+
+    /// Pixels across.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Pixels down.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Elements in a row, padding left out.
+    fn row_elements(&self) -> usize {
+        let per_pixel = match self.pixels {
+            Pixels::Rgb8(_) | Pixels::RgbF32(_) => 3,
+            Pixels::Rgba8(_) => 4,
+            Pixels::PlanarF32(_) => 1,
+        };
+        (self.width as usize).saturating_mul(per_pixel)
+    }
+
+    /// Rows in memory: three times the height where each channel has its plane.
+    fn rows(&self) -> usize {
+        let planes = if matches!(self.pixels, Pixels::PlanarF32(_)) { 3 } else { 1 };
+        (self.height as usize).saturating_mul(planes)
+    }
+
+    /// # Errors
+    /// [`Error::Image`] where a side is zero, the slice is too short for size and stride, a row overlaps the
+    /// next, or a float is not finite (the message gives the first such pixel).
+    pub(crate) fn validate(&self) -> Result<()> {
+        let (width, height) = (self.width, self.height);
+        if width == 0 || height == 0 {
+            return Err(Error::Image(format!("a picture of {width}x{height} has no pixels; both sides must be at least 1")));
+        }
+        if self.row_stride < self.row_elements() {
+            return Err(Error::Image(format!(
+                "a row stride of {} is too short for {width} pixels, which take {} elements",
+                self.row_stride,
+                self.row_elements()
+            )));
+        }
+        let (format, length) = match self.pixels {
+            Pixels::Rgb8(p) => ("RGB8", p.len()),
+            Pixels::Rgba8(p) => ("RGBA8", p.len()),
+            Pixels::RgbF32(p) => ("RGB float32", p.len()),
+            Pixels::PlanarF32(p) => ("planar float32", p.len()),
+        };
+        // The last row need not be padded.
+        let needed = self.row_stride.saturating_mul(self.rows() - 1).saturating_add(self.row_elements());
+        if length < needed {
+            return Err(Error::Image(format!(
+                "a {format} picture of {width}x{height} with row stride {} takes {needed} elements; the slice has {length}",
+                self.row_stride
+            )));
+        }
+        match self.pixels {
+            Pixels::RgbF32(p) | Pixels::PlanarF32(p) => self.check_finite(p),
+            Pixels::Rgb8(_) | Pixels::Rgba8(_) => Ok(()),
+        }
+    }
+
+    fn check_finite(&self, pixels: &[f32]) -> Result<()> {
+        for (row, values) in self.rows_of(pixels).enumerate() {
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                let interleaved = matches!(self.pixels, Pixels::RgbF32(_));
+                let (x, y) = (if interleaved { at / 3 } else { at }, row % self.height as usize);
+                return Err(Error::Image(format!(
+                    "the pixel at x {x}, y {y} is {}; every value must be finite",
+                    values[at]
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of `pixels`, padding left out.
+    fn rows_of<T>(&self, pixels: &'a [T]) -> impl Iterator<Item = &'a [T]> {
+        let (stride, length) = (self.row_stride, self.row_elements());
+        (0..self.rows()).map(move |row| &pixels[row * stride..][..length])
+    }
+
+    /// 32-bit words that a packed picture takes at most, header included.
+    pub(crate) fn packed_words(width: u32, height: u32) -> u64 {
+        u64::from(width) * u64::from(height) * 3 + HEADER_WORDS as u64
+    }
+
+    /// Packs a valid picture as the `pixels` kernel reads it (see `shaders/pixels.wgsl`), replacing `words`.
+    pub(crate) fn pack(&self, words: &mut Vec<u32>) {
+        let (width, area) = (self.width, self.width.saturating_mul(self.height));
+        words.clear();
+        match self.pixels {
+            Pixels::Rgb8(p) => {
+                words.extend([FORMAT_RGBA8, 1, 0, width]);
+                for row in self.rows_of(p) {
+                    words.extend(row.as_chunks().0.iter().map(|&[r, g, b]| u32::from_le_bytes([r, g, b, 255])));
+                }
+            }
+            Pixels::Rgba8(p) => {
+                words.extend([FORMAT_RGBA8, 1, 0, width]);
+                for row in self.rows_of(p) {
+                    words.extend(row.as_chunks().0.iter().copied().map(u32::from_le_bytes));
+                }
+            }
+            Pixels::RgbF32(p) => {
+                words.extend([FORMAT_F32, 3, 1, width * 3]);
+                words.extend(self.rows_of(p).flatten().map(|value| value.to_bits()));
+            }
+            Pixels::PlanarF32(p) => {
+                words.extend([FORMAT_F32, 1, area, width]);
+                words.extend(self.rows_of(p).flatten().map(|value| value.to_bits()));
+            }
+        }
+    }
+}
+
+/// Words before a packed picture's data: format, then the strides between pixels, channels and rows.
+pub(crate) const HEADER_WORDS: usize = 4;
+/// A word a pixel: red in the low byte, then green, blue and alpha.
+pub(crate) const FORMAT_RGBA8: u32 = 0;
+/// A float32's bits a word.
+pub(crate) const FORMAT_F32: u32 = 1;
+
+#[cfg(feature = "image")]
+mod from_image {
+    use super::Image;
+
+    impl<'a> From<&'a image::RgbImage> for Image<'a> {
+        fn from(picture: &'a image::RgbImage) -> Self {
+            Self::rgb8(picture.as_raw(), picture.width(), picture.height())
+        }
+    }
+
+    impl<'a> From<&'a image::RgbaImage> for Image<'a> {
+        fn from(picture: &'a image::RgbaImage) -> Self {
+            Self::rgba8(picture.as_raw(), picture.width(), picture.height())
+        }
+    }
+
+    impl<'a> From<&'a image::Rgb32FImage> for Image<'a> {
+        fn from(picture: &'a image::Rgb32FImage) -> Self {
+            Self::rgb_f32(picture.as_raw(), picture.width(), picture.height())
+        }
+    }
+}
+
+#[cfg(feature = "imgref")]
+mod from_imgref {
+    use imgref::ImgRef;
+    use rgb::{ComponentSlice, RGB, RGB8, RGBA8};
+
+    use super::Image;
+
+    /// A side beyond 32 bits becomes zero, which comparing refuses: no such picture can be held.
+    fn side(length: usize) -> u32 {
+        u32::try_from(length).unwrap_or(0)
+    }
+
+    impl<'a> From<ImgRef<'a, RGB8>> for Image<'a> {
+        fn from(picture: ImgRef<'a, RGB8>) -> Self {
+            Self::rgb8(picture.buf().as_slice(), side(picture.width()), side(picture.height()))
+                .with_row_stride(picture.stride() * 3)
+        }
+    }
+
+    impl<'a> From<ImgRef<'a, RGBA8>> for Image<'a> {
+        fn from(picture: ImgRef<'a, RGBA8>) -> Self {
+            Self::rgba8(picture.buf().as_slice(), side(picture.width()), side(picture.height()))
+                .with_row_stride(picture.stride() * 4)
+        }
+    }
+
+    impl<'a> From<ImgRef<'a, RGB<f32>>> for Image<'a> {
+        fn from(picture: ImgRef<'a, RGB<f32>>) -> Self {
+            Self::rgb_f32(picture.buf().as_slice(), side(picture.width()), side(picture.height()))
+                .with_row_stride(picture.stride() * 3)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_leaves_padding_out() {
+        let mut words = vec![];
+        let padded = [1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12];
+        Image::rgb8(&padded, 2, 2).with_row_stride(7).pack(&mut words);
+        let pixels = [[1, 2, 3, 255], [4, 5, 6, 255], [7, 8, 9, 255], [10, 11, 12, 255]];
+        assert_eq!(words[..4], [FORMAT_RGBA8, 1, 0, 2]);
+        assert_eq!(words[4..], pixels.map(u32::from_le_bytes));
+
+        let planes = [1.0, 2.0, -1.0, 3.0, 4.0, -1.0, 5.0, 6.0f32];
+        Image::planar_f32(&planes, 2, 1).with_row_stride(3).pack(&mut words);
+        assert_eq!(words[..4], [FORMAT_F32, 1, 2, 2]);
+        assert_eq!(words[4..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32].map(f32::to_bits));
+    }
+
+    #[test]
+    fn every_wrong_picture_is_named() {
+        let bytes = [0u8; 12];
+        let floats = [0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0f32];
+        for (image, part) in [
+            (Image::rgb8(&bytes, 0, 4), "0x4 has no pixels"),
+            (Image::rgb8(&bytes, 2, 3), "takes 18 elements; the slice has 12"),
+            (Image::rgba8(&bytes, 2, 1).with_row_stride(7), "row stride of 7 is too short"),
+            (Image::rgb8(&bytes, u32::MAX, u32::MAX), "the slice has 12"),
+            (Image::planar_f32(&floats, 2, 2), "takes 12 elements"),
+            (Image::rgb_f32(&floats, 2, 1), "x 1, y 0 is NaN"),
+            (Image::planar_f32(&floats, 1, 2), "x 0, y 0 is NaN"),
+        ] {
+            let message = image.validate().unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+        Image::rgb8(&bytes, 2, 2).validate().unwrap();
+    }
+}

@@ -1,0 +1,450 @@
+//! The front door: a context, a model, its sessions and targets. Build once, compare many.
+
+use std::sync::Arc;
+
+#[cfg(feature = "cpu")]
+use crate::cpu;
+#[cfg(feature = "gpu")]
+use crate::gpu::{self, Wait};
+use crate::{
+    config::Config,
+    error::{Error, Result},
+    image::Image,
+    plan::{Plan, Tuning},
+    report::{LayerReport, Report},
+    weights::{Parameters, Weights},
+};
+
+/// What computes: a GPU's device, or the CPU. Cheap to clone; share one among all models.
+#[derive(Clone, Debug)]
+pub struct Context(Backend);
+
+#[derive(Clone, Debug)]
+enum Backend {
+    #[cfg(feature = "gpu")]
+    Gpu(Arc<gpu::Gpu>),
+    #[cfg(feature = "cpu")]
+    Cpu,
+}
+
+impl Context {
+    /// Opens the best GPU adapter: hardware before software, discrete before integrated.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], or [`Error::Device`] where the adapter cannot be opened.
+    #[cfg(feature = "gpu")]
+    pub async fn gpu() -> Result<Self> {
+        Ok(Self::from_gpu(gpu::Gpu::open(None).await?))
+    }
+
+    /// [`gpu`](Self::gpu), blocking.
+    ///
+    /// # Errors
+    /// As [`gpu`](Self::gpu).
+    #[cfg(feature = "gpu")]
+    pub fn gpu_blocking() -> Result<Self> {
+        pollster::block_on(Self::gpu())
+    }
+
+    /// Opens the GPU adapter called `name`; a part of its name will do, in any case.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAdapter`] with the names that there are; else as [`gpu`](Self::gpu).
+    #[cfg(feature = "gpu")]
+    pub async fn gpu_named(name: &str) -> Result<Self> {
+        Ok(Self::from_gpu(gpu::Gpu::open(Some(name)).await?))
+    }
+
+    /// The CPU: each step through its twin, in plain loops. Slow, and right to the last float.
+    #[cfg(feature = "cpu")]
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self(Backend::Cpu)
+    }
+
+    /// `gpu` or `cpu`.
+    #[must_use]
+    pub fn backend(&self) -> &'static str {
+        match &self.0 {
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(_) => "gpu",
+            #[cfg(feature = "cpu")]
+            Backend::Cpu => "cpu",
+        }
+    }
+
+    /// The GPU adapter; none on the CPU.
+    #[cfg(feature = "gpu")]
+    #[must_use]
+    pub fn adapter(&self) -> Option<&gpu::Adapter> {
+        self.gpu_handle().map(|gpu| &gpu.adapter)
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(crate) fn from_gpu(gpu: gpu::Gpu) -> Self {
+        Self(Backend::Gpu(Arc::new(gpu)))
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(crate) fn gpu_handle(&self) -> Option<&Arc<gpu::Gpu>> {
+        match &self.0 {
+            Backend::Gpu(gpu) => Some(gpu),
+            #[cfg(feature = "cpu")]
+            Backend::Cpu => None,
+        }
+    }
+
+    fn adapter_name(&self) -> Option<String> {
+        #[cfg(feature = "gpu")]
+        return self.adapter().map(|adapter| adapter.name.clone());
+        #[cfg(not(feature = "gpu"))]
+        None
+    }
+}
+
+/// A loss with its weights, on a context. Cheap to clone; its weights are on the device once, whatever the
+/// number of sessions.
+#[derive(Clone, Debug)]
+pub struct Model(Arc<ModelInner>);
+
+#[derive(Debug)]
+struct ModelInner {
+    context: Context,
+    config: Config,
+    tuning: Tuning,
+    parameters: Arc<Parameters>,
+    #[cfg(feature = "gpu")]
+    gpu: Option<Arc<gpu::Model>>,
+}
+
+impl Model {
+    /// Loads the weights that `config`'s taps need.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the config is not valid; [`Error::Weights`] and [`Error::Io`] where the weights
+    /// cannot be used or read.
+    pub fn new(context: &Context, config: &Config, weights: &Weights) -> Result<Self> {
+        Self::with_tuning(context, config, weights, Tuning::default())
+    }
+
+    /// [`new`](Self::new), with a tuning of the 3x3 convolution forced.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_tuning(context: &Context, config: &Config, weights: &Weights, tuning: Tuning) -> Result<Self> {
+        config.validate()?;
+        let depth = config.tap_positions()?.last().map_or(0, |(position, _)| position + 1);
+        let parameters = Arc::new(weights.load(config.network, depth)?);
+        Ok(Self(Arc::new(ModelInner {
+            #[cfg(feature = "gpu")]
+            gpu: context
+                .gpu_handle()
+                .map(|gpu| Arc::new(gpu::Model::new(Arc::clone(gpu), Arc::clone(&parameters)))),
+            context: context.clone(),
+            config: config.clone(),
+            tuning,
+            parameters,
+        })))
+    }
+
+    /// The loss it computes.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Buffers for comparing pairs of pictures of `width` by `height` pixels, one pair at a time.
+    ///
+    /// # Errors
+    /// As [`batch_session`](Self::batch_session).
+    pub fn session(&self, width: u32, height: u32) -> Result<Session> {
+        self.batch_session(width, height, 1)
+    }
+
+    /// Buffers for comparing up to `pairs` pairs together (or twice as many candidates against a target), fewer
+    /// where the device cannot bind as much. Larger batches go through in rounds.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where the size is zero or too small for the deepest tap; [`Error::TooLarge`] where the
+    /// device cannot bind a picture's feature map; [`Error::OutOfMemory`].
+    pub fn batch_session(&self, width: u32, height: u32, pairs: u32) -> Result<Session> {
+        let plan = self.plan(width, height);
+        let kind = match &self.0.context.0 {
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(_) => SessionKind::Gpu(gpu::Session::new(self.gpu()?, &plan, pairs)?),
+            #[cfg(feature = "cpu")]
+            Backend::Cpu => {
+                let _ = pairs; // one picture after another
+                SessionKind::Cpu(cpu::Session::new(plan(1)?, Arc::clone(&self.0.parameters)))
+            }
+        };
+        Ok(Session { model: self.clone(), plan: plan(1)?, width, height, kind })
+    }
+
+    /// Bytes that such a [`batch_session`](Self::batch_session) takes on the device, before anything is
+    /// allocated. Weights are not counted: they are the model's, shared by all sessions.
+    ///
+    /// # Errors
+    /// As [`batch_session`](Self::batch_session); [`Error::Config`] on the CPU.
+    #[cfg(feature = "gpu")]
+    pub fn memory(&self, width: u32, height: u32, pairs: u32) -> Result<gpu::Memory> {
+        gpu::Session::memory(self.gpu()?.device(), self.plan(width, height), pairs)
+    }
+
+    #[cfg(feature = "gpu")]
+    fn gpu(&self) -> Result<&Arc<gpu::Model>> {
+        self.0.gpu.as_ref().ok_or_else(|| Error::Config("this model computes on the CPU".to_owned()))
+    }
+
+    /// The plan for a number of pictures of this size.
+    fn plan(&self, width: u32, height: u32) -> impl Fn(u32) -> Result<Plan> + '_ {
+        move |images| {
+            if width == 0 || height == 0 {
+                return Err(Error::Image(format!(
+                    "a picture of {width}x{height} has no pixels; both sides must be at least 1"
+                )));
+            }
+            Plan::new(&self.0.config, width, height, images, self.0.tuning)
+        }
+    }
+}
+
+/// One size's buffers; one comparison at a time. Comparing again creates nothing on the device.
+#[derive(Debug)]
+pub struct Session {
+    model: Model,
+    plan: Plan,
+    width: u32,
+    height: u32,
+    kind: SessionKind,
+}
+
+#[derive(Debug)]
+enum SessionKind {
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::Session),
+    #[cfg(feature = "cpu")]
+    Cpu(cpu::Session),
+}
+
+/// A picture's features at every tap, computed once; any session of the same model and size compares with it.
+#[derive(Debug)]
+pub struct Target {
+    model: Model,
+    width: u32,
+    height: u32,
+    kind: TargetKind,
+}
+
+#[derive(Debug)]
+enum TargetKind {
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::Target),
+    #[cfg(feature = "cpu")]
+    Cpu(cpu::Features),
+}
+
+/// What is compared: pairs, or candidates with a target.
+#[derive(Clone, Copy)]
+enum Against<'a> {
+    /// Pictures 2k and 2k + 1.
+    Each,
+    Target(&'a Target),
+}
+
+#[cfg(not(feature = "gpu"))]
+#[derive(Clone, Copy)]
+enum Wait {
+    Async,
+    Block,
+}
+
+impl Session {
+    /// Compares a pair of pictures.
+    ///
+    /// On a device that the library opened, the future is woken by a thread of the library. On a host's device
+    /// the host's own polling or submitting wakes it; with neither, use
+    /// [`compare_blocking`](Self::compare_blocking). On the CPU the work is done when the future is polled.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where a picture is not valid or not of the session's size; [`Error::DeviceLost`],
+    /// [`Error::Device`] where the device failed.
+    pub async fn compare<'a>(
+        &mut self,
+        generated: impl Into<Image<'a>>,
+        target: impl Into<Image<'a>>,
+    ) -> Result<Report> {
+        let pair = [generated.into(), target.into()];
+        first(self.run(&pair, Against::Each, Wait::Async).await?)
+    }
+
+    /// [`compare`](Self::compare), blocking: this thread polls the device for its own submission.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub fn compare_blocking<'a>(
+        &mut self,
+        generated: impl Into<Image<'a>>,
+        target: impl Into<Image<'a>>,
+    ) -> Result<Report> {
+        let pair = [generated.into(), target.into()];
+        first(pollster::block_on(self.run(&pair, Against::Each, Wait::Block))?)
+    }
+
+    /// Compares pairs (generated, target); a report each, in their order. A pair's numbers are the same to the
+    /// bit as alone.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub async fn compare_batch(&mut self, pairs: &[(Image<'_>, Image<'_>)]) -> Result<Vec<Report>> {
+        let pictures: Vec<_> = pairs.iter().flat_map(|(generated, target)| [*generated, *target]).collect();
+        self.run(&pictures, Against::Each, Wait::Async).await
+    }
+
+    /// [`compare_batch`](Self::compare_batch), blocking.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub fn compare_batch_blocking(&mut self, pairs: &[(Image<'_>, Image<'_>)]) -> Result<Vec<Report>> {
+        let pictures: Vec<_> = pairs.iter().flat_map(|(generated, target)| [*generated, *target]).collect();
+        pollster::block_on(self.run(&pictures, Against::Each, Wait::Block))
+    }
+
+    /// Computes a target's features once, for many comparisons. Nothing is waited for.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare), and [`Error::OutOfMemory`].
+    pub fn target<'a>(&mut self, picture: impl Into<Image<'a>>) -> Result<Target> {
+        let picture = picture.into();
+        self.check(&picture)?;
+        let kind = match &mut self.kind {
+            #[cfg(feature = "gpu")]
+            SessionKind::Gpu(session) => TargetKind::Gpu(session.target(&picture)?),
+            #[cfg(feature = "cpu")]
+            SessionKind::Cpu(session) => TargetKind::Cpu(session.features(&picture)?),
+        };
+        Ok(Target { model: self.model.clone(), width: self.width, height: self.height, kind })
+    }
+
+    /// Compares candidates with a target; a report each, in their order, the same to the bit as
+    /// [`compare`](Self::compare) gives.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare), and [`Error::Config`] where the target is of another model or size.
+    pub async fn compare_to(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Vec<Report>> {
+        self.run(candidates, Against::Target(target), Wait::Async).await
+    }
+
+    /// [`compare_to`](Self::compare_to), blocking.
+    ///
+    /// # Errors
+    /// As [`compare_to`](Self::compare_to).
+    pub fn compare_to_blocking(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Vec<Report>> {
+        pollster::block_on(self.run(candidates, Against::Target(target), Wait::Block))
+    }
+
+    /// The one way in: everything is checked before the first picture is uploaded.
+    async fn run(&mut self, pictures: &[Image<'_>], against: Against<'_>, wait: Wait) -> Result<Vec<Report>> {
+        pictures.iter().try_for_each(|picture| self.check(picture))?;
+        if let Against::Target(target) = against
+            && !(Arc::ptr_eq(&target.model.0, &self.model.0)
+                && (target.width, target.height) == (self.width, self.height))
+        {
+            return Err(Error::Config(format!(
+                "the target is of another model or size ({}x{}); this session compares {}x{}",
+                target.width, target.height, self.width, self.height
+            )));
+        }
+        let mut sums = vec![];
+        match &mut self.kind {
+            #[cfg(feature = "gpu")]
+            SessionKind::Gpu(session) => {
+                for round in pictures.chunks(session.pictures()) {
+                    sums.extend(match against {
+                        Against::Each => session.pairs(round, wait).await?,
+                        Against::Target(Target { kind: TargetKind::Gpu(target), .. }) => {
+                            session.candidates(target, round, wait).await?
+                        }
+                        #[cfg(feature = "cpu")]
+                        Against::Target(_) => vec![], // another backend is another model
+                    });
+                }
+            }
+            #[cfg(feature = "cpu")]
+            SessionKind::Cpu(session) => match against {
+                Against::Each => {
+                    let _ = wait; // nothing to wait for
+                    for pair in pictures.chunks_exact(2) {
+                        let features = [session.features(&pair[0])?, session.features(&pair[1])?];
+                        sums.push(session.difference(&features[0], &features[1]));
+                    }
+                }
+                Against::Target(Target { kind: TargetKind::Cpu(target), .. }) => {
+                    for picture in pictures {
+                        let features = session.features(picture)?;
+                        sums.push(session.difference(&features, target));
+                    }
+                }
+                #[cfg(feature = "gpu")]
+                Against::Target(_) => {} // another backend is another model
+            },
+        }
+        sums.iter().map(|sums| self.report(sums)).collect()
+    }
+
+    fn check(&self, picture: &Image<'_>) -> Result<()> {
+        picture.validate()?;
+        let (width, height) = (picture.width(), picture.height());
+        if (width, height) == (self.width, self.height) {
+            return Ok(());
+        }
+        Err(Error::Image(format!(
+            "a picture is {width}x{height} but the session compares {}x{}; both pictures must have one size",
+            self.width, self.height
+        )))
+    }
+
+    /// The report from each tap's sum of differences.
+    fn report(&self, sums: &[f64]) -> Result<Report> {
+        let ModelInner { context, config, parameters, .. } = &*self.model.0;
+        let layers: Vec<LayerReport> = self
+            .plan
+            .taps
+            .iter()
+            .zip(sums)
+            .map(|(tap, sum)| {
+                let tensor = &self.plan.tensors[tap.tensor];
+                let [width, height] = tensor.region.extent;
+                let loss = sum / tensor.image_stride() as f64;
+                LayerReport { name: tap.name, weight: tap.weight, loss, shape: [tensor.channels, height, width] }
+            })
+            .collect();
+        if let Some(layer) = layers.iter().find(|layer| !layer.loss.is_finite()) {
+            return Err(Error::Weights(format!(
+                "{}: the loss at {} is {}: with these weights activations leave the range of float32",
+                parameters.info.origin, layer.name, layer.loss
+            )));
+        }
+        Ok(Report {
+            total: layers.iter().map(|layer| layer.weight * layer.loss).sum(),
+            layers,
+            network: config.network.name(),
+            preset: config.preset().map(|preset| preset.name()),
+            normalization: config.normalization.to_string(),
+            criterion: config.criterion.name(),
+            precision: "f32",
+            tuning: (context.backend() == "gpu").then(|| self.model.0.tuning.name()),
+            weights: parameters.info.clone(),
+            backend: context.backend(),
+            adapter: context.adapter_name(),
+            width: self.width,
+            height: self.height,
+            version: env!("CARGO_PKG_VERSION"),
+        })
+    }
+}
+
+/// The report of a comparison of one pair.
+fn first(reports: Vec<Report>) -> Result<Report> {
+    reports.into_iter().next().ok_or_else(|| Error::Device("the comparison gave no result".to_owned()))
+}

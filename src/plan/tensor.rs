@@ -1,0 +1,164 @@
+//! What a tensor is: element type, layout, channels and the region of the picture that it holds.
+
+/// The type of a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Element {
+    /// IEEE single precision.
+    F32,
+}
+
+impl Element {
+    /// Bytes an element takes.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+        }
+    }
+}
+
+/// The order of a tensor's elements in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Image, channel, row, column, densely packed.
+    Nchw,
+}
+
+/// The rectangle of a feature map that a tensor holds, in positions of that feature map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// x and y of the first position held.
+    pub origin: [u32; 2],
+    /// Width and height of what is held, halo included.
+    pub extent: [u32; 2],
+    /// Positions at the left, top, right and bottom that are held for a neighbour's sake alone: other regions
+    /// own them, and reductions leave them out.
+    pub halo: [u32; 4],
+    /// Width and height of the whole feature map.
+    pub whole: [u32; 2],
+}
+
+impl Region {
+    /// The whole of a feature map.
+    #[must_use]
+    pub fn whole(width: u32, height: u32) -> Self {
+        Self { origin: [0, 0], extent: [width, height], halo: [0; 4], whole: [width, height] }
+    }
+
+    /// Which of the left, top, right and bottom edges are the picture's own. Beyond those a convolution reads
+    /// zeros; beyond the others nothing may be read.
+    #[must_use]
+    pub fn own_edges(&self) -> [bool; 4] {
+        [
+            self.origin[0] == 0,
+            self.origin[1] == 0,
+            self.end(0) == u64::from(self.whole[0]),
+            self.end(1) == u64::from(self.whole[1]),
+        ]
+    }
+
+    /// Width and height without the halo.
+    #[must_use]
+    pub fn owned_extent(&self) -> [u32; 2] {
+        [0, 1].map(|axis| self.extent[axis].saturating_sub(self.halo[axis]).saturating_sub(self.halo[axis + 2]))
+    }
+
+    /// Positions held.
+    #[must_use]
+    pub fn positions(&self) -> u64 {
+        u64::from(self.extent[0]) * u64::from(self.extent[1])
+    }
+
+    /// One past the last position held along an axis (0 is x, 1 is y).
+    pub(crate) fn end(&self, axis: usize) -> u64 {
+        u64::from(self.origin[axis]) + u64::from(self.extent[axis])
+    }
+
+    /// Whether it lies inside the feature map, and its halo inside itself.
+    pub(crate) fn is_valid(&self) -> bool {
+        let owned = self.owned_extent();
+        (0..2).all(|axis| {
+            self.end(axis) <= u64::from(self.whole[axis])
+                && owned[axis] > 0
+                && u64::from(self.halo[axis]) + u64::from(self.halo[axis + 2]) < u64::from(self.extent[axis])
+        })
+    }
+
+    /// The region that max-pool makes of this one when this one starts at even positions.
+    pub(crate) fn pooled(&self) -> Self {
+        let half = |v: [u32; 2]| v.map(|v| v / 2);
+        Self { origin: half(self.origin), extent: half(self.extent), halo: [0; 4], whole: half(self.whole) }
+    }
+}
+
+/// A stack of feature maps of one shape. Logically NCHW float32; the fields say what memory holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// For messages and labels: the layer that makes it.
+    pub name: String,
+    /// The elements' type.
+    pub element: Element,
+    /// The elements' order.
+    pub layout: Layout,
+    /// N: how many pictures.
+    pub images: u32,
+    /// C: how many channels.
+    pub channels: u32,
+    /// H and W, and where in the picture they lie.
+    pub region: Region,
+}
+
+impl Tensor {
+    /// A float32 NCHW tensor.
+    #[must_use]
+    pub fn new(name: impl Into<String>, images: u32, channels: u32, region: Region) -> Self {
+        Self { name: name.into(), element: Element::F32, layout: Layout::Nchw, images, channels, region }
+    }
+
+    /// Elements between a row and the next.
+    #[must_use]
+    pub fn row_stride(&self) -> u64 {
+        u64::from(self.region.extent[0])
+    }
+
+    /// Elements between a channel and the next.
+    #[must_use]
+    pub fn channel_stride(&self) -> u64 {
+        self.region.positions()
+    }
+
+    /// Elements between a picture and the next.
+    #[must_use]
+    pub fn image_stride(&self) -> u64 {
+        self.channel_stride() * u64::from(self.channels)
+    }
+
+    /// Elements in all.
+    #[must_use]
+    pub fn elements(&self) -> u64 {
+        self.image_stride() * u64::from(self.images)
+    }
+
+    /// Bytes in all.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.elements() * self.element.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_and_halo() {
+        let region = Region { origin: [4, 0], extent: [6, 5], halo: [1, 0, 1, 0], whole: [20, 5] };
+        assert_eq!(region.own_edges(), [false, true, false, true]);
+        assert_eq!(region.owned_extent(), [4, 5]);
+        assert!(region.is_valid());
+        assert!(!Region { extent: [17, 5], ..region }.is_valid(), "past the right edge");
+        assert!(!Region { halo: [3, 0, 3, 0], ..region }.is_valid(), "nothing owned");
+    }
+}

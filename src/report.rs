@@ -1,0 +1,87 @@
+//! What a comparison says: the total, each layer, and everything needed to get the same numbers again.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::weights::WeightsInfo;
+
+/// The result of comparing a pair of pictures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The sum over layers of weight times loss.
+    pub total: f64,
+    /// Each tap's part, in the network's order.
+    pub layers: Vec<LayerReport>,
+    /// The network, such as `vgg19`.
+    pub network: &'static str,
+    /// The preset, where the loss is one to the last constant.
+    pub preset: Option<&'static str>,
+    /// Input normalisation: a name, or constants as the `--norm` option takes them.
+    pub normalization: String,
+    /// `mse` or `mae`.
+    pub criterion: &'static str,
+    /// The arithmetic of convolutions.
+    pub precision: &'static str,
+    /// How convolutions were computed on a GPU; none on the CPU.
+    pub tuning: Option<&'static str>,
+    /// The weights.
+    pub weights: WeightsInfo,
+    /// `gpu` or `cpu`.
+    pub backend: &'static str,
+    /// The GPU adapter's name; none on the CPU.
+    pub adapter: Option<String>,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// This library's version.
+    pub version: &'static str,
+}
+
+/// One tap's part of the loss.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LayerReport {
+    /// The layer, such as `relu1_2`.
+    pub name: &'static str,
+    /// Its factor in the total.
+    pub weight: f64,
+    /// The mean over channels, rows and columns of the squared or absolute difference.
+    pub loss: f64,
+    /// Channels, height and width of the features compared.
+    pub shape: [u32; 3],
+}
+
+/// A table for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<10} {:>16} {:>10} {:>16}  features", "layer", "loss", "weight", "weighted")?;
+        for LayerReport { name, weight, loss, shape: [channels, height, width] } in &self.layers {
+            let weighted = weight * loss;
+            writeln!(
+                f,
+                "{name:<10} {loss:>16.9e} {weight:>10.4} {weighted:>16.9e}  {channels} of {width}x{height}"
+            )?;
+        }
+        writeln!(f, "{:<10} {:>16} {:>10} {:>16.9e}", "total", "", "", self.total)?;
+        let trained = match self.weights.trained {
+            Some(true) => "trained",
+            Some(false) => "UNTRAINED",
+            None => "not known whether trained",
+        };
+        let hash = self.weights.sha256.get(..12).unwrap_or(&self.weights.sha256);
+        let by = self.adapter.as_deref().unwrap_or(self.backend);
+        write!(
+            f,
+            "{}x{}, {} ({}, {}), weights {} ({trained}, {hash}), on {by}",
+            self.width,
+            self.height,
+            self.preset.unwrap_or(self.network),
+            self.criterion,
+            self.normalization,
+            self.weights.origin
+        )
+    }
+}

@@ -1,0 +1,170 @@
+//! Where a network's weights come from: torchvision's in a safetensors file, or seeded ones.
+
+mod hash;
+mod names;
+mod safetensors;
+mod seeded;
+mod source;
+
+use std::{fmt, path::Path, sync::Arc};
+
+use serde::Serialize;
+
+use self::{safetensors::SafeTensors, source::Source};
+use crate::{
+    error::{Error, Result},
+    network::{Layer, LayerKind, Network},
+};
+
+/// Where a network's convolution weights come from. Cheap to make and to clone: tensors are read when a model
+/// is built, and only those that its taps need.
+///
+/// A file holds torchvision's tensors, `features.N.weight` of shape (outputs, inputs, 3, 3) and `features.N.bias`
+/// of shape (outputs), as F32, F16, BF16 or F64. Names may be bare (`0.weight`, a state dict of `features` alone)
+/// or stand under any prefix (`module.features.0.weight`); other tensors are ignored.
+#[derive(Clone)]
+pub struct Weights {
+    kind: Kind,
+    trained: Option<bool>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Seeded(u64),
+    SafeTensors(Arc<SafeTensors>),
+}
+
+/// Loaded tensors, float32.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Parameters {
+    /// The convolutions, in the network's order.
+    pub convolutions: Vec<Convolution>,
+    /// What they are.
+    pub info: WeightsInfo,
+}
+
+/// A convolution's weights and bias; every value is finite.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Convolution {
+    /// The layer that it is.
+    pub layer: Layer,
+    /// (outputs, inputs, 3, 3), row-major.
+    pub weight: Vec<f32>,
+    /// (outputs).
+    pub bias: Vec<f32>,
+}
+
+/// What weights a number was computed with, for the report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct WeightsInfo {
+    /// `seeded:N`, the file's path, or what the caller called the bytes.
+    pub origin: String,
+    /// SHA-256 of the tensors used, in lower-case hexadecimal.
+    ///
+    /// It tells tensors apart, not files: a checkpoint and its conversion agree. Hashed are, convolution by
+    /// convolution in the network's order, the weight and then the bias, each as torchvision's name in UTF-8
+    /// (`features.5.weight`, whatever the file calls it), the rank as 4 bytes, each dimension as 8 bytes and
+    /// the values in row-major order as float32; all of them little-endian.
+    pub sha256: String,
+    /// Whether the weights were trained; `None` where nobody has said.
+    pub trained: Option<bool>,
+}
+
+impl Weights {
+    /// Untrained weights, the same to the bit on every machine: uniform and He-scaled, from splitmix64. Their
+    /// origin is `seeded:N`.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self { kind: Kind::Seeded(seed), trained: Some(false) }
+    }
+
+    /// Weights from a safetensors file, of which only the header is read now. Their origin is the path.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is not a safetensors file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_source(Source::path(path), path.display().to_string())
+    }
+
+    /// Weights from a safetensors file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what
+    /// errors and reports call it.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where it is not a safetensors file.
+    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>, origin: impl Into<String>) -> Result<Self> {
+        Self::from_source(Source::memory(bytes.into()), origin.into())
+    }
+
+    fn from_source(source: Source, origin: String) -> Result<Self> {
+        let file = SafeTensors::open(source, origin)?;
+        Ok(Self { kind: Kind::SafeTensors(Arc::new(file)), trained: None })
+    }
+
+    /// The same, with what the caller knows of them: a file does not say whether its weights were trained.
+    #[must_use]
+    pub fn with_trained(self, trained: bool) -> Self {
+        Self { trained: Some(trained), ..self }
+    }
+
+    /// Every convolution among the first `depth` of [`Network::layers`].
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where a tensor is missing, misshapen, of a type that is not read, or has a value that
+    /// is not finite in float32; where two prefixes fit equally; and where the file changed since it was
+    /// opened. [`Error::Io`] where it can no longer be read. [`Error::Config`] where the network has fewer
+    /// layers.
+    pub fn load(&self, network: Network, depth: usize) -> Result<Parameters> {
+        let layers = network.layers();
+        let layers = layers.get(..depth).ok_or_else(|| {
+            Error::Config(format!("{network} has {} layers; a depth of {depth} is too many", layers.len()))
+        })?;
+        let layers: Vec<Layer> =
+            layers.iter().copied().filter(|layer| layer.kind == LayerKind::Conv).collect();
+        let convolutions = match &self.kind {
+            Kind::Seeded(seed) => layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect(),
+            Kind::SafeTensors(file) => file.load(network, &layers)?,
+        };
+        let sha256 = hash::sha256(&convolutions);
+        Ok(Parameters {
+            convolutions,
+            info: WeightsInfo { origin: self.origin(), sha256, trained: self.trained },
+        })
+    }
+
+    fn origin(&self) -> String {
+        match &self.kind {
+            Kind::Seeded(seed) => format!("seeded:{seed}"),
+            Kind::SafeTensors(file) => file.origin().to_owned(),
+        }
+    }
+}
+
+/// The origin and whether trained, without the bytes.
+impl fmt::Debug for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Weights")
+            .field("origin", &self.origin())
+            .field("trained", &self.trained)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Parameters {
+    /// The convolution called `name`, such as `conv3_1`, if it was loaded.
+    #[must_use]
+    pub fn convolution(&self, name: &str) -> Option<&Convolution> {
+        self.convolutions.iter().find(|convolution| convolution.layer.name == name)
+    }
+}
+
+fn weight_shape(layer: &Layer) -> [usize; 4] {
+    [layer.outputs as usize, layer.inputs as usize, 3, 3]
+}
+
+fn bias_shape(layer: &Layer) -> [usize; 1] {
+    [layer.outputs as usize]
+}

@@ -1,0 +1,64 @@
+//! Untrained weights from a seed, bit for bit those of the project's PyTorch reference.
+//!
+//! Element i of the tensor called `name` takes the top 24 bits of splitmix64(base + i) as a fraction u in \[0, 1),
+//! where base is splitmix64(FNV-1a(name) xor seed). A weight is (2u - 1) sqrt(6 / fan-in), a bias (2u - 1) / 10,
+//! in float64 and then rounded to float32.
+
+use super::{Convolution, bias_shape, weight_shape};
+use crate::network::Layer;
+
+/// The untrained convolution that stands at `layer`.
+pub(super) fn convolution(layer: Layer, seed: u64) -> Convolution {
+    let [outputs, inputs, rows, columns] = weight_shape(&layer);
+    let fan_in = inputs * rows * columns;
+    let weight = tensor(&layer.weight_name(), outputs * fan_in, (6.0 / fan_in as f64).sqrt(), seed);
+    let bias = tensor(&layer.bias_name(), bias_shape(&layer)[0], 0.1, seed);
+    Convolution { layer, weight, bias }
+}
+
+fn tensor(name: &str, length: usize, scale: f64, seed: u64) -> Vec<f32> {
+    let base = splitmix64(fnv1a64(name) ^ seed);
+    (0..length as u64)
+        .map(|i| {
+            let u = (splitmix64(base.wrapping_add(i)) >> 40) as f64 / f64::from(1 << 24);
+            ((2.0 * u - 1.0) * scale) as f32
+        })
+        .collect()
+}
+
+fn splitmix64(z: u64) -> u64 {
+    let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn fnv1a64(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_vectors() {
+        // The first outputs of splitmix64 seeded with 0 and with 1, and FNV-1a's of "" and "foobar".
+        assert_eq!(splitmix64(0), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(splitmix64(1), 0x910a_2dec_8902_5cc1);
+        assert_eq!(fnv1a64(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a64("foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn values_stay_within_their_scale() {
+        let convolution = convolution(Layer::conv("conv1_1", 0, 3, 64), 7);
+        let bound = (6.0_f32 / 27.0).sqrt();
+        assert_eq!((convolution.weight.len(), convolution.bias.len()), (64 * 27, 64));
+        assert!(convolution.weight.iter().all(|w| w.abs() <= bound));
+        assert!(convolution.bias.iter().all(|b| b.abs() <= 0.1));
+        let mean = convolution.weight.iter().sum::<f32>() / (64.0 * 27.0);
+        assert!(mean.abs() < 0.05 * bound, "{mean}");
+    }
+}
