@@ -46,7 +46,9 @@ pub enum Error {
     #[error("the GPU device was lost{}; open a new context", reason(.0))]
     DeviceLost(String),
     /// The device could not give the memory that a session or model needs.
-    #[error("the GPU is out of memory: {wanted} bytes were wanted for {what}; use a smaller picture or batch")]
+    #[error(
+        "the GPU is out of memory: {wanted} bytes were wanted for {what}; use a smaller picture or batch"
+    )]
     OutOfMemory {
         /// Bytes asked for.
         wanted: u64,
@@ -70,10 +72,7 @@ impl Error {
             | Self::Io { .. }
             | Self::TooLarge(_)
             | Self::UnknownAdapter { .. } => true,
-            Self::NoAdapter
-            | Self::Device(_)
-            | Self::DeviceLost(_)
-            | Self::OutOfMemory { .. } => false,
+            Self::NoAdapter | Self::Device(_) | Self::DeviceLost(_) | Self::OutOfMemory { .. } => false,
         }
     }
 }
@@ -87,9 +86,5 @@ fn listed(names: &[String]) -> String {
 }
 
 fn reason(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!(" ({text})")
-    }
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
 }

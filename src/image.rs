@@ -94,7 +94,9 @@ impl<'a> Image<'a> {
     pub(crate) fn validate(&self) -> Result<()> {
         let (width, height) = (self.width, self.height);
         if width == 0 || height == 0 {
-            return Err(Error::Image(format!("a picture of {width}x{height} has no pixels; both sides must be at least 1")));
+            return Err(Error::Image(format!(
+                "a picture of {width}x{height} has no pixels; both sides must be at least 1"
+            )));
         }
         if self.row_stride < self.row_elements() {
             return Err(Error::Image(format!(
@@ -156,7 +158,9 @@ impl<'a> Image<'a> {
             Pixels::Rgb8(p) => {
                 words.extend([FORMAT_RGBA8, 1, 0, width]);
                 for row in self.rows_of(p) {
-                    words.extend(row.as_chunks().0.iter().map(|&[r, g, b]| u32::from_le_bytes([r, g, b, 255])));
+                    words.extend(
+                        row.as_chunks().0.iter().map(|&[r, g, b]| u32::from_le_bytes([r, g, b, 255])),
+                    );
                 }
             }
             Pixels::Rgba8(p) => {

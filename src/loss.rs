@@ -131,7 +131,12 @@ impl Model {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_tuning(context: &Context, config: &Config, weights: &Weights, tuning: Tuning) -> Result<Self> {
+    pub fn with_tuning(
+        context: &Context,
+        config: &Config,
+        weights: &Weights,
+        tuning: Tuning,
+    ) -> Result<Self> {
         config.validate()?;
         let depth = config.tap_positions()?.last().map_or(0, |(position, _)| position + 1);
         let parameters = Arc::new(weights.load(config.network, depth)?);
@@ -416,7 +421,12 @@ impl Session {
                 let tensor = &self.plan.tensors[tap.tensor];
                 let [width, height] = tensor.region.extent;
                 let loss = sum / tensor.image_stride() as f64;
-                LayerReport { name: tap.name, weight: tap.weight, loss, shape: [tensor.channels, height, width] }
+                LayerReport {
+                    name: tap.name,
+                    weight: tap.weight,
+                    loss,
+                    shape: [tensor.channels, height, width],
+                }
             })
             .collect();
         if let Some(layer) = layers.iter().find(|layer| !layer.loss.is_finite()) {

@@ -72,21 +72,18 @@ impl Network {
     /// # Errors
     /// [`Error::Config`] that names the taps there are.
     pub fn position(self, name: &str) -> Result<usize> {
-        self.layers()
-            .iter()
-            .position(|layer| layer.name == name)
-            .ok_or_else(|| {
-                let convs: Vec<_> = self
-                    .layers()
-                    .iter()
-                    .filter(|layer| layer.kind == LayerKind::Conv)
-                    .map(|layer| layer.name.trim_start_matches("conv"))
-                    .collect();
-                Error::Config(format!(
-                    "{self} has no layer '{name}'; a tap is conv or relu with one of {}, or pool1 to pool4",
-                    convs.join(" ")
-                ))
-            })
+        self.layers().iter().position(|layer| layer.name == name).ok_or_else(|| {
+            let convs: Vec<_> = self
+                .layers()
+                .iter()
+                .filter(|layer| layer.kind == LayerKind::Conv)
+                .map(|layer| layer.name.trim_start_matches("conv"))
+                .collect();
+            Error::Config(format!(
+                "{self} has no layer '{name}'; a tap is conv or relu with one of {}, or pool1 to pool4",
+                convs.join(" ")
+            ))
+        })
     }
 }
 

@@ -36,11 +36,8 @@ impl Normalization {
     /// To \[-1, 1\], as pix2pixHD feeds its network.
     pub const SIGNED: Self = Self { scale: 2.0, ..Self::new([1.0; 3], [1.0; 3]) };
     /// BGR, 0..255, mean subtracted: the original VGG release, Keras, Gatys.
-    pub const CAFFE: Self = Self {
-        order: ChannelOrder::Bgr,
-        scale: 255.0,
-        ..Self::new([103.939, 116.779, 123.68], [1.0; 3])
-    };
+    pub const CAFFE: Self =
+        Self { order: ChannelOrder::Bgr, scale: 255.0, ..Self::new([103.939, 116.779, 123.68], [1.0; 3]) };
 
     const NAMED: [(&'static str, Self); 4] = [
         ("none", Self::NONE),
@@ -72,8 +69,7 @@ impl Normalization {
     /// [`Error::Config`] where a constant is not finite, or `scale` or a `std` is zero.
     pub fn validate(&self) -> Result<()> {
         let divisors = self.std.iter().chain([&self.scale]);
-        if self.mean.iter().all(|v| v.is_finite()) && divisors.clone().all(|v| v.is_finite() && *v != 0.0)
-        {
+        if self.mean.iter().all(|v| v.is_finite()) && divisors.clone().all(|v| v.is_finite() && *v != 0.0) {
             return Ok(());
         }
         Err(Error::Config(format!(
@@ -137,10 +133,13 @@ mod tests {
 
     #[test]
     fn text_and_back() {
-        for text in ["none", "imagenet", "signed", "caffe", "mean=0.5/0.25/0.125,std=1/2/4,scale=255,order=bgr"] {
+        for text in
+            ["none", "imagenet", "signed", "caffe", "mean=0.5/0.25/0.125,std=1/2/4,scale=255,order=bgr"]
+        {
             assert_eq!(text.parse::<Normalization>().unwrap().to_string(), text);
         }
-        for wrong in ["", "lpips2", "mean=1/2", "std=0/1/1", "scale=nan", "order=xyz", "mean=1/2/3;std=1/1/1"] {
+        for wrong in ["", "lpips2", "mean=1/2", "std=0/1/1", "scale=nan", "order=xyz", "mean=1/2/3;std=1/1/1"]
+        {
             assert!(wrong.parse::<Normalization>().is_err(), "{wrong}");
         }
     }

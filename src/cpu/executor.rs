@@ -68,7 +68,8 @@ impl Executor {
     /// [`Error::Weights`] where a convolution's weights are not among the parameters.
     pub(crate) fn run(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
         let Step { operation, input, output, .. } = self.plan.steps[step].clone();
-        let mut out = output.map(|id| vec![0.0; self.plan.tensors[id].elements() as usize]).unwrap_or_default();
+        let mut out =
+            output.map(|id| vec![0.0; self.plan.tensors[id].elements() as usize]).unwrap_or_default();
         let tensors = &self.plan.tensors;
         let from = input.map(|id| (&tensors[id], self.values[id].as_slice()));
         let to = output.map(|id| &tensors[id]);
@@ -79,10 +80,9 @@ impl Executor {
                 }
             }
             (Operation::Conv3x3 { layer, relu, .. }, Some(from), Some(to)) => {
-                let convolution = self
-                    .parameters
-                    .convolution(layer.name)
-                    .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
+                let convolution = self.parameters.convolution(layer.name).ok_or_else(|| {
+                    Error::Weights(format!("the weights of {} were not loaded", layer.name))
+                })?;
                 twin::conv3x3(from, convolution, relu, (to, &mut out));
             }
             (Operation::Relu, Some((_, values)), _) => twin::relu(values, &mut out),

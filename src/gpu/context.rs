@@ -85,7 +85,11 @@ impl Gpu {
             ("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x, 64),
             ("max_compute_workgroup_size_y", limits.max_compute_workgroup_size_y, 4),
             ("max_compute_workgroup_storage_size", limits.max_compute_workgroup_storage_size, 256),
-            ("max_dynamic_uniform_buffers_per_pipeline_layout", limits.max_dynamic_uniform_buffers_per_pipeline_layout, 1),
+            (
+                "max_dynamic_uniform_buffers_per_pipeline_layout",
+                limits.max_dynamic_uniform_buffers_per_pipeline_layout,
+                1,
+            ),
         ] {
             if granted < needed {
                 return Err(Error::Device(format!(
@@ -125,19 +129,22 @@ impl Gpu {
         let module = unsafe {
             self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         };
-        let entry = |binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
-            count: None,
+        let entry = |binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool| {
+            wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+                count: None,
+            }
         };
         let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, true)];
         for binding in 1..=kernel.reads() + 1 {
             let read_only = binding <= kernel.reads();
             entries.push(entry(binding, wgpu::BufferBindingType::Storage { read_only }, false));
         }
-        let layout =
-            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let layout = self
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label,
             bind_group_layouts: &[Some(&layout)],
@@ -168,7 +175,10 @@ impl Gpu {
             return Err(Error::OutOfMemory { wanted: bytes, what: what.to_owned() });
         }
         if let Some(error) = validation {
-            return Err(Error::Device(format!("the device refused {what}: {}", one_line(&error.to_string()))));
+            return Err(Error::Device(format!(
+                "the device refused {what}: {}",
+                one_line(&error.to_string())
+            )));
         }
         self.check()?;
         Ok(made)
@@ -187,7 +197,13 @@ impl Gpu {
     }
 
     /// One of a kernel's bind groups: its parameters, then `buffers` at bindings 1 and up.
-    pub(crate) fn bind(&self, label: &str, kernel: Kernel, params: &wgpu::Buffer, buffers: &[&wgpu::Buffer]) -> wgpu::BindGroup {
+    pub(crate) fn bind(
+        &self,
+        label: &str,
+        kernel: Kernel,
+        params: &wgpu::Buffer,
+        buffers: &[&wgpu::Buffer],
+    ) -> wgpu::BindGroup {
         let params = wgpu::BufferBinding { buffer: params, offset: 0, size: NonZeroU64::new(PARAMS_BYTES) };
         let whole = buffers.iter().map(|buffer| buffer.as_entire_binding());
         let entries: Vec<_> = std::iter::once(wgpu::BindingResource::Buffer(params))

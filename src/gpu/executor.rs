@@ -62,7 +62,8 @@ impl Executor {
         let sizes = lower::sizes(&lanes, capabilities)?;
         let program = lower::lower(&lanes, Mode::Pairs, capabilities)?;
         let memory = sizes.memory(&lanes, params_bytes(&program));
-        let buffers = model.gpu.create("feature maps", memory.total(), || Buffers::new(&model.gpu, &lanes, &sizes))?;
+        let buffers =
+            model.gpu.create("feature maps", memory.total(), || Buffers::new(&model.gpu, &lanes, &sizes))?;
         let pairs = Prepared::new(&model, program, &buffers, &[])?;
         Ok(Self { model, lanes, buffers, pairs })
     }
@@ -88,7 +89,11 @@ impl Executor {
         let images = self.lanes.plan.images;
         let buffer = &self.buffers.pictures[(index / images) as usize];
         let stride = Image::packed_words(picture.width(), picture.height()) * 4;
-        self.gpu().queue.write_buffer(buffer, u64::from(index % images) * stride, bytemuck::cast_slice(words));
+        self.gpu().queue.write_buffer(
+            buffer,
+            u64::from(index % images) * stride,
+            bytemuck::cast_slice(words),
+        );
     }
 
     /// Records a range of a program's commands for a round of `pictures` pictures. Nothing is submitted.
@@ -161,7 +166,8 @@ impl Executor {
             Command::Dispatch { step, .. } => Some(*step),
             Command::CopyToTarget { .. } => None,
         };
-        let mut encoder = self.gpu().device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder =
+            self.gpu().device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         for (index, command) in self.pairs.program.commands.iter().enumerate() {
             if step_of(command).is_some_and(|step| steps.contains(&step)) {
                 self.record(&mut encoder, &self.pairs, index..index + 1, self.lanes.pictures(), &[]);
@@ -187,7 +193,11 @@ impl Executor {
     pub fn sums_blocking(&self) -> Result<Vec<Vec<f32>>> {
         let pictures = self.lanes.pictures() as usize;
         let sums = self.read_buffer(&self.buffers.sums, self.buffers.sums.size())?;
-        Ok(sums.chunks(pictures).take(self.lanes.plan.taps.len()).map(|tap| tap[..pictures / 2].to_vec()).collect())
+        Ok(sums
+            .chunks(pictures)
+            .take(self.lanes.plan.taps.len())
+            .map(|tap| tap[..pictures / 2].to_vec())
+            .collect())
     }
 
     fn read_buffer(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<f32>> {
@@ -198,7 +208,8 @@ impl Executor {
         let submission = gpu.queue.submit([encoder.finish()]);
         staging.map_async(wgpu::MapMode::Read, .., |_| {});
         gpu.wait(submission)?;
-        let view = staging.get_mapped_range(..).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))?;
+        let view =
+            staging.get_mapped_range(..).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))?;
         Ok(bytemuck::cast_slice(&view[..bytes as usize]).to_vec())
     }
 }
@@ -216,7 +227,9 @@ impl Buffers {
         Self {
             pictures: lanes
                 .clone()
-                .map(|lane| gpu.buffer(&format!("pictures {lane}"), sizes.pictures, Usage::STORAGE | Usage::COPY_DST))
+                .map(|lane| {
+                    gpu.buffer(&format!("pictures {lane}"), sizes.pictures, Usage::STORAGE | Usage::COPY_DST)
+                })
                 .collect(),
             slots: lanes.map(slots).collect(),
             partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE),

@@ -152,7 +152,8 @@ pub(crate) fn arrange(
         return Err(too_large(&one, limit));
     }
     // A packed picture counts too, where there is nothing but pixels to compare.
-    let fitting = (limit / largest.max(pictures_bytes(&one)).max(1)).min(u64::from(capabilities.max_workgroups));
+    let fitting =
+        (limit / largest.max(pictures_bytes(&one)).max(1)).min(u64::from(capabilities.max_workgroups));
     let images = fitting.min(2 * u64::from(pairs.max(1))) as u32 & !1;
     Ok(match images {
         0 => Lanes { plan: one, lanes: 2 },
@@ -216,7 +217,8 @@ impl Sizes {
 /// # Errors
 /// [`Error::TooLarge`] where a dispatch would need more workgroups than the device allows.
 pub(crate) fn lower(lanes: &Lanes, mode: Mode, capabilities: &Capabilities) -> Result<Program> {
-    let mut lowering = Lowering { lanes, mode, capabilities, program: Program { commands: vec![], params: vec![] } };
+    let mut lowering =
+        Lowering { lanes, mode, capabilities, program: Program { commands: vec![], params: vec![] } };
     for (index, step) in lanes.plan.steps.iter().enumerate() {
         lowering.step(index, step)?;
     }
@@ -254,7 +256,9 @@ impl Lowering<'_> {
                         scale: four(&|(_, factor, _)| factor),
                         scale_8bit: four(&|(_, factor, _)| factor / 255.0),
                         offset: four(&|(_, _, offset)| offset),
-                        source: std::array::from_fn(|c| channels.get(c).map_or(0, |(source, ..)| *source as u32)),
+                        source: std::array::from_fn(|c| {
+                            channels.get(c).map_or(0, |(source, ..)| *source as u32)
+                        }),
                         origin: to.region.origin,
                         picture_stride: (pictures_bytes(plan) / 4) as u32,
                         groups: groups as u32,
@@ -266,9 +270,8 @@ impl Lowering<'_> {
                     let form = Form::of_tuning(tuning);
                     let kernel = Kernel::of_tuning(tuning);
                     let groups = conv3x3_groups(kernel, to);
-                    let shift = |axis: usize| {
-                        i64::from(to.region.origin[axis]) - i64::from(from.region.origin[axis])
-                    };
+                    let shift =
+                        |axis: usize| i64::from(to.region.origin[axis]) - i64::from(from.region.origin[axis]);
                     let params = params::Conv3x3 {
                         input: from.into(),
                         output: to.into(),
@@ -290,7 +293,14 @@ impl Lowering<'_> {
                     let groups = elements.div_ceil(WORKGROUP);
                     let params =
                         params::Relu { elements: elements as u32, groups: groups as u32, pad: [0; 2] };
-                    self.dispatch(index, Kernel::Relu, vec![slot(id), slot(output_id)], groups, count, &params)?;
+                    self.dispatch(
+                        index,
+                        Kernel::Relu,
+                        vec![slot(id), slot(output_id)],
+                        groups,
+                        count,
+                        &params,
+                    )?;
                 }
                 (Operation::MaxPool, Some((id, from))) => {
                     let groups = to.image_stride().div_ceil(WORKGROUP);
@@ -302,7 +312,14 @@ impl Lowering<'_> {
                         groups: groups as u32,
                         pad: 0,
                     };
-                    self.dispatch(index, Kernel::MaxPool, vec![slot(id), slot(output_id)], groups, count, &params)?;
+                    self.dispatch(
+                        index,
+                        Kernel::MaxPool,
+                        vec![slot(id), slot(output_id)],
+                        groups,
+                        count,
+                        &params,
+                    )?;
                 }
                 _ => {}
             }
@@ -392,7 +409,8 @@ impl Lowering<'_> {
     ) -> Result<()> {
         let offset = self.program.params.len();
         self.program.params.extend_from_slice(bytemuck::bytes_of(params));
-        let aligned = self.program.params.len().next_multiple_of(self.capabilities.uniform_alignment.max(16) as usize);
+        let aligned =
+            self.program.params.len().next_multiple_of(self.capabilities.uniform_alignment.max(16) as usize);
         self.program.params.resize(aligned, 0);
         let groups = grid(groups, self.capabilities.max_workgroups)?;
         let params = offset as u32;

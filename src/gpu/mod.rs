@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 pub use wgpu;
 
-pub use self::{adapter::Adapter, capabilities::Capabilities, executor::Executor, kernel::shaders, lower::Memory};
+pub use self::{
+    adapter::Adapter, capabilities::Capabilities, executor::Executor, kernel::shaders, lower::Memory,
+};
 pub(crate) use self::{
     context::Gpu,
     model::Model,
@@ -58,8 +60,7 @@ pub fn pipelines_compiled(context: &Context) -> Result<usize> {
 }
 
 fn gpu_of(context: &Context) -> Result<Arc<Gpu>> {
-    context
-        .gpu_handle()
-        .cloned()
-        .ok_or_else(|| Error::Config("this context computes on the CPU; a GPU context is needed here".to_owned()))
+    context.gpu_handle().cloned().ok_or_else(|| {
+        Error::Config("this context computes on the CPU; a GPU context is needed here".to_owned())
+    })
 }

@@ -116,7 +116,12 @@ impl Session {
     }
 
     /// Submits, and reads `items` sums a tap back.
-    async fn finish(&self, mut encoder: wgpu::CommandEncoder, items: usize, wait: Wait) -> Result<Vec<Vec<f64>>> {
+    async fn finish(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        items: usize,
+        wait: Wait,
+    ) -> Result<Vec<Vec<f64>>> {
         let gpu = self.executor.gpu();
         let bytes = self.readback.size();
         encoder.copy_buffer_to_buffer(&self.executor.buffers.sums, 0, &self.readback, 0, bytes);
@@ -128,7 +133,9 @@ impl Session {
         }
         let sums = mapping.read(gpu).await?;
         let taps = self.executor.plan().taps.len();
-        Ok((0..items).map(|item| (0..taps).map(|tap| f64::from(sums[tap * self.pictures() + item])).collect()).collect())
+        Ok((0..items)
+            .map(|item| (0..taps).map(|tap| f64::from(sums[tap * self.pictures() + item])).collect())
+            .collect())
     }
 }
 

@@ -23,7 +23,8 @@ impl Plan {
         let mut plan = Self::empty(images);
         let mut current = plan.tensor("pixels", 3, Region::whole(width, height));
         plan.push("pixels", Operation::Pixels { normalization: config.normalization }, None, Some(current));
-        let weight_at = |position: usize| taps.iter().find(|(tap, _)| *tap == position).map(|(_, weight)| *weight);
+        let weight_at =
+            |position: usize| taps.iter().find(|(tap, _)| *tap == position).map(|(_, weight)| *weight);
 
         let mut position = 0;
         while position <= deepest {
@@ -78,9 +79,24 @@ mod tests {
         assert_eq!(
             names,
             [
-                "pixels", "conv1_1", "conv1_2", "relu1_2 difference", "pool1", "conv2_1", "conv2_2",
-                "relu2_2 difference", "pool2", "conv3_1", "conv3_2", "conv3_3", "relu3_3 difference", "conv3_4",
-                "pool3", "conv4_1", "conv4_2", "relu4_2 difference",
+                "pixels",
+                "conv1_1",
+                "conv1_2",
+                "relu1_2 difference",
+                "pool1",
+                "conv2_1",
+                "conv2_2",
+                "relu2_2 difference",
+                "pool2",
+                "conv3_1",
+                "conv3_2",
+                "conv3_3",
+                "relu3_3 difference",
+                "conv3_4",
+                "pool3",
+                "conv4_1",
+                "conv4_2",
+                "relu4_2 difference",
             ]
         );
         assert!(plan.steps.iter().all(|step| !matches!(step.operation, Operation::Relu)), "all are fused");
@@ -122,7 +138,8 @@ mod tests {
     fn a_step_whose_input_lacks_a_neighbour_is_refused() {
         let mut plan = Plan::empty(1);
         let layer = Layer::conv("conv", 0, 3, 8);
-        let part = |x: u32, width: u32| Region { origin: [x, 0], extent: [width, 4], halo: [0; 4], whole: [10, 4] };
+        let part =
+            |x: u32, width: u32| Region { origin: [x, 0], extent: [width, 4], halo: [0; 4], whole: [10, 4] };
         let operation = Operation::Conv3x3 { layer, relu: false, tuning: Tuning::Direct };
         let input = plan.tensor("in", 3, part(2, 4));
         let output = plan.tensor("out", 8, part(2, 3));

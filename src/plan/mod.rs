@@ -152,14 +152,16 @@ impl Plan {
     }
 
     fn check(&self, step: &Step) -> Result<(), String> {
-        let find = |id: Option<TensorId>| id.map(|id| self.tensors.get(id).ok_or("no such tensor")).transpose();
+        let find =
+            |id: Option<TensorId>| id.map(|id| self.tensors.get(id).ok_or("no such tensor")).transpose();
         let (input, output) = (find(step.input)?, find(step.output)?);
         for tensor in [input, output].into_iter().flatten() {
             if !tensor.region.is_valid() || tensor.channels == 0 || tensor.images == 0 {
                 return Err(format!("tensor '{}' is empty or reaches beyond its picture", tensor.name));
             }
         }
-        let same_place = |a: &Tensor, b: &Tensor| (a.region.origin, a.region.extent) == (b.region.origin, b.region.extent);
+        let same_place =
+            |a: &Tensor, b: &Tensor| (a.region.origin, a.region.extent) == (b.region.origin, b.region.extent);
         let fits = match (step.operation, input, output) {
             (Operation::Pixels { .. }, None, Some(out)) => out.channels == 3,
             (Operation::Conv3x3 { layer, .. }, Some(input), Some(out)) => {
@@ -167,7 +169,9 @@ impl Plan {
                     && input.region.whole == out.region.whole
                     && (0..2).all(|axis| covers_neighbours(&input.region, &out.region, axis))
             }
-            (Operation::Relu, Some(input), Some(out)) => input.channels == out.channels && same_place(input, out),
+            (Operation::Relu, Some(input), Some(out)) => {
+                input.channels == out.channels && same_place(input, out)
+            }
             (Operation::MaxPool, Some(input), Some(out)) => {
                 input.channels == out.channels
                     && out.region.whole == input.region.whole.map(|v| v / 2)

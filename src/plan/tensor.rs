@@ -62,7 +62,8 @@ impl Region {
     /// Width and height without the halo.
     #[must_use]
     pub fn owned_extent(&self) -> [u32; 2] {
-        [0, 1].map(|axis| self.extent[axis].saturating_sub(self.halo[axis]).saturating_sub(self.halo[axis + 2]))
+        [0, 1]
+            .map(|axis| self.extent[axis].saturating_sub(self.halo[axis]).saturating_sub(self.halo[axis + 2]))
     }
 
     /// Positions held.

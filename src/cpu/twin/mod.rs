@@ -8,4 +8,6 @@ mod pixels;
 mod relu;
 mod sum;
 
-pub use self::{conv3x3::conv3x3, difference::difference, max_pool::max_pool, pixels::pixels, relu::relu, sum::sum};
+pub use self::{
+    conv3x3::conv3x3, difference::difference, max_pool::max_pool, pixels::pixels, relu::relu, sum::sum,
+};
