@@ -36,7 +36,10 @@ fn worst(context: &Context) -> f64 {
         let report = model
             .session(width, height)
             .unwrap()
-            .compare_blocking(Image::rgb8(&generated.rgb, width, height), Image::rgb8(&target.rgb, width, height))
+            .compare_blocking(
+                Image::rgb8(&generated.rgb, width, height),
+                Image::rgb8(&target.rgb, width, height),
+            )
             .unwrap();
         let mut check = |got: f64, want: &serde_json::Value| {
             let want = want.as_f64().unwrap();
