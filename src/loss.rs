@@ -55,6 +55,15 @@ impl Context {
         Ok(Self::from_gpu(gpu::Gpu::open(Some(name)).await?))
     }
 
+    /// [`gpu_named`](Self::gpu_named), blocking.
+    ///
+    /// # Errors
+    /// As [`gpu_named`](Self::gpu_named).
+    #[cfg(feature = "gpu")]
+    pub fn gpu_named_blocking(name: &str) -> Result<Self> {
+        pollster::block_on(Self::gpu_named(name))
+    }
+
     /// The CPU: each step through its twin, in plain loops. Slow, and right to the last float.
     #[cfg(feature = "cpu")]
     #[must_use]
@@ -176,7 +185,7 @@ impl Model {
         let plan = self.plan(width, height);
         let kind = match &self.0.context.0 {
             #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => SessionKind::Gpu(gpu::Session::new(self.gpu()?, &plan, pairs)?),
+            Backend::Gpu(_) => SessionKind::Gpu(Box::new(gpu::Session::new(self.gpu()?, &plan, pairs)?)),
             #[cfg(feature = "cpu")]
             Backend::Cpu => {
                 let _ = pairs; // one picture after another
@@ -227,7 +236,7 @@ pub struct Session {
 #[derive(Debug)]
 enum SessionKind {
     #[cfg(feature = "gpu")]
-    Gpu(gpu::Session),
+    Gpu(Box<gpu::Session>),
     #[cfg(feature = "cpu")]
     Cpu(cpu::Session),
 }

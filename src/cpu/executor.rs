@@ -1,10 +1,11 @@
 //! Runs a plan's steps through the twins.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::twin;
 use crate::{
     error::{Error, Result},
+    image::Image,
     plan::{Operation, Plan, Step, TensorId},
     weights::Parameters,
 };
@@ -51,8 +52,27 @@ impl Executor {
         &self.sums
     }
 
+    /// Runs a range of steps. `pictures` are one for each image of the plan; only the pixels step reads them.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where a picture is not valid; [`Error::Weights`] where a convolution's weights are not
+    /// among the parameters.
+    pub fn run(&mut self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
+        let mut packed = vec![];
+        for picture in pictures {
+            picture.validate()?;
+            let mut words = vec![];
+            picture.pack(&mut words);
+            packed.push(words);
+        }
+        for step in steps {
+            self.step(step, &packed)?;
+        }
+        Ok(())
+    }
+
     /// Frees the tensor that `step` was the last to read.
-    pub(crate) fn forget_after(&mut self, step: usize) {
+    pub(super) fn forget_after(&mut self, step: usize) {
         let input = self.plan.steps[step].input;
         if let Some(id) = input
             && self.plan.steps[step + 1..].iter().all(|later| later.input != input)
@@ -61,12 +81,8 @@ impl Executor {
         }
     }
 
-    /// Runs one step. `pictures` are packed pictures, one for each image of the plan; only the pixels step reads
-    /// them.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] where a convolution's weights are not among the parameters.
-    pub(crate) fn run(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
+    /// Runs one step, with packed pictures.
+    pub(super) fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
         let Step { operation, input, output, .. } = self.plan.steps[step].clone();
         let mut out =
             output.map(|id| vec![0.0; self.plan.tensors[id].elements() as usize]).unwrap_or_default();

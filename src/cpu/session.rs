@@ -6,7 +6,7 @@ use super::{Executor, twin};
 use crate::{
     error::Result,
     image::Image,
-    plan::{Operation, Plan},
+    plan::{Operation, Plan, Step},
     weights::Parameters,
 };
 
@@ -31,8 +31,8 @@ impl Session {
         picture.pack(&mut packed[0]);
         let mut features = vec![];
         for step in 0..self.executor.plan().steps.len() {
-            self.executor.run(step, &packed)?;
-            let &crate::plan::Step { operation, input, .. } = &self.executor.plan().steps[step];
+            self.executor.step(step, &packed)?;
+            let Step { operation, input, .. } = self.executor.plan().steps[step].clone();
             if let (Operation::Difference { .. }, Some(input)) = (operation, input) {
                 features.push(self.executor.read(input).to_vec());
             }

@@ -128,11 +128,9 @@ impl Weights {
             Kind::Seeded(seed) => layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect(),
             Kind::SafeTensors(file) => file.load(network, &layers)?,
         };
-        let sha256 = hash::sha256(&convolutions);
-        Ok(Parameters {
-            convolutions,
-            info: WeightsInfo { origin: self.origin(), sha256, trained: self.trained },
-        })
+        let mut parameters = Parameters::new(convolutions, self.origin());
+        parameters.info.trained = self.trained;
+        Ok(parameters)
     }
 
     fn origin(&self) -> String {
@@ -153,7 +151,37 @@ impl fmt::Debug for Weights {
     }
 }
 
+impl Convolution {
+    /// A convolution from its values: `outputs * inputs * 9` weights and `outputs` biases, as `layer` says.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where there are more or fewer values, or one is not finite.
+    pub fn new(layer: Layer, weight: Vec<f32>, bias: Vec<f32>) -> Result<Self> {
+        let weights: usize = weight_shape(&layer).iter().product();
+        if (weight.len(), bias.len()) != (weights, layer.outputs as usize) {
+            return Err(Error::Weights(format!(
+                "{} takes {weights} weights and {} biases; there are {} and {}",
+                layer.name,
+                layer.outputs,
+                weight.len(),
+                bias.len()
+            )));
+        }
+        if weight.iter().chain(&bias).any(|value| !value.is_finite()) {
+            return Err(Error::Weights(format!("{} has a value that is not finite", layer.name)));
+        }
+        Ok(Self { layer, weight, bias })
+    }
+}
+
 impl Parameters {
+    /// Tensors that no file holds, for tests and tools; whether they are trained is not known.
+    #[must_use]
+    pub fn new(convolutions: Vec<Convolution>, origin: impl Into<String>) -> Self {
+        let sha256 = hash::sha256(&convolutions);
+        Self { convolutions, info: WeightsInfo { origin: origin.into(), sha256, trained: None } }
+    }
+
     /// The convolution called `name`, such as `conv3_1`, if it was loaded.
     #[must_use]
     pub fn convolution(&self, name: &str) -> Option<&Convolution> {
