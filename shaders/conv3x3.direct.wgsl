@@ -48,11 +48,11 @@ fn main(
             if at.x < 0 || at.y < 0 || at.x >= i32(params.input.width) || at.y >= i32(params.input.height) {
                 continue;
             }
-            var from = group.z * params.input.image_stride + u32(at.y) * params.input.row_stride + u32(at.x);
+            var at_channel = group.z * params.input.image_stride + u32(at.y) * params.input.row_stride + u32(at.x);
             var weight = channel * params.input.channels * 9 + u32(ky * 3 + kx);
             for (var c = 0u; c < params.input.channels; c++) {
-                sum += weights[weight] * input[from];
-                from += params.input.channel_stride;
+                sum += weights[weight] * input[at_channel];
+                at_channel += params.input.channel_stride;
                 weight += 9;
             }
         }

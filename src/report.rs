@@ -57,15 +57,16 @@ pub struct LayerReport {
 /// A table for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<10} {:>16} {:>10} {:>16}  features", "layer", "loss", "weight", "weighted")?;
+        writeln!(f, "{:<10} {:>14} {:>8} {:>14}  features", "layer", "loss", "weight", "weighted")?;
         for LayerReport { name, weight, loss, shape: [channels, height, width] } in &self.layers {
             let weighted = weight * loss;
+            let [loss, weighted] = [*loss, weighted].map(number);
             writeln!(
                 f,
-                "{name:<10} {loss:>16.9e} {weight:>10.4} {weighted:>16.9e}  {channels} of {width}x{height}"
+                "{name:<10} {loss:>14} {weight:>8.4} {weighted:>14}  {channels} of {width}x{height}"
             )?;
         }
-        writeln!(f, "{:<10} {:>16} {:>10} {:>16.9e}", "total", "", "", self.total)?;
+        writeln!(f, "{:<10} {:>14} {:>8} {:>14}", "total", "", "", number(self.total))?;
         let trained = match self.weights.trained {
             Some(true) => "trained",
             Some(false) => "UNTRAINED",
@@ -83,5 +84,14 @@ impl fmt::Display for Report {
             self.normalization,
             self.weights.origin
         )
+    }
+}
+
+/// Eight digits after the point where that shows the number, else powers of ten.
+fn number(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e5).contains(&value.abs()) {
+        format!("{value:.8}")
+    } else {
+        format!("{value:.8e}")
     }
 }

@@ -6,7 +6,7 @@ use super::twin;
 use crate::{
     error::{Error, Result},
     image::Image,
-    plan::{Operation, Plan, Step, TensorId},
+    plan::{Operation, Plan, Step, Tensor, TensorId},
     weights::Parameters,
 };
 
@@ -117,4 +117,16 @@ impl Executor {
         }
         Ok(())
     }
+}
+
+/// Room for a tensor's values.
+fn zeros(tensor: &Tensor) -> Result<Vec<f32>> {
+    let mut values = vec![];
+    let elements = usize::try_from(tensor.elements()).unwrap_or(usize::MAX);
+    values.try_reserve_exact(elements).map_err(|_| Error::OutOfMemory {
+        wanted: tensor.bytes(),
+        what: format!("the features of {}", tensor.name),
+    })?;
+    values.resize(elements, 0.0);
+    Ok(values)
 }

@@ -142,7 +142,7 @@ impl Plan {
     /// Bytes of feature maps alive at once, for [`images`](Self::images) pictures.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.slots.iter().sum()
+        self.slots.iter().fold(0, |sum, &bytes| sum.saturating_add(bytes))
     }
 
     /// Bytes of the largest tensor: what a device must bind at once.

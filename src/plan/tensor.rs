@@ -133,19 +133,19 @@ impl Tensor {
     /// Elements between a picture and the next.
     #[must_use]
     pub fn image_stride(&self) -> u64 {
-        self.channel_stride() * u64::from(self.channels)
+        self.channel_stride().saturating_mul(u64::from(self.channels))
     }
 
     /// Elements in all.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        self.image_stride() * u64::from(self.images)
+        self.image_stride().saturating_mul(u64::from(self.images))
     }
 
-    /// Bytes in all.
+    /// Bytes in all; the largest number there is, for a picture that no machine could hold.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.elements() * self.element.bytes()
+        self.elements().saturating_mul(self.element.bytes())
     }
 }
 
