@@ -84,8 +84,7 @@ impl Executor {
     /// Runs one step, with packed pictures.
     pub(super) fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
         let Step { operation, input, output, .. } = self.plan.steps[step].clone();
-        let mut out =
-            output.map(|id| vec![0.0; self.plan.tensors[id].elements() as usize]).unwrap_or_default();
+        let mut out = output.map(|id| zeros(&self.plan.tensors[id])).transpose()?.unwrap_or_default();
         let tensors = &self.plan.tensors;
         let from = input.map(|id| (&tensors[id], self.values[id].as_slice()));
         let to = output.map(|id| &tensors[id]);

@@ -162,10 +162,17 @@ pub(crate) fn arrange(
 }
 
 fn too_large(plan: &Plan, limit: u64) -> Error {
-    let positions = plan.tensors.first().map_or(0, |tensor| tensor.region.positions());
     let [width, height] = plan.tensors.first().map_or([0; 2], |tensor| tensor.region.extent);
-    let largest = plan.largest_tensor();
-    let most = u128::from(limit) * u128::from(positions) / u128::from(largest.max(1));
+    let pixels = u128::from(width) * u128::from(height);
+    // What the limit leaves of each tensor, in pixels of the picture.
+    let most = |tensor: &Tensor| {
+        let bytes = u128::from(tensor.channels)
+            * u128::from(tensor.region.positions())
+            * u128::from(tensor.element.bytes());
+        (u128::from(limit) * pixels).checked_div(bytes)
+    };
+    let most = plan.tensors.iter().filter_map(most).min().unwrap_or(0);
+    let largest = plan.tensors.iter().map(Tensor::bytes).max().unwrap_or(0);
     Error::TooLarge(format!(
         "a picture of {width}x{height} needs {largest} bytes in one storage binding; this device binds {limit} at most, \
          which is a picture of {most} pixels"
