@@ -146,6 +146,7 @@ impl<'a> Image<'a> {
     }
 
     /// 32-bit words that a packed picture takes at most, header included.
+    #[cfg(feature = "gpu")]
     pub(crate) fn packed_words(width: u32, height: u32) -> u64 {
         u64::from(width) * u64::from(height) * 3 + HEADER_WORDS as u64
     }
@@ -214,7 +215,7 @@ mod from_image {
 #[cfg(feature = "imgref")]
 mod from_imgref {
     use imgref::ImgRef;
-    use rgb::{ComponentSlice, RGB, RGB8, RGBA8};
+    use rgb::{RGB, RGB8, RGBA8};
 
     use super::Image;
 
@@ -225,21 +226,21 @@ mod from_imgref {
 
     impl<'a> From<ImgRef<'a, RGB8>> for Image<'a> {
         fn from(picture: ImgRef<'a, RGB8>) -> Self {
-            Self::rgb8(picture.buf().as_slice(), side(picture.width()), side(picture.height()))
+            Self::rgb8(bytemuck::cast_slice(picture.buf()), side(picture.width()), side(picture.height()))
                 .with_row_stride(picture.stride() * 3)
         }
     }
 
     impl<'a> From<ImgRef<'a, RGBA8>> for Image<'a> {
         fn from(picture: ImgRef<'a, RGBA8>) -> Self {
-            Self::rgba8(picture.buf().as_slice(), side(picture.width()), side(picture.height()))
+            Self::rgba8(bytemuck::cast_slice(picture.buf()), side(picture.width()), side(picture.height()))
                 .with_row_stride(picture.stride() * 4)
         }
     }
 
     impl<'a> From<ImgRef<'a, RGB<f32>>> for Image<'a> {
         fn from(picture: ImgRef<'a, RGB<f32>>) -> Self {
-            Self::rgb_f32(picture.buf().as_slice(), side(picture.width()), side(picture.height()))
+            Self::rgb_f32(bytemuck::cast_slice(picture.buf()), side(picture.width()), side(picture.height()))
                 .with_row_stride(picture.stride() * 3)
         }
     }

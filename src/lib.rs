@@ -1,6 +1,73 @@
-//! VGG perceptual loss on any GPU.
+//! VGG perceptual loss on any GPU: two pictures compared by what a VGG network sees in them, in hand-written WGSL
+//! compute shaders driven through [wgpu](https://wgpu.rs).
+//!
+//! A [`Context`] is a device, a [`Model`] a loss with its weights on it, a [`Session`] the buffers for pictures of
+//! one size, and a [`Target`] a picture whose features are kept. Build once, compare many: comparing again
+//! creates nothing on the device.
+//!
+//! Compare two picture files and print the total and each layer:
+//!
+//! ```no_run
+//! use perceptual_loss::{Config, Context, Model, Weights};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let generated = image::open("generated.png")?.into_rgb8();
+//! let target = image::open("target.png")?.into_rgb8();
+//! let weights = Weights::open("vgg19.safetensors")?;
+//! let model = Model::new(&Context::gpu_blocking()?, &Config::default(), &weights)?;
+//! let report = model.session(target.width(), target.height())?.compare_blocking(&generated, &target)?;
+//! println!("total {}", report.total);
+//! for layer in &report.layers {
+//!     println!("{} {}", layer.name, layer.loss);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Rank candidates against one target, whose features are computed once:
+//!
+//! ```
+//! use perceptual_loss::{Context, Image, Model, Preset, Weights};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (width, height) = (16, 16);
+//! let [black, grey, white] = [0u8, 128, 255].map(|value| vec![value; 16 * 16 * 3]);
+//! let model = Model::new(&Context::gpu_blocking()?, &Preset::Johnson.config(), &Weights::seeded(0))?;
+//! let mut session = model.session(width, height)?;
+//! let target = session.target(Image::rgb8(&black, width, height))?;
+//! let candidates = [&white, &grey].map(|pixels| Image::rgb8(pixels, width, height));
+//! let reports = session.compare_to_blocking(&target, &candidates)?;
+//! assert!(reports[1].total < reports[0].total, "grey is nearer to black than white is");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Pictures
+//!
+//! An [`Image`] borrows pixels: 8-bit RGB or RGBA, interleaved or planar float32, rows padded or not. Values are
+//! sRGB as stored, 255 or 1.0 is full intensity. Feature `image` takes the `image` crate's buffers, feature
+//! `imgref` takes `imgref`'s views.
+//!
+//! # Weights
+//!
+//! [`Weights::open`] reads torchvision's VGG16 or VGG19 from a safetensors file. [`Weights::seeded`] makes untrained
+//! ones, for tests and first tries: they tell pictures apart, but do not see as a trained network does, and their
+//! numbers compare with no published ones. A [`Report`] always says which were used.
+//!
+//! # An engine's own device
+//!
+//! [`gpu::from_device`] takes the host's device and queue. Nothing is installed on it, and nothing but the functions
+//! whose names end in `_blocking` polls it.
+//!
+//! # Features
+//!
+//! `gpu` (wgpu), `cpu` (rayon) and `cli` (the command) are on by default; `image` and `imgref` are pictures'
+//! types. `default-features = false, features = ["gpu"]` is what an engine needs.
 
 #![deny(missing_docs)]
+
+#[cfg(not(any(feature = "gpu", feature = "cpu")))]
+compile_error!("enable a backend: feature \"gpu\", \"cpu\" or both");
 
 pub mod config;
 #[cfg(feature = "cpu")]
