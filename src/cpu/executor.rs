@@ -42,8 +42,13 @@ impl Executor {
     }
 
     /// Sets a tensor's values, for plans that do not begin with pixels.
-    pub fn write(&mut self, tensor: TensorId, values: &[f32]) {
+    ///
+    /// # Errors
+    /// [`Error::Config`] where there are more or fewer values than the tensor has.
+    pub fn write(&mut self, tensor: TensorId, values: &[f32]) -> Result<()> {
+        self.plan.check_values(tensor, values)?;
         self.values[tensor] = values.to_vec();
+        Ok(())
     }
 
     /// For each tap and each pair of images (2k, 2k + 1), the sum of differences.
@@ -58,9 +63,9 @@ impl Executor {
     /// [`Error::Image`] where a picture is not valid; [`Error::Weights`] where a convolution's weights are not
     /// among the parameters.
     pub fn run(&mut self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
+        self.plan.check_pictures(pictures, self.plan.images)?;
         let mut packed = vec![];
         for picture in pictures {
-            picture.validate()?;
             let mut words = vec![];
             picture.pack(&mut words);
             packed.push(words);

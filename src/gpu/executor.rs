@@ -54,7 +54,9 @@ impl Executor {
     /// [`Error::Weights`] as for sessions.
     pub fn new(context: &crate::Context, plan: Plan, parameters: Arc<Parameters>) -> Result<Self> {
         let gpu = super::gpu_of(context)?;
-        Self::with_lanes(Arc::new(Model::new(gpu, parameters)), Lanes { plan, lanes: 1 })
+        // A pair needs two pictures: in one lane, or in a lane each.
+        let lanes = if plan.images == 1 { 2 } else { 1 };
+        Self::with_lanes(Arc::new(Model::new(gpu, parameters)), Lanes { plan, lanes })
     }
 
     pub(super) fn with_lanes(model: Arc<Model>, lanes: Lanes) -> Result<Self> {
@@ -146,20 +148,28 @@ impl Executor {
         pass.pop_debug_group();
     }
 
-    /// Sets a tensor's values, in NCHW order, for plans that do not begin with pixels.
-    pub fn write(&self, tensor: TensorId, values: &[f32]) {
-        let slot = self.lanes.plan.slot_of[tensor];
-        self.gpu().queue.write_buffer(&self.buffers.slots[0][slot], 0, bytemuck::cast_slice(values));
+    /// Sets a tensor's values, in NCHW order, for plans that do not begin with pixels. Where pictures have a lane
+    /// each (a plan for one image), this is the first one's.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where there are more or fewer values than the tensor has.
+    pub fn write(&self, tensor: TensorId, values: &[f32]) -> Result<()> {
+        let plan = &self.lanes.plan;
+        plan.check_values(tensor, values)?;
+        let buffer = &self.buffers.slots[0][plan.slot_of[tensor]];
+        self.gpu().queue.write_buffer(buffer, 0, bytemuck::cast_slice(values));
+        Ok(())
     }
 
     /// Runs a range of the plan's steps for a full round, with `pictures` uploaded first.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] or [`Error::Device`] where the device had failed before.
+    /// [`Error::Image`] where a picture is not valid or of another size, or there are more than a round holds; [`Error::DeviceLost`] or
+    /// [`Error::Device`] where the device had failed before.
     pub fn run(&self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
+        self.lanes.plan.check_pictures(pictures, self.lanes.pictures())?;
         let mut words = vec![];
         for (index, picture) in pictures.iter().enumerate() {
-            picture.validate()?;
             self.upload(index as u32, picture, &mut words);
         }
         let step_of = |command: &Command| match command {

@@ -180,11 +180,7 @@ fn too_large(plan: &Plan, limit: u64) -> Error {
 }
 
 fn pictures_bytes(plan: &Plan) -> u64 {
-    let source = plan.steps.iter().find(|step| matches!(step.operation, Operation::Pixels { .. }));
-    source.and_then(|step| step.output).map_or(0, |id| {
-        let [width, height] = plan.tensors[id].region.whole;
-        Image::packed_words(width, height) * 4
-    })
+    plan.picture_size().map_or(0, |[width, height]| Image::packed_words(width, height) * 4)
 }
 
 /// The buffers of a session over `lanes`, each checked against the device's limits.

@@ -8,6 +8,7 @@ mod tuning;
 use crate::{
     config::Criterion,
     error::{Error, Result},
+    image::Image,
     network::Layer,
     normalization::Normalization,
 };
@@ -149,6 +150,52 @@ impl Plan {
     #[must_use]
     pub fn largest_tensor(&self) -> u64 {
         self.tensors.iter().map(Tensor::bytes).max().unwrap_or(0)
+    }
+
+    /// Width and height of the pictures that the pixels step reads, if there is one.
+    #[must_use]
+    pub fn picture_size(&self) -> Option<[u32; 2]> {
+        let pixels = self.steps.iter().find(|step| matches!(step.operation, Operation::Pixels { .. }))?;
+        pixels.output.map(|id| self.tensors[id].region.whole)
+    }
+
+    /// # Errors
+    /// [`Error::Image`] where a picture is not valid or of another size, or there are more than `room`.
+    pub(crate) fn check_pictures(&self, pictures: &[Image<'_>], room: u32) -> Result<()> {
+        if pictures.len() > room as usize {
+            return Err(Error::Image(format!(
+                "{} pictures were given; there is room for {room}",
+                pictures.len()
+            )));
+        }
+        for picture in pictures {
+            picture.validate()?;
+            let size = [picture.width(), picture.height()];
+            if let Some([width, height]) = self.picture_size()
+                && size != [width, height]
+            {
+                return Err(Error::Image(format!(
+                    "a picture is {}x{}; the plan is for {width}x{height}",
+                    size[0], size[1]
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`Error::Config`] where there are more or fewer values than the tensor has.
+    pub(crate) fn check_values(&self, tensor: TensorId, values: &[f32]) -> Result<()> {
+        let tensor = &self.tensors[tensor];
+        if values.len() as u64 == tensor.elements() {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "tensor '{}' has {} values; {} were given",
+            tensor.name,
+            tensor.elements(),
+            values.len()
+        )))
     }
 
     fn check(&self, step: &Step) -> Result<(), String> {
