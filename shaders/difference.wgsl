@@ -3,6 +3,7 @@
 // the same pair gives the same bits in any batch. Twin: src/cpu/twin/difference.rs; second stage: sum.wgsl.
 
 #include "grid"
+#include "tree"
 
 struct Params {
     // Where each operand's first image begins, and the elements from there to the next one's; a stride of 0
@@ -28,12 +29,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
-const WORKGROUP: u32 = 64;
 // Each thread sums SPAN spans of SPAN elements, each span by itself first: rounding errors then grow with
 // twice SPAN instead of its square.
 const SPAN: u32 = 8;
-
-var<workgroup> tree: array<f32, WORKGROUP>;
 
 fn address(element: u32) -> u32 {
     if params.height * params.channels == 1 {
@@ -74,15 +72,8 @@ fn main(
         sum += span_sum;
     }
 
-    tree[lane] = sum;
-    workgroupBarrier();
-    for (var reach = WORKGROUP / 2; reach > 0; reach /= 2) {
-        if lane < reach {
-            tree[lane] += tree[lane + reach];
-        }
-        workgroupBarrier();
-    }
+    let total = tree_sum(lane, sum);
     if lane == 0 {
-        partials[group.z * params.groups + index] = tree[0];
+        partials[group.z * params.groups + index] = total;
     }
 }

@@ -1,6 +1,9 @@
 // The sum of a pair's partial sums, second stage of difference.wgsl: one workgroup a pair.
 // Twin: src/cpu/twin/sum.rs.
 
+#include "grid"
+#include "tree"
+
 struct Params {
     // Partial sums of each pair.
     count: u32,
@@ -14,11 +17,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 
-const WORKGROUP: u32 = 64;
 // Spans of spans, as in difference.wgsl, since there may be a hundred thousand partial sums.
 const SPAN: u32 = 16;
-
-var<workgroup> tree: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -40,15 +40,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         sum += outer_sum;
     }
 
-    tree[lane] = sum;
-    workgroupBarrier();
-    for (var reach = WORKGROUP / 2; reach > 0; reach /= 2) {
-        if lane < reach {
-            tree[lane] += tree[lane + reach];
-        }
-        workgroupBarrier();
-    }
+    let total = tree_sum(lane, sum);
     if lane == 0 {
-        sums[params.first + group.z] = tree[0];
+        sums[params.first + group.z] = total;
     }
 }

@@ -26,10 +26,11 @@ impl Capabilities {
         }
     }
 
-    /// Bytes that one tensor may have: it is one buffer, bound whole, and indexed in 32 bits by elements.
+    /// Bytes that one tensor may have: it is one buffer, bound whole, and its elements are numbered in 31 bits, so
+    /// that a last workgroup's threads may count past the end.
     #[must_use]
     pub fn max_tensor(&self) -> u64 {
-        self.max_binding.min(self.max_buffer).min(u64::from(u32::MAX) * 4)
+        self.max_binding.min(self.max_buffer).min((1 << 31) * 4)
     }
 }
 

@@ -63,6 +63,7 @@ impl Kernel {
             let included = match line.trim() {
                 r#"#include "tensor""# => include_str!("../../shaders/include/tensor.wgsl"),
                 r#"#include "grid""# => include_str!("../../shaders/include/grid.wgsl"),
+                r#"#include "tree""# => include_str!("../../shaders/include/tree.wgsl"),
                 _ => line,
             };
             // Writing to a string does not fail.
