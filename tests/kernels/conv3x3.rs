@@ -1,0 +1,187 @@
+//! `shaders/conv3x3.*.wgsl` against `src/cpu/twin/conv3x3.rs`.
+
+use perceptual_loss::{
+    Tuning,
+    network::Layer,
+    plan::{Operation, Region},
+};
+
+use crate::common::{
+    Bounds, CONV3X3, bounds, compare, conv3x3_magnitudes, convolution, crop, grown, on_gpu, on_twin,
+    one_step, parameters, part, values,
+};
+
+/// One layer in every tuning, with and without ReLU, against the twin; returns the largest relative difference of
+/// each tuning.
+fn hold(images: u32, inputs: u32, outputs: u32, input: Region, output: Region) -> [f64; Tuning::ALL.len()] {
+    let layer = Layer::conv("conv", 0, inputs, outputs);
+    let parameters = parameters(vec![convolution(layer, u64::from(inputs * 1000 + outputs))]);
+    let plan_of = |relu: bool, tuning: Tuning| {
+        let operation = Operation::Conv3x3 { layer, relu, tuning };
+        one_step(images, operation, (inputs, input), (outputs, output))
+    };
+    let plan = plan_of(false, Tuning::Direct);
+    let features = values(u64::from(images), plan.tensors[0].elements());
+    let twin = on_twin(&plan, &parameters, &features);
+    let bounds = bounds(&twin, &parameters, 0);
+    let raw = twin.read(1);
+    let rectified: Vec<f32> = raw.iter().map(|value| value.max(0.0)).collect();
+    Tuning::ALL.map(|tuning| {
+        let mut largest = 0.0f64;
+        for (relu, expected) in [(false, raw), (true, rectified.as_slice())] {
+            let gpu = on_gpu(&plan_of(relu, tuning), &parameters, &features);
+            let judged = compare(&gpu, expected, &bounds);
+            largest = largest.max(judged.unwrap_or_else(|what| {
+                panic!("{tuning}, relu {relu}, {inputs}->{outputs}, {images} of {input:?}: {what}")
+            }));
+        }
+        largest
+    })
+}
+
+fn report(what: &str, all: impl Iterator<Item = [f64; Tuning::ALL.len()]>) {
+    let largest = all.fold([0.0f64; Tuning::ALL.len()], |a, b| std::array::from_fn(|i| a[i].max(b[i])));
+    for (tuning, largest) in Tuning::ALL.into_iter().zip(largest) {
+        println!("conv3x3.{tuning} over {what}: largest difference {largest:.2e}, allowed {CONV3X3:e}");
+    }
+}
+
+fn whole(images: u32, inputs: u32, outputs: u32, [width, height]: [u32; 2]) -> [f64; Tuning::ALL.len()] {
+    let region = Region::whole(width, height);
+    hold(images, inputs, outputs, region, region)
+}
+
+#[test]
+fn sizes_and_batches() {
+    let sizes = [
+        // One row or one column, where two or three of a kernel's rows or columns are padding.
+        [1, 1],
+        [1, 2],
+        [2, 1],
+        [1, 7],
+        [9, 1],
+        [1, 70],
+        [70, 1],
+        [2, 2],
+        [3, 5],
+        [5, 3],
+        [17, 33],
+        // Around the edges of a workgroup's 32x32 tile, and of a thread's 4x8 pixels within it.
+        [31, 32],
+        [32, 31],
+        [32, 32],
+        [33, 32],
+        [32, 33],
+        [33, 33],
+        [63, 31],
+        [64, 8],
+        [65, 33],
+        [31, 63],
+        [8, 64],
+        [33, 65],
+        [64, 64],
+        [65, 65],
+        [4, 8],
+        [5, 9],
+        [7, 15],
+        [36, 40],
+    ];
+    let batches = (1..=4).cycle();
+    report("sizes", sizes.iter().zip(batches).map(|(&size, images)| whole(images, 5, 7, size)));
+    report("batches", (1..=4).map(|images| whole(images, 3, 6, [17, 33])));
+}
+
+#[test]
+fn channels() {
+    let vgg = [3, 64, 128, 256, 512];
+    let pairs = vgg.iter().flat_map(|&inputs| vgg.map(|outputs| (inputs, outputs)));
+    report("VGG's channels", pairs.map(|(inputs, outputs)| whole(1, inputs, outputs, [5, 3])));
+    // Output channels that leave a block of four partly empty.
+    let odd = [(1, 1), (1, 2), (2, 1), (1, 3), (5, 7), (7, 5), (4, 4), (3, 9), (9, 8), (13, 11)];
+    report("odd channels", odd.into_iter().map(|(inputs, outputs)| whole(2, inputs, outputs, [6, 11])));
+}
+
+/// Direct's workgroups at this size are more than the 65,535 that a dispatch takes along one dimension.
+#[test]
+fn more_workgroups_than_one_dimension_takes() {
+    report("a grid of two rows", [whole(1, 1, 64, [257, 259])].into_iter());
+}
+
+/// A tile's result, computed from what its region's input holds, is that crop of the whole's result: padded with
+/// zeros at the picture's own edges, with the neighbours' values inside.
+#[test]
+fn tiles_of_a_larger_picture() {
+    let (inputs, outputs, images) = (3, 6, 2);
+    let size = [39, 23];
+    let layer = Layer::conv("conv", 0, inputs, outputs);
+    let parameters = parameters(vec![convolution(layer, 11)]);
+    let plan_of = |tuning, input, output| {
+        one_step(
+            images,
+            Operation::Conv3x3 { layer, relu: false, tuning },
+            (inputs, input),
+            (outputs, output),
+        )
+    };
+    let region = Region::whole(size[0], size[1]);
+    let plan = plan_of(Tuning::Direct, region, region);
+    let features = values(12, plan.tensors[0].elements());
+    let twin = on_twin(&plan, &parameters, &features);
+    let (from, to) = (&plan.tensors[0], &plan.tensors[1]);
+    let magnitudes = conv3x3_magnitudes((from, &features), &parameters.convolutions[0], to);
+
+    let mut largest = [0.0f64; Tuning::ALL.len()];
+    let mut tiles = vec![];
+    for y in (0..size[1]).step_by(8) {
+        for x in (0..size[0]).step_by(13) {
+            tiles.push(part(size, [x, y], [13.min(size[0] - x), 8.min(size[1] - y)]));
+        }
+    }
+    // And some that are no tile of a grid: an inner one wider than a workgroup's tile, single positions at corners
+    // and in the middle, a row and a column.
+    tiles.extend([
+        part(size, [2, 1], [34, 20]),
+        part(size, [0, 0], [1, 1]),
+        part(size, [38, 22], [1, 1]),
+        part(size, [20, 11], [1, 1]),
+        part(size, [0, 22], [39, 1]),
+        part(size, [38, 0], [1, 23]),
+    ]);
+    for (i, tile) in tiles.into_iter().enumerate() {
+        let output = grown(tile, i as u32 % 3);
+        // The neighbours that it needs, or more of them.
+        let input = grown(output, 1 + i as u32 % 2 * 3);
+        let held = crop(&features, input);
+        let bounds = Bounds::Relative(CONV3X3, crop(&magnitudes, output));
+        let expected = crop(twin.read(1), output);
+        for (tuning, largest) in Tuning::ALL.into_iter().zip(&mut largest) {
+            let plan = plan_of(tuning, input, output);
+            let alone = on_twin(&plan, &parameters, &held);
+            assert_eq!(alone.read(1), expected, "the twin's own tile of {output:?}");
+            let judged = compare(&on_gpu(&plan, &parameters, &held), &expected, &bounds);
+            *largest = largest
+                .max(judged.unwrap_or_else(|what| panic!("{tuning}, {output:?} from {input:?}: {what}")));
+        }
+    }
+    report("tiles", [largest].into_iter());
+}
+
+/// What an image's features are does not depend on its company, to the bit.
+#[test]
+fn an_image_of_a_batch_has_the_bits_that_it_has_alone() {
+    let layer = Layer::conv("conv", 0, 6, 10);
+    let parameters = parameters(vec![convolution(layer, 3)]);
+    let region = Region::whole(35, 18);
+    for tuning in Tuning::ALL {
+        let run = |features: &[f32], images| {
+            let operation = Operation::Conv3x3 { layer, relu: false, tuning };
+            on_gpu(&one_step(images, operation, (6, region), (10, region)), &parameters, features)
+        };
+        let features = values(4, 4 * 6 * region.positions());
+        let batch = run(&features, 4);
+        for (i, image) in features.chunks(features.len() / 4).enumerate() {
+            let alone = run(image, 1);
+            assert!(alone == batch[i * alone.len()..][..alone.len()], "{tuning}, image {i}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Every kernel of `shaders/`, in each of its tunings, against its twin; one module a kernel.
+//!
+//! `cargo test --test kernels -- --nocapture` prints the largest difference that each test met. There is no test
+//! here that passes without an adapter.
+
+#![cfg(all(feature = "gpu", feature = "cpu"))]
+
+mod common;
+mod conv3x3;
+mod difference;
+mod max_pool;
+mod pixels;
+mod plans;
+mod relu;
+mod shaders;
+mod steps;
+mod sum;

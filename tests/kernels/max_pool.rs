@@ -1,0 +1,76 @@
+//! `shaders/max_pool.wgsl` against `src/cpu/twin/max_pool.rs`.
+
+use perceptual_loss::plan::{Operation, Region};
+
+use crate::common::{Bounds, compare, crop, on_gpu, on_twin, one_step, parameters, part, values};
+
+fn hold(images: u32, channels: u32, width: u32, height: u32) {
+    let (from, to) = (Region::whole(width, height), Region::whole(width / 2, height / 2));
+    let plan = one_step(images, Operation::MaxPool, (channels, from), (channels, to));
+    let features = values(u64::from(images), plan.tensors[0].elements());
+    let none = parameters(vec![]);
+    let twin = on_twin(&plan, &none, &features);
+    let judged = compare(&on_gpu(&plan, &none, &features), twin.read(1), &Bounds::Bits);
+    judged.unwrap_or_else(|what| panic!("{images} of {channels} channels, {width}x{height}: {what}"));
+}
+
+#[test]
+fn equal_to_the_bit() {
+    let sizes = [
+        // The smallest, and odd sides, whose last row or column is dropped.
+        [2, 2],
+        [3, 3],
+        [2, 9],
+        [9, 2],
+        [3, 64],
+        [65, 2],
+        [5, 3],
+        [17, 33],
+        [31, 32],
+        [32, 31],
+        [33, 33],
+        [63, 64],
+        [64, 65],
+        [65, 63],
+    ];
+    for (i, [width, height]) in sizes.into_iter().enumerate() {
+        hold(1 + i as u32 % 4, [3, 5, 64, 1][i / 4 % 4], width, height);
+    }
+    hold(2, 512, 5, 3);
+}
+
+/// A large image's workgroups are more than the 65,535 that a dispatch takes along one dimension.
+#[test]
+fn more_workgroups_than_one_dimension_takes() {
+    hold(1, 3, 2400, 2401);
+}
+
+/// A tile pools the same four positions as the whole does, wherever its input begins: at an odd position too.
+#[test]
+fn tiles_of_a_larger_picture() {
+    let (images, channels, size, half) = (2, 3, [29, 18], [14, 9]);
+    let none = parameters(vec![]);
+    let plan = one_step(
+        images,
+        Operation::MaxPool,
+        (channels, Region::whole(size[0], size[1])),
+        (channels, Region::whole(half[0], half[1])),
+    );
+    let features = values(5, plan.tensors[0].elements());
+    let twin = on_twin(&plan, &none, &features);
+    for (origin, extent) in
+        [([0, 0], [5, 4]), ([5, 4], [9, 5]), ([13, 8], [1, 1]), ([3, 2], [4, 7]), ([0, 8], [14, 1])]
+    {
+        let output = Region { halo: [0, 0, extent[0] / 3, extent[1] / 3], ..part(half, origin, extent) };
+        for more in 0..3u32 {
+            // `more` positions beyond what it needs, on each side where the picture has them.
+            let first = [0, 1].map(|axis| (2 * origin[axis]).saturating_sub(more));
+            let end = [0, 1].map(|axis| (2 * (origin[axis] + extent[axis]) + more).min(size[axis]));
+            let input = part(size, first, [end[0] - first[0], end[1] - first[1]]);
+            let plan = one_step(images, Operation::MaxPool, (channels, input), (channels, output));
+            let gpu = on_gpu(&plan, &none, &crop(&features, input));
+            let judged = compare(&gpu, &crop(twin.read(1), output), &Bounds::Bits);
+            judged.unwrap_or_else(|what| panic!("{output:?} from {input:?}: {what}"));
+        }
+    }
+}
