@@ -40,18 +40,30 @@ impl Rng {
         (self.bits() % u64::from(end)) as u32
     }
 
-    /// Of either sign, the magnitude in [2^-10, 2^10), which is nearly 1e-3 to 1e3, with all powers of two alike.
-    pub fn wide(&mut self) -> f32 {
+    /// Of either sign, the magnitude in [2^-powers, 2^powers), with all powers of two alike. Never -0.
+    pub fn spread(&mut self, powers: u32) -> f32 {
         let bits = self.bits();
-        let exponent = 127 - 10 + (bits >> 32) as u32 % 20;
+        let exponent = 127 - powers + (bits >> 32) as u32 % (2 * powers);
         f32::from_bits((bits as u32 & 0x807f_ffff) | exponent << 23)
+    }
+
+    /// Of either sign, the magnitude from 1e-3 to 1e3.
+    pub fn wide(&mut self) -> f32 {
+        self.spread(10)
     }
 }
 
-/// Values of either sign and of magnitudes from 1e-3 to 1e3; never -0.
+/// Values of either sign and of magnitudes from 1e-3 to 1e3.
 pub fn values(seed: u64, count: u64) -> Vec<f32> {
     let mut rng = Rng::new(seed);
     (0..count).map(|_| rng.wide()).collect()
+}
+
+/// What convolutions are fed: of either sign and of magnitudes from 1/4 to 4, so that each product weighs enough
+/// to be missed.
+pub fn features(seed: u64, count: u64) -> Vec<f32> {
+    let mut rng = Rng::new(seed);
+    (0..count).map(|_| rng.spread(2)).collect()
 }
 
 /// Small whole numbers: sums of them are exact in float32 in any order, up to 2^24, so that not one may be missed.
@@ -60,19 +72,11 @@ pub fn small_integers(seed: u64, count: u64) -> Vec<f32> {
     (0..count).map(|_| rng.below(7) as f32 - 3.0).collect()
 }
 
-/// A convolution whose weights and biases, of either sign, span some powers of two.
+/// A convolution whose weights and biases are like [`features`].
 pub fn convolution(layer: Layer, seed: u64) -> Convolution {
-    let mut rng = Rng::new(seed);
-    let mut some = |count: u32| -> Vec<f32> {
-        (0..count)
-            .map(|_| {
-                let wide = rng.wide();
-                wide.abs().powf(0.25).copysign(wide) * 0.1
-            })
-            .collect()
-    };
-    let weight = some(layer.inputs * layer.outputs * 9);
-    let bias = some(layer.outputs);
+    let weights = u64::from(layer.inputs * layer.outputs) * 9;
+    let mut weight = features(seed, weights + u64::from(layer.outputs));
+    let bias = weight.split_off(weights as usize);
     Convolution::new(layer, weight, bias).unwrap()
 }
 
@@ -150,9 +154,9 @@ pub enum Bounds {
 /// |bias|.
 ///
 /// A float32 sum is rounded at each addition, by up to 2^-24 of the sum so far; that is bounded by the sum of
-/// magnitudes, not by the result, which may cancel to nothing. Sums of both signs stay far below the sum of their
-/// magnitudes and their roundings point either way, so that for the 4608 products of 512 channels the error stays
-/// near one rounding (6e-8) of it. A product that is missed or counted twice is 2e-4 of the whole on average.
+/// magnitudes, not by the result, which may cancel to nothing. Roundings point either way, and sums of both signs
+/// stay far below the sum of their magnitudes, so that even after the 4608 products of 512 channels a few roundings
+/// (6e-8 each) are what is left. A product that is missed or counted twice is 2e-4 of the sum on average.
 pub const CONV3X3: f64 = 1e-6;
 
 /// A sum of differences may differ from its twin's by this, relative to the sum: its terms are all positive.
@@ -232,7 +236,8 @@ pub fn compare_sums(gpu: &[f32], twin: &[f64]) -> Result<f64, String> {
     let mut largest = 0.0f64;
     for (i, (&gpu, &twin)) in gpu.iter().zip(twin).enumerate() {
         let difference = (f64::from(gpu) - twin).abs();
-        if difference.is_nan() || difference > SUM * twin {
+        let fits = difference <= SUM * twin;
+        if !fits {
             return Err(format!("the sum of pair {i} is {gpu:e} on the GPU, {twin:e} from the twin"));
         }
         if difference > 0.0 {

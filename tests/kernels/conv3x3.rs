@@ -7,8 +7,8 @@ use perceptual_loss::{
 };
 
 use crate::common::{
-    Bounds, CONV3X3, bounds, compare, conv3x3_magnitudes, convolution, crop, grown, on_gpu, on_twin,
-    one_step, parameters, part, values,
+    Bounds, CONV3X3, bounds, compare, conv3x3_magnitudes, convolution, crop, features, grown, on_gpu,
+    on_twin, one_step, parameters, part,
 };
 
 /// One layer in every tuning, with and without ReLU, against the twin; returns the largest relative difference of
@@ -21,15 +21,15 @@ fn hold(images: u32, inputs: u32, outputs: u32, input: Region, output: Region) -
         one_step(images, operation, (inputs, input), (outputs, output))
     };
     let plan = plan_of(false, Tuning::Direct);
-    let features = values(u64::from(images), plan.tensors[0].elements());
-    let twin = on_twin(&plan, &parameters, &features);
+    let given = features(u64::from(images), plan.tensors[0].elements());
+    let twin = on_twin(&plan, &parameters, &given);
     let bounds = bounds(&twin, &parameters, 0);
     let raw = twin.read(1);
     let rectified: Vec<f32> = raw.iter().map(|value| value.max(0.0)).collect();
     Tuning::ALL.map(|tuning| {
         let mut largest = 0.0f64;
         for (relu, expected) in [(false, raw), (true, rectified.as_slice())] {
-            let gpu = on_gpu(&plan_of(relu, tuning), &parameters, &features);
+            let gpu = on_gpu(&plan_of(relu, tuning), &parameters, &given);
             let judged = compare(&gpu, expected, &bounds);
             largest = largest.max(judged.unwrap_or_else(|what| {
                 panic!("{tuning}, relu {relu}, {inputs}->{outputs}, {images} of {input:?}: {what}")
@@ -125,10 +125,10 @@ fn tiles_of_a_larger_picture() {
     };
     let region = Region::whole(size[0], size[1]);
     let plan = plan_of(Tuning::Direct, region, region);
-    let features = values(12, plan.tensors[0].elements());
-    let twin = on_twin(&plan, &parameters, &features);
+    let given = features(12, plan.tensors[0].elements());
+    let twin = on_twin(&plan, &parameters, &given);
     let (from, to) = (&plan.tensors[0], &plan.tensors[1]);
-    let magnitudes = conv3x3_magnitudes((from, &features), &parameters.convolutions[0], to);
+    let magnitudes = conv3x3_magnitudes((from, &given), &parameters.convolutions[0], to);
 
     let mut largest = [0.0f64; Tuning::ALL.len()];
     let mut tiles = vec![];
@@ -151,7 +151,7 @@ fn tiles_of_a_larger_picture() {
         let output = grown(tile, i as u32 % 3);
         // The neighbours that it needs, or more of them.
         let input = grown(output, 1 + i as u32 % 2 * 3);
-        let held = crop(&features, input);
+        let held = crop(&given, input);
         let bounds = Bounds::Relative(CONV3X3, crop(&magnitudes, output));
         let expected = crop(twin.read(1), output);
         for (tuning, largest) in Tuning::ALL.into_iter().zip(&mut largest) {
@@ -173,13 +173,13 @@ fn an_image_of_a_batch_has_the_bits_that_it_has_alone() {
     let parameters = parameters(vec![convolution(layer, 3)]);
     let region = Region::whole(35, 18);
     for tuning in Tuning::ALL {
-        let run = |features: &[f32], images| {
+        let run = |given: &[f32], images| {
             let operation = Operation::Conv3x3 { layer, relu: false, tuning };
-            on_gpu(&one_step(images, operation, (6, region), (10, region)), &parameters, features)
+            on_gpu(&one_step(images, operation, (6, region), (10, region)), &parameters, given)
         };
-        let features = values(4, 4 * 6 * region.positions());
-        let batch = run(&features, 4);
-        for (i, image) in features.chunks(features.len() / 4).enumerate() {
+        let given = features(4, 4 * 6 * region.positions());
+        let batch = run(&given, 4);
+        for (i, image) in given.chunks(given.len() / 4).enumerate() {
             let alone = run(image, 1);
             assert!(alone == batch[i * alone.len()..][..alone.len()], "{tuning}, image {i}");
         }

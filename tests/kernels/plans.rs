@@ -16,7 +16,7 @@ use proptest::{
     test_runner::{Config as Runs, RngSeed, TestCaseError},
 };
 
-use crate::common::{Rng, bounds, compare, compare_sums, context, convolution, parameters, values};
+use crate::common::{Rng, bounds, compare, compare_sums, context, convolution, features, parameters};
 
 /// The same cases in every run: a failure is there again after a change, or gone because of it.
 fn runs(cases: u32) -> Runs {
@@ -166,7 +166,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let (plan, parameters) = network(images, channels, size, &nodes);
-        hold(&plan, &parameters, Some(&values(seed, plan.tensors[0].elements())), &[])?;
+        hold(&plan, &parameters, Some(&features(seed, plan.tensors[0].elements())), &[])?;
     }
 }
 
