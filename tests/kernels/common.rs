@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use perceptual_loss::{
-    Context,
+    Context, Image,
     cpu::{self, twin},
     gpu,
     network::Layer,
@@ -84,6 +84,16 @@ pub fn parameters(convolutions: Vec<Convolution>) -> Arc<Parameters> {
     Arc::new(Parameters::new(convolutions, "a test"))
 }
 
+/// Sizes from text such as `3x5 17x33`.
+pub fn sizes(text: &str) -> Vec<[u32; 2]> {
+    text.split_whitespace()
+        .map(|size| {
+            let (width, height) = size.split_once('x').unwrap();
+            [width, height].map(|side| side.parse().unwrap())
+        })
+        .collect()
+}
+
 /// The region of `whole` from (x, y) on with this extent, and no halo.
 pub fn part(whole: [u32; 2], origin: [u32; 2], extent: [u32; 2]) -> Region {
     Region { origin, extent, halo: [0; 4], whole }
@@ -126,12 +136,44 @@ pub fn one_step(images: u32, operation: Operation, input: (u32, Region), output:
 
 /// What the GPU makes of tensor 0 in [`one_step`].
 pub fn on_gpu(plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> Vec<f32> {
-    let executor = gpu::Executor::new(context(), plan.clone(), Arc::clone(parameters)).unwrap();
-    executor.write(0, input).unwrap();
+    run_first_step(plan, parameters, Some(input), &[])
+}
+
+/// What the GPU makes of a plan's first step, from its input or from pictures.
+pub fn run_first_step(
+    plan: &Plan,
+    parameters: &Arc<Parameters>,
+    input: Option<&[f32]>,
+    pictures: &[Image<'_>],
+) -> Vec<f32> {
+    let mut plan = plan.clone();
+    let step = plan.steps[0].clone();
+    let output = step.output.unwrap();
+    // Shaders run without bounds checks. A second tensor in the output's memory, twice as large, is read back
+    // instead of the output, so that what was written past the output's end is seen.
+    let Tensor { images, channels, region, .. } = plan.tensors[output].clone();
+    let guard = plan.tensor("output and beyond", 2 * channels, region);
+    let slot = plan.slot_of[output];
+    plan.slots[slot] = plan.slots[slot].max(plan.tensors[guard].bytes());
+    plan.slot_of.push(slot);
+    let elements = u64::from(images * channels) * region.positions();
+
+    let executor = gpu::Executor::new(context(), plan, Arc::clone(parameters)).unwrap();
+    if let (Some(tensor), Some(values)) = (step.input, input) {
+        executor.write(tensor, values).unwrap();
+    }
     // Whatever the kernel forgets to write must not look like a result.
-    executor.write(1, &vec![f32::NAN; plan.tensors[1].elements() as usize]).unwrap();
-    executor.run(0..1, &[]).unwrap();
-    executor.read_blocking(1).unwrap()
+    executor.write(guard, &vec![f32::NAN; 2 * elements as usize]).unwrap();
+    executor.run(0..1, pictures).unwrap();
+    let mut values = executor.read_blocking(guard).unwrap();
+    let beyond = values.split_off(elements as usize);
+    let stray = beyond.iter().position(|value| !value.is_nan());
+    assert_eq!(
+        stray, None,
+        "elements past the end of the output that the kernel wrote: {:?}",
+        step.operation
+    );
+    values
 }
 
 /// What the twin makes of tensor 0 in [`one_step`]. Both tensors can be read from the executor.

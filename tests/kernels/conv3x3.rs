@@ -8,7 +8,7 @@ use perceptual_loss::{
 
 use crate::common::{
     Bounds, CONV3X3, bounds, compare, conv3x3_magnitudes, convolution, crop, features, grown, on_gpu,
-    on_twin, one_step, parameters, part,
+    on_twin, one_step, parameters, part, sizes,
 };
 
 /// One layer in every tuning, with and without ReLU, against the twin; returns the largest relative difference of
@@ -53,39 +53,12 @@ fn whole(images: u32, inputs: u32, outputs: u32, [width, height]: [u32; 2]) -> [
 
 #[test]
 fn sizes_and_batches() {
-    let sizes = [
-        // One row or one column, where two or three of a kernel's rows or columns are padding.
-        [1, 1],
-        [1, 2],
-        [2, 1],
-        [1, 7],
-        [9, 1],
-        [1, 70],
-        [70, 1],
-        [2, 2],
-        [3, 5],
-        [5, 3],
-        [17, 33],
-        // Around the edges of a workgroup's 32x32 tile, and of a thread's 4x8 pixels within it.
-        [31, 32],
-        [32, 31],
-        [32, 32],
-        [33, 32],
-        [32, 33],
-        [33, 33],
-        [63, 31],
-        [64, 8],
-        [65, 33],
-        [31, 63],
-        [8, 64],
-        [33, 65],
-        [64, 64],
-        [65, 65],
-        [4, 8],
-        [5, 9],
-        [7, 15],
-        [36, 40],
-    ];
+    // One row or column, where two of a kernel's three are padding; the edges of a workgroup's 32x32 tile and of a
+    // thread's 4x8 pixels within it.
+    let sizes = sizes(
+        "1x1 1x2 2x1 1x7 9x1 1x70 70x1 2x2 3x5 5x3 17x33 \
+         31x32 32x31 32x32 33x32 32x33 33x33 63x31 64x8 65x33 31x63 8x64 33x65 64x64 65x65 4x8 5x9 7x15 36x40",
+    );
     let batches = (1..=4).cycle();
     report("sizes", sizes.iter().zip(batches).map(|(&size, images)| whole(images, 5, 7, size)));
     report("batches", (1..=4).map(|images| whole(images, 3, 6, [17, 33])));

@@ -2,7 +2,7 @@
 
 use perceptual_loss::plan::{Operation, Region};
 
-use crate::common::{Bounds, compare, crop, on_gpu, on_twin, one_step, parameters, part, values};
+use crate::common::{Bounds, compare, crop, on_gpu, on_twin, one_step, parameters, part, sizes, values};
 
 fn hold(images: u32, channels: u32, width: u32, height: u32) {
     let (from, to) = (Region::whole(width, height), Region::whole(width / 2, height / 2));
@@ -16,23 +16,8 @@ fn hold(images: u32, channels: u32, width: u32, height: u32) {
 
 #[test]
 fn equal_to_the_bit() {
-    let sizes = [
-        // The smallest, and odd sides, whose last row or column is dropped.
-        [2, 2],
-        [3, 3],
-        [2, 9],
-        [9, 2],
-        [3, 64],
-        [65, 2],
-        [5, 3],
-        [17, 33],
-        [31, 32],
-        [32, 31],
-        [33, 33],
-        [63, 64],
-        [64, 65],
-        [65, 63],
-    ];
+    // The smallest, and odd sides, whose last row or column is dropped.
+    let sizes = sizes("2x2 3x3 2x9 9x2 3x64 65x2 5x3 17x33 31x32 32x31 33x33 63x64 64x65 65x63");
     for (i, [width, height]) in sizes.into_iter().enumerate() {
         hold(1 + i as u32 % 4, [3, 5, 64, 1][i / 4 % 4], width, height);
     }

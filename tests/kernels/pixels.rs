@@ -1,11 +1,11 @@
 //! `shaders/pixels.wgsl` against `src/cpu/twin/pixels.rs`, and both against the pixels that were handed over.
 
 use perceptual_loss::{
-    ChannelOrder, Image, Normalization, cpu, gpu,
+    ChannelOrder, Image, Normalization, cpu,
     plan::{Operation, Plan, Region},
 };
 
-use crate::common::{Bounds, PIXELS, Rng, compare, context, crop, parameters, part};
+use crate::common::{Bounds, PIXELS, Rng, compare, crop, parameters, part, run_first_step, sizes};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Format {
@@ -113,10 +113,7 @@ fn hold(pictures: &[Picture], normalization: Normalization, region: Region) -> f
 
     let mut twin = cpu::Executor::new(plan.clone(), parameters(vec![]));
     twin.run(0..1, &images).unwrap();
-    let executor = gpu::Executor::new(context(), plan.clone(), parameters(vec![])).unwrap();
-    executor.write(output, &vec![f32::NAN; plan.tensors[output].elements() as usize]).unwrap();
-    executor.run(0..1, &images).unwrap();
-    let gpu = executor.read_blocking(output).unwrap();
+    let gpu = run_first_step(&plan, &parameters(vec![]), None, &images);
 
     let (mut expected, mut magnitudes) = (vec![], vec![]);
     for picture in pictures {
@@ -133,25 +130,11 @@ fn hold(pictures: &[Picture], normalization: Normalization, region: Region) -> f
 
 #[test]
 fn formats_and_normalizations() {
-    let sizes = [
-        [1, 1],
-        [1, 9],
-        [9, 1],
-        [3, 5],
-        [17, 33],
-        [31, 2],
-        [32, 2],
-        [33, 2],
-        [63, 1],
-        [64, 1],
-        [65, 1],
-        [8, 8],
-        [40, 30],
-    ];
+    let sizes = sizes("1x1 1x9 9x1 3x5 17x33 31x2 32x2 33x2 63x1 64x1 65x1 8x8 40x30");
     let mut largest = 0.0f64;
     for format in FORMATS {
         for normalization in normalizations() {
-            for (i, size) in sizes.into_iter().enumerate() {
+            for (i, &size) in sizes.iter().enumerate() {
                 // No padding, one element, and more than a pixel.
                 let padding = [0, 1, 7][i % 3];
                 let pictures: Vec<_> =

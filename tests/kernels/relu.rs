@@ -2,7 +2,7 @@
 
 use perceptual_loss::plan::{Operation, Region};
 
-use crate::common::{Bounds, compare, on_gpu, on_twin, one_step, parameters, part, values};
+use crate::common::{Bounds, compare, on_gpu, on_twin, one_step, parameters, part, sizes, values};
 
 fn hold(images: u32, channels: u32, region: Region) {
     let plan = one_step(images, Operation::Relu, (channels, region), (channels, region));
@@ -17,21 +17,7 @@ fn hold(images: u32, channels: u32, region: Region) {
 
 #[test]
 fn equal_to_the_bit() {
-    let sizes = [
-        [1, 1],
-        [1, 9],
-        [9, 1],
-        [3, 5],
-        [17, 33],
-        [31, 32],
-        [33, 31],
-        [63, 1],
-        [64, 1],
-        [65, 1],
-        [64, 63],
-        [64, 64],
-        [65, 64],
-    ];
+    let sizes = sizes("1x1 1x9 9x1 3x5 17x33 31x32 33x31 63x1 64x1 65x1 64x63 64x64 65x64");
     for (i, [width, height]) in sizes.into_iter().enumerate() {
         hold(1 + i as u32 % 4, [1, 3, 5, 64][i / 4 % 4], Region::whole(width, height));
     }
