@@ -1,5 +1,7 @@
 //! Whole losses against PyTorch's numbers (`tests/golden/losses.json`, made by `losses.py` beside it).
 
+#[path = "common/gpu.rs"]
+mod gpu_device;
 #[path = "common/scene.rs"]
 mod scene;
 
@@ -59,7 +61,7 @@ fn worst(context: &Context) -> f64 {
 
 #[test]
 fn gpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&Context::gpu_blocking().unwrap()));
+    println!("worst relative difference {:.1e}", worst(&gpu_device::open()));
 }
 
 #[test]

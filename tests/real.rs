@@ -1,6 +1,9 @@
 //! Pretrained weights and photographs, where they lie beside the project: activations reach thousands there, which
 //! untrained weights never show.
 
+#[path = "common/gpu.rs"]
+mod gpu_device;
+
 use std::path::Path;
 
 use perceptual_loss::{Context, Image, Model, Preset, Tuning, Weights};
@@ -27,7 +30,7 @@ fn the_gpu_agrees_with_the_twins_on_pretrained_weights_and_a_photograph() {
         let twin = compare(&Context::cpu(), Tuning::Direct);
         assert_eq!(twin.weights.trained, None, "a file does not say");
         for tuning in Tuning::ALL {
-            let gpu = compare(&Context::gpu_blocking().unwrap(), tuning);
+            let gpu = compare(&gpu_device::open(), tuning);
             for (gpu, twin) in gpu.layers.iter().zip(&twin.layers) {
                 let error = (gpu.loss / twin.loss - 1.0).abs();
                 println!("{preset} {tuning} {}: {} differs by {error:.1e}", gpu.name, gpu.loss);

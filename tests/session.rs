@@ -1,6 +1,8 @@
 //! Contexts, models, sessions and targets: what is created when, that bits do not depend on company, limits,
 //! threads, futures and faults.
 
+#[path = "common/gpu.rs"]
+mod gpu_device;
 #[path = "common/scene.rs"]
 mod scene;
 
@@ -15,11 +17,12 @@ use scene::{Distortion, Scene};
 /// One device for the tests that share nothing else.
 fn context() -> &'static Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
-    CONTEXT.get_or_init(|| Context::gpu_blocking().unwrap())
+    CONTEXT.get_or_init(gpu_device::open)
 }
 
 /// A device as an engine would open it: at WebGPU's baseline limits, with no feature.
 fn host_device() -> (wgpu::Device, wgpu::Queue) {
+    context(); // fails in words where there is no adapter
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     pollster::block_on(async {
         let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.unwrap();
@@ -129,7 +132,7 @@ fn objects(device: &wgpu::Device) -> [isize; 8] {
 
 #[test]
 fn comparing_again_creates_nothing_and_another_size_compiles_nothing() {
-    let context = Context::gpu_blocking().unwrap();
+    let context = gpu_device::open();
     let (device, _) = gpu::device(&context).unwrap();
     let model = model(&context, TAPS);
     let all = pictures(24, 24, 3);
@@ -156,7 +159,7 @@ fn comparing_again_creates_nothing_and_another_size_compiles_nothing() {
 
 #[test]
 fn memory_is_told_before_it_is_allocated() {
-    let context = Context::gpu_blocking().unwrap();
+    let context = gpu_device::open();
     let (device, _) = gpu::device(&context).unwrap();
     let model = model(&context, TAPS);
     // The first session uploads the weights, which are the model's.
@@ -178,7 +181,7 @@ fn memory_is_told_before_it_is_allocated() {
 
 #[test]
 fn sixteen_threads_share_one_upload() {
-    let context = Context::gpu_blocking().unwrap();
+    let context = gpu_device::open();
     let (device, _) = gpu::device(&context).unwrap();
     let model = model(&context, TAPS);
     let all = pictures(26, 21, 17);
@@ -210,7 +213,7 @@ fn sixteen_threads_share_one_upload() {
 
 #[test]
 fn a_future_on_an_own_device_completes_with_nothing_else_running() {
-    let context = Context::gpu_blocking().unwrap();
+    let context = gpu_device::open();
     let all = pictures(20, 20, 2);
     let mut session = model(&context, TAPS).session(20, 20).unwrap();
     let blocking = session.compare_blocking(image(&all[0]), image(&all[1])).unwrap();
@@ -356,7 +359,7 @@ fn an_unknown_adapter_is_an_error_that_lists_those_there_are() {
 #[test]
 fn a_destroyed_device_is_named_and_others_go_on() {
     let all = pictures(16, 16, 2);
-    let own = Context::gpu_blocking().unwrap();
+    let own = gpu_device::open();
     let (host, queue) = host_device();
     for context in [own, gpu::from_device(host, queue).unwrap()] {
         let (device, _) = gpu::device(&context).unwrap();

@@ -12,11 +12,12 @@ use perceptual_loss::{
     weights::{Convolution, Parameters},
 };
 
-/// The device that all tests of this program share. Without an adapter, every test that asks for it fails with
-/// what the crate says about that.
+use crate::gpu_device;
+
+/// The device that all tests of this program share.
 pub fn context() -> &'static Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
-    CONTEXT.get_or_init(|| Context::gpu_blocking().unwrap_or_else(|error| panic!("{error}")))
+    CONTEXT.get_or_init(gpu_device::open)
 }
 
 /// splitmix64: the same numbers on every machine, and cheap enough for 2^30 of them.

@@ -8,6 +8,8 @@
 mod common;
 mod conv3x3;
 mod difference;
+#[path = "../common/gpu.rs"]
+mod gpu_device;
 mod max_pool;
 mod pixels;
 mod plans;
