@@ -270,7 +270,7 @@ fn settle(error: impl Future<Output = Option<wgpu::Error>>) -> Option<wgpu::Erro
     if cfg!(target_family = "wasm") { None } else { pollster::block_on(error) }
 }
 
-/// The first line of what wgpu says, with what caused it.
+/// What wgpu says, its causes included, in one line.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -64,8 +64,9 @@ impl Executor {
         let sizes = lower::sizes(&lanes, capabilities)?;
         let program = lower::lower(&lanes, Mode::Pairs, capabilities)?;
         let memory = sizes.memory(&lanes, params_bytes(&program));
-        let buffers =
-            model.gpu.create("feature maps", memory.total(), || Buffers::new(&model.gpu, &lanes, &sizes))?;
+        let buffers = model
+            .gpu
+            .create("feature maps", memory.total(), || Buffers::new(&model.gpu, lanes.lanes, &sizes))?;
         let pairs = Prepared::new(&model, program, &buffers, &[])?;
         Ok(Self { model, lanes, buffers, pairs })
     }
@@ -225,12 +226,12 @@ impl Executor {
 }
 
 impl Buffers {
-    fn new(gpu: &Gpu, Lanes { plan, lanes }: &Lanes, sizes: &Sizes) -> Self {
+    fn new(gpu: &Gpu, lanes: u32, sizes: &Sizes) -> Self {
         use wgpu::BufferUsages as Usage;
         let map = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
-        let lanes = 0..*lanes;
+        let lanes = 0..lanes;
         let slots = |lane: u32| {
-            let label = |slot: usize| format!("{} features {lane}.{slot}", plan.images);
+            let label = |slot: usize| format!("features {lane}.{slot}");
             let slots = sizes.slots.iter().enumerate();
             slots.map(|(slot, &bytes)| gpu.buffer(&label(slot), bytes, map)).collect()
         };
