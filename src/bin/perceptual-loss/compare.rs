@@ -5,13 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, ValueEnum};
-use perceptual_loss::{
-    Config, Context, Criterion, Image, Model, Normalization, Preset, Report, Tap, Tuning, Weights,
-};
+use clap::Args;
+use perceptual_loss::{Image, Report};
 use serde::Serialize;
 
-use crate::{failure::Failure, picture::Picture};
+use crate::{
+    failure::Failure,
+    options::{DeviceOptions, LossOptions},
+    picture::Picture,
+};
 
 /// Compare a picture with a target, or many pictures with one target.
 ///
@@ -27,49 +29,15 @@ pub struct Arguments {
     #[arg(long, value_name = "PICTURE")]
     target: Option<PathBuf>,
 
-    /// A safetensors file with torchvision's VGG, or seeded:N for untrained weights from a seed.
-    #[arg(long, value_name = "FILE|seeded:N", default_value = "seeded:0")]
-    weights: String,
+    #[command(flatten)]
+    loss: LossOptions,
 
-    /// The loss: vgg19, study-card, johnson, srgan, esrgan, real-esrgan or pix2pixhd.
-    #[arg(long, default_value_t)]
-    preset: Preset,
-
-    /// Layers and their weights, instead of the preset's: relu1_2=1.0,conv3_4=0.5
-    #[arg(long, value_name = "LAYER=WEIGHT,...")]
-    taps: Option<String>,
-
-    /// mse or mae, instead of the preset's.
-    #[arg(long)]
-    criterion: Option<Criterion>,
-
-    /// none, imagenet, signed, caffe, or mean=R/G/B,std=R/G/B,scale=S,order=rgb, instead of the preset's.
-    #[arg(long)]
-    norm: Option<Normalization>,
-
-    /// What computes.
-    #[arg(long, default_value = "gpu")]
-    backend: Backend,
-
-    /// The GPU adapter, by a part of its name; the best by default.
-    #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
-
-    /// How the GPU computes convolutions: blocked or direct; blocked by default.
-    #[arg(long, value_name = "NAME")]
-    tuning: Option<Tuning>,
+    #[command(flatten)]
+    device: DeviceOptions,
 
     /// One JSON object a generated picture, a line each.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Backend {
-    /// The best adapter there is, a software one included.
-    Gpu,
-    /// Plain loops on the CPU: slow.
-    Cpu,
 }
 
 /// A report with the files that it is about.
@@ -84,8 +52,8 @@ struct Line<'a> {
 /// What is to be printed.
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let (generated, target) = split(&arguments.pictures, arguments.target.as_deref())?;
-    let config = config(arguments)?;
-    let weights = weights(&arguments.weights)?;
+    let config = arguments.loss.config()?;
+    let weights = arguments.loss.weights()?;
     let target_picture = Picture::open(target)?;
     let (width, height) = target_picture.size();
     // Everything is checked before the first comparison, so that a wrong last file costs no time.
@@ -93,9 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         check_size(path, (width, height))?;
     }
 
-    let context = context(arguments)?;
-    let tuning = arguments.tuning.unwrap_or_default();
-    let model = Model::with_tuning(&context, &config, &weights, tuning)?;
+    let model = arguments.device.model(&config, &weights)?;
     let mut session = model.session(width, height)?;
     let mut output = String::new();
     let mut untrained = false;
@@ -125,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     if untrained {
         eprintln!(
             "note: the weights {} are untrained; bring torchvision's VGG with --weights for numbers that mean what others' do",
-            arguments.weights
+            arguments.loss.weights
         );
     }
     Ok(output)
@@ -148,26 +114,6 @@ fn split<'a>(
     }
 }
 
-fn config(arguments: &Arguments) -> Result<Config, Failure> {
-    let mut config = arguments.preset.config();
-    if let Some(taps) = &arguments.taps {
-        config.taps = Tap::parse_list(taps)?;
-    }
-    config.criterion = arguments.criterion.unwrap_or(config.criterion);
-    config.normalization = arguments.norm.unwrap_or(config.normalization);
-    config.validate()?;
-    Ok(config)
-}
-
-fn weights(text: &str) -> Result<Weights, Failure> {
-    let Some(seed) = text.strip_prefix("seeded:") else {
-        return Ok(Weights::open(text)?);
-    };
-    seed.parse().map(Weights::seeded).map_err(|_| {
-        Failure::input(format!("'{text}' names no seed; seeded: takes a whole number from 0 to {}", u64::MAX))
-    })
-}
-
 /// Reads no more than a picture's header.
 fn check_size(path: &Path, (width, height): (u32, u32)) -> Result<(), Failure> {
     let size = image::ImageReader::open(path)
@@ -185,24 +131,4 @@ fn check_size(path: &Path, (width, height): (u32, u32)) -> Result<(), Failure> {
         None => Picture::open(path).map(drop),
         Some(_) => Ok(()),
     }
-}
-
-fn context(arguments: &Arguments) -> Result<Context, Failure> {
-    let gpu_only = [("--adapter", arguments.adapter.is_some()), ("--tuning", arguments.tuning.is_some())];
-    if arguments.backend == Backend::Cpu {
-        return match gpu_only.iter().find(|(_, given)| *given) {
-            Some((option, _)) => {
-                Err(Failure::input(format!("{option} is for the GPU; leave it out with --backend cpu")))
-            }
-            None => Ok(Context::cpu()),
-        };
-    }
-    let context = match &arguments.adapter {
-        Some(name) => Context::gpu_named_blocking(name)?,
-        None => Context::gpu_blocking()?,
-    };
-    if let Some(adapter) = context.adapter().filter(|adapter| adapter.software) {
-        eprintln!("warning: the adapter '{}' is a software one: the CPU does the work", adapter.name);
-    }
-    Ok(context)
 }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod failure;
+mod options;
 mod picture;
 
 use std::{

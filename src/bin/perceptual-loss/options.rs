@@ -1,0 +1,113 @@
+//! Options that commands share: which loss, and what computes it.
+
+use clap::{Args, ValueEnum};
+use perceptual_loss::{Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights};
+
+use crate::failure::Failure;
+
+/// Which loss, with which weights.
+///
+/// Without weights of your own the network is untrained (seeded:0): it tells pictures apart, but it does not
+/// see as a trained one does, and its numbers compare with no published ones.
+#[derive(Args)]
+pub struct LossOptions {
+    /// A file with torchvision's VGG, or seeded:N for untrained weights from a seed.
+    #[arg(long, value_name = "FILE|seeded:N", default_value = "seeded:0")]
+    pub weights: String,
+
+    /// The loss: vgg19, study-card, johnson, srgan, esrgan, real-esrgan or pix2pixhd.
+    #[arg(long, default_value_t)]
+    preset: Preset,
+
+    /// Layers and their weights, instead of the preset's: relu1_2=1.0,conv3_4=0.5
+    #[arg(long, value_name = "LAYER=WEIGHT,...")]
+    taps: Option<String>,
+
+    /// mse or mae, instead of the preset's.
+    #[arg(long)]
+    criterion: Option<Criterion>,
+
+    /// none, imagenet, signed, caffe, or mean=R/G/B,std=R/G/B,scale=S,order=rgb, instead of the preset's.
+    #[arg(long)]
+    norm: Option<Normalization>,
+}
+
+/// What computes.
+#[derive(Args)]
+pub struct DeviceOptions {
+    /// What computes.
+    #[arg(long, default_value = "gpu")]
+    backend: Backend,
+
+    /// The GPU adapter, by a part of its name; the best by default.
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
+
+    /// How the GPU computes convolutions: blocked or direct; blocked by default.
+    #[arg(long, value_name = "NAME")]
+    tuning: Option<Tuning>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// The best adapter there is, a software one included.
+    Gpu,
+    /// Plain loops on the CPU: slow.
+    Cpu,
+}
+
+impl LossOptions {
+    /// The loss.
+    pub fn config(&self) -> Result<Config, Failure> {
+        let mut config = self.preset.config();
+        if let Some(taps) = &self.taps {
+            config.taps = Tap::parse_list(taps)?;
+        }
+        config.criterion = self.criterion.unwrap_or(config.criterion);
+        config.normalization = self.norm.unwrap_or(config.normalization);
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Its weights.
+    pub fn weights(&self) -> Result<Weights, Failure> {
+        let Some(seed) = self.weights.strip_prefix("seeded:") else {
+            return Ok(Weights::open(&self.weights)?);
+        };
+        seed.parse().map(Weights::seeded).map_err(|_| {
+            Failure::input(format!(
+                "'{}' names no seed; seeded: takes a whole number from 0 to {}",
+                self.weights,
+                u64::MAX
+            ))
+        })
+    }
+}
+
+impl DeviceOptions {
+    /// The model of this loss, on the device that was asked for.
+    pub fn model(&self, config: &Config, weights: &Weights) -> Result<Model, Failure> {
+        let context = self.context()?;
+        Ok(Model::with_tuning(&context, config, weights, self.tuning.unwrap_or_default())?)
+    }
+
+    fn context(&self) -> Result<Context, Failure> {
+        let gpu_only = [("--adapter", self.adapter.is_some()), ("--tuning", self.tuning.is_some())];
+        if self.backend == Backend::Cpu {
+            return match gpu_only.iter().find(|(_, given)| *given) {
+                Some((option, _)) => {
+                    Err(Failure::input(format!("{option} is for the GPU; leave it out with --backend cpu")))
+                }
+                None => Ok(Context::cpu()),
+            };
+        }
+        let context = match &self.adapter {
+            Some(name) => Context::gpu_named_blocking(name)?,
+            None => Context::gpu_blocking()?,
+        };
+        if let Some(adapter) = context.adapter().filter(|adapter| adapter.software) {
+            eprintln!("warning: the adapter '{}' is a software one: the CPU does the work", adapter.name);
+        }
+        Ok(context)
+    }
+}
