@@ -151,6 +151,14 @@ impl<'a> Image<'a> {
         u64::from(width) * u64::from(height) * 3 + HEADER_WORDS as u64
     }
 
+    /// A valid picture packed, in words of its own.
+    #[cfg(feature = "cpu")]
+    pub(crate) fn packed(&self) -> Vec<u32> {
+        let mut words = vec![];
+        self.pack(&mut words);
+        words
+    }
+
     /// Packs a valid picture as the `pixels` kernel reads it (see `shaders/pixels.wgsl`), replacing `words`.
     pub(crate) fn pack(&self, words: &mut Vec<u32>) {
         let (width, area) = (self.width, self.width.saturating_mul(self.height));

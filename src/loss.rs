@@ -24,10 +24,31 @@ enum Backend {
     #[cfg(feature = "gpu")]
     Gpu(Arc<gpu::Gpu>),
     #[cfg(feature = "cpu")]
-    Cpu,
+    Cpu(cpu::Engine),
 }
 
 impl Context {
+    /// Opens the best hardware GPU; where there is none, the CPU, which is faster than a software GPU driver.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where there is a hardware GPU that cannot be opened.
+    #[cfg(all(feature = "gpu", feature = "cpu"))]
+    pub async fn auto() -> Result<Self> {
+        match gpu::Gpu::open_hardware().await? {
+            Some(gpu) => Ok(Self::from_gpu(gpu)),
+            None => Ok(Self::cpu()),
+        }
+    }
+
+    /// [`auto`](Self::auto), blocking.
+    ///
+    /// # Errors
+    /// As [`auto`](Self::auto).
+    #[cfg(all(feature = "gpu", feature = "cpu"))]
+    pub fn auto_blocking() -> Result<Self> {
+        pollster::block_on(Self::auto())
+    }
+
     /// Opens the best GPU adapter: hardware before software, discrete before integrated.
     ///
     /// # Errors
@@ -64,21 +85,63 @@ impl Context {
         pollster::block_on(Self::gpu_named(name))
     }
 
-    /// The CPU: each step through its twin, in plain loops. Slow, and right to the last float.
+    /// The CPU. It works on the threads of the rayon pool that it is called from: the global one, unless the host
+    /// has set up another or hands one over by [`on_pool`](Self::on_pool).
     #[cfg(feature = "cpu")]
     #[must_use]
     pub fn cpu() -> Self {
-        Self(Backend::Cpu)
+        Self(Backend::Cpu(cpu::Engine::new(cpu::Kind::Fast)))
     }
 
-    /// `gpu` or `cpu`.
+    /// The CPU through the kernels' twins: each step in plain loops with float64 sums. Slow; what the others are
+    /// checked against.
+    #[cfg(feature = "cpu")]
+    #[must_use]
+    pub fn twin() -> Self {
+        Self(Backend::Cpu(cpu::Engine::new(cpu::Kind::Twin)))
+    }
+
+    /// The same CPU context on `threads` threads of its own. Results are the same to the bit on any number.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the number cannot be used or the context is a GPU's; [`Error::Device`] where the
+    /// threads cannot be started.
+    #[cfg(feature = "cpu")]
+    pub fn on_threads(self, threads: usize) -> Result<Self> {
+        Ok(Self(Backend::Cpu(self.cpu_engine()?.on_threads(threads)?)))
+    }
+
+    /// The same CPU context on a pool of the host's.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the context is a GPU's.
+    #[cfg(feature = "cpu")]
+    pub fn on_pool(self, pool: Arc<cpu::rayon::ThreadPool>) -> Result<Self> {
+        Ok(Self(Backend::Cpu(self.cpu_engine()?.on_pool(pool))))
+    }
+
+    #[cfg(feature = "cpu")]
+    fn cpu_engine(self) -> Result<cpu::Engine> {
+        match self.0 {
+            Backend::Cpu(engine) => Ok(engine),
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(_) => {
+                Err(Error::Config("threads are for the CPU; this context computes on a GPU".to_owned()))
+            }
+        }
+    }
+
+    /// `gpu`, `cpu` or `twin`.
     #[must_use]
     pub fn backend(&self) -> &'static str {
         match &self.0 {
             #[cfg(feature = "gpu")]
             Backend::Gpu(_) => "gpu",
             #[cfg(feature = "cpu")]
-            Backend::Cpu => "cpu",
+            Backend::Cpu(engine) => match engine.kind {
+                cpu::Kind::Fast => "cpu",
+                cpu::Kind::Twin => "twin",
+            },
         }
     }
 
@@ -99,7 +162,7 @@ impl Context {
         match &self.0 {
             Backend::Gpu(gpu) => Some(gpu),
             #[cfg(feature = "cpu")]
-            Backend::Cpu => None,
+            Backend::Cpu(_) => None,
         }
     }
 
@@ -122,8 +185,16 @@ struct ModelInner {
     config: Config,
     tuning: Tuning,
     parameters: Arc<Parameters>,
+    backend: BackendModel,
+}
+
+/// The weights where the backend wants them.
+#[derive(Debug)]
+enum BackendModel {
     #[cfg(feature = "gpu")]
-    gpu: Option<Arc<gpu::Model>>,
+    Gpu(Arc<gpu::Model>),
+    #[cfg(feature = "cpu")]
+    Cpu(cpu::Model),
 }
 
 impl Model {
@@ -149,11 +220,16 @@ impl Model {
         config.validate()?;
         let depth = config.tap_positions()?.last().map_or(0, |(position, _)| position + 1);
         let parameters = Arc::new(weights.load(config.network, depth)?);
-        Ok(Self(Arc::new(ModelInner {
+        let backend = match &context.0 {
             #[cfg(feature = "gpu")]
-            gpu: context
-                .gpu_handle()
-                .map(|gpu| Arc::new(gpu::Model::new(Arc::clone(gpu), Arc::clone(&parameters)))),
+            Backend::Gpu(gpu) => {
+                BackendModel::Gpu(Arc::new(gpu::Model::new(Arc::clone(gpu), Arc::clone(&parameters))))
+            }
+            #[cfg(feature = "cpu")]
+            Backend::Cpu(engine) => BackendModel::Cpu(cpu::Model::new(engine, &parameters)),
+        };
+        Ok(Self(Arc::new(ModelInner {
+            backend,
             context: context.clone(),
             config: config.clone(),
             tuning,
@@ -183,13 +259,13 @@ impl Model {
     /// device cannot bind a picture's feature map; [`Error::OutOfMemory`].
     pub fn batch_session(&self, width: u32, height: u32, pairs: u32) -> Result<Session> {
         let plan = self.plan(width, height);
-        let kind = match &self.0.context.0 {
+        let kind = match &self.0.backend {
             #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => SessionKind::Gpu(Box::new(gpu::Session::new(self.gpu()?, &plan, pairs)?)),
+            BackendModel::Gpu(model) => SessionKind::Gpu(Box::new(gpu::Session::new(model, &plan, pairs)?)),
             #[cfg(feature = "cpu")]
-            Backend::Cpu => {
-                let _ = pairs; // one picture after another
-                SessionKind::Cpu(cpu::Session::new(plan(1)?, Arc::clone(&self.0.parameters)))
+            BackendModel::Cpu(model) => {
+                let _ = pairs; // one pair after another
+                SessionKind::Cpu(model.session(plan(1)?))
             }
         };
         Ok(Session { model: self.clone(), plan: plan(1)?, width, height, kind })
@@ -202,12 +278,11 @@ impl Model {
     /// As [`batch_session`](Self::batch_session); [`Error::Config`] on the CPU.
     #[cfg(feature = "gpu")]
     pub fn memory(&self, width: u32, height: u32, pairs: u32) -> Result<gpu::Memory> {
-        gpu::Session::memory(self.gpu()?.device(), self.plan(width, height), pairs)
-    }
-
-    #[cfg(feature = "gpu")]
-    fn gpu(&self) -> Result<&Arc<gpu::Model>> {
-        self.0.gpu.as_ref().ok_or_else(|| Error::Config("this model computes on the CPU".to_owned()))
+        match &self.0.backend {
+            BackendModel::Gpu(model) => gpu::Session::memory(model.device(), self.plan(width, height), pairs),
+            #[cfg(feature = "cpu")]
+            BackendModel::Cpu(_) => Err(Error::Config("this model computes on the CPU".to_owned())),
+        }
     }
 
     /// The plan for a number of pictures of this size.
@@ -389,14 +464,12 @@ impl Session {
                 Against::Each => {
                     let _ = wait; // nothing to wait for
                     for pair in pictures.chunks_exact(2) {
-                        let features = [session.features(&pair[0])?, session.features(&pair[1])?];
-                        sums.push(session.difference(&features[0], &features[1]));
+                        sums.push(session.pair(&pair[0], &pair[1])?);
                     }
                 }
                 Against::Target(Target { kind: TargetKind::Cpu(target), .. }) => {
                     for picture in pictures {
-                        let features = session.features(picture)?;
-                        sums.push(session.difference(&features, target));
+                        sums.push(session.candidate(picture, target)?);
                     }
                 }
                 #[cfg(feature = "gpu")]

@@ -28,7 +28,7 @@ pub struct Report {
     pub tuning: Option<&'static str>,
     /// The weights.
     pub weights: WeightsInfo,
-    /// `gpu` or `cpu`.
+    /// `gpu`, `cpu`, or `twin` (the CPU through the kernels' twins).
     pub backend: &'static str,
     /// The GPU adapter's name; none on the CPU.
     pub adapter: Option<String>,

@@ -60,7 +60,7 @@ impl Folder {
 #[test]
 fn json_holds_what_is_needed_to_get_the_number_again() {
     let folder = Folder::new();
-    let [report] = folder.json("compare a.png b.png").try_into().unwrap();
+    let [report] = folder.json("compare a.png b.png --backend gpu").try_into().unwrap();
     assert_eq!(report["layers"][3]["name"], "relu4_2");
     assert_eq!(report["layers"][3]["shape"], serde_json::json!([512, 3, 5]));
     let total: f64 = (0..4)
@@ -91,22 +91,34 @@ fn json_holds_what_is_needed_to_get_the_number_again() {
 }
 
 #[test]
-fn the_cpu_gives_the_same_and_has_neither_adapter_nor_tuning() {
+fn every_backend_gives_the_same_and_the_cpu_has_neither_adapter_nor_tuning() {
     let folder = Folder::new();
     let options =
         "compare a.png b.png --taps relu1_2=1,pool1=0.5 --criterion mae --norm caffe --weights seeded:3";
-    let gpu = &folder.json(options)[0];
-    let cpu = &folder.json(&format!("{options} --backend cpu"))[0];
+    let on = |more: &str| folder.json(&format!("{options} {more}")).remove(0);
+    let total = |report: &Value| report["total"].as_f64().unwrap();
+    let twin = on("--backend twin");
     assert_eq!(
-        (&cpu["backend"], &cpu["adapter"], &cpu["tuning"]),
-        (&"cpu".into(), &Value::Null, &Value::Null)
-    );
-    assert_eq!(
-        (&cpu["preset"], &cpu["criterion"], &cpu["normalization"]),
+        (&twin["preset"], &twin["criterion"], &twin["normalization"]),
         (&Value::Null, &"mae".into(), &"caffe".into())
     );
-    let (gpu, cpu) = (gpu["total"].as_f64().unwrap(), cpu["total"].as_f64().unwrap());
-    assert!((gpu / cpu - 1.0).abs() < 1e-5, "{gpu} and {cpu}");
+    for (more, backend) in [
+        ("--backend twin --threads 1", "twin"),
+        ("--backend cpu", "cpu"),
+        ("--backend cpu --threads 3", "cpu"),
+        ("--threads 2", "cpu"),
+        ("--backend gpu", "gpu"),
+        ("--tuning direct", "gpu"),
+    ] {
+        let report = on(more);
+        assert_eq!(report["backend"], backend, "{more}");
+        assert_eq!(report["adapter"].is_null() && report["tuning"].is_null(), backend != "gpu", "{more}");
+        assert!((total(&report) / total(&twin) - 1.0).abs() < 1e-5, "{more}: {report} and {twin}");
+    }
+    // By default a hardware GPU, or the CPU: which of them a machine has is not known here.
+    let auto = on("");
+    assert!(auto["backend"] == "gpu" || auto["backend"] == "cpu", "{auto}");
+    assert!((total(&auto) / total(&twin) - 1.0).abs() < 1e-5);
 }
 
 #[test]
@@ -220,6 +232,13 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
         ("compare a.png b.png --tuning warp", "no tuning is called 'warp'"),
         ("compare a.png b.png --adapter no-such-adapter", "no adapter here is called 'no-such-adapter'"),
         ("compare a.png b.png --adapter x --backend cpu", "--adapter is for the GPU"),
+        ("compare a.png b.png --tuning direct --backend twin", "--tuning is for the GPU"),
+        ("compare a.png b.png --threads 2 --backend gpu", "--threads is for the CPU"),
+        (
+            "compare a.png b.png --threads 2 --adapter x",
+            "--adapter is for the GPU and --threads is for the CPU",
+        ),
+        ("compare a.png b.png --threads 0", "0 threads cannot be used"),
         ("compare", "required"),
         ("frobnicate", "frobnicate"),
     ] {
@@ -234,7 +253,7 @@ fn a_run_that_fails_ends_with_code_3() {
     let folder = Folder::new();
     // A driver list that names no driver: no adapter is left.
     let output = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
-        .args(["compare", "a.png", "b.png"])
+        .args(["compare", "a.png", "b.png", "--backend", "gpu"])
         .env("VK_DRIVER_FILES", folder.path("none.json"))
         .env("VK_ICD_FILENAMES", folder.path("none.json"))
         .current_dir(folder.0.path())

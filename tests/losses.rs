@@ -65,6 +65,11 @@ fn gpu_agrees_with_pytorch() {
 }
 
 #[test]
-fn twins_agree_with_pytorch() {
+fn cpu_agrees_with_pytorch() {
     println!("worst relative difference {:.1e}", worst(&Context::cpu()));
+}
+
+#[test]
+fn twins_agree_with_pytorch() {
+    println!("worst relative difference {:.1e}", worst(&Context::twin()));
 }

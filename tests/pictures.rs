@@ -23,7 +23,7 @@ fn every_format_and_stride_holds_the_same_picture() {
     let planar_padded: Vec<f32> =
         planar.chunks(23).flat_map(|row| row.iter().copied().chain([5.0; 2])).collect();
 
-    for context in [gpu_device::open(), Context::cpu()] {
+    for context in [gpu_device::open(), Context::cpu(), Context::twin()] {
         let mut config = Config::default();
         config.taps = Tap::parse_list("relu1_2=1,relu2_1=1").unwrap();
         let model = Model::new(&context, &config, &Weights::seeded(0)).unwrap();

@@ -9,7 +9,7 @@ use std::path::Path;
 use perceptual_loss::{Context, Image, Model, Preset, Tuning, Weights};
 
 #[test]
-fn the_gpu_agrees_with_the_twins_on_pretrained_weights_and_a_photograph() {
+fn gpu_and_cpu_agree_with_the_twins_on_pretrained_weights_and_a_photograph() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let weights = data.join("vgg19-oxford-f16.safetensors");
     if !weights.exists() {
@@ -27,13 +27,14 @@ fn the_gpu_agrees_with_the_twins_on_pretrained_weights_and_a_photograph() {
             let model = Model::with_tuning(context, &preset.config(), &weights, tuning).unwrap();
             model.session(75, 50).unwrap().compare_blocking(pair[0], pair[1]).unwrap()
         };
-        let twin = compare(&Context::cpu(), Tuning::Direct);
+        let twin = compare(&Context::twin(), Tuning::Direct);
         assert_eq!(twin.weights.trained, None, "a file does not say");
-        for tuning in Tuning::ALL {
-            let gpu = compare(&gpu_device::open(), tuning);
-            for (gpu, twin) in gpu.layers.iter().zip(&twin.layers) {
-                let error = (gpu.loss / twin.loss - 1.0).abs();
-                println!("{preset} {tuning} {}: {} differs by {error:.1e}", gpu.name, gpu.loss);
+        let gpu = Tuning::ALL.map(|tuning| (tuning.name(), compare(&gpu_device::open(), tuning)));
+        let cpu = ("cpu", compare(&Context::cpu(), Tuning::default()));
+        for (form, report) in gpu.into_iter().chain([cpu]) {
+            for (layer, twin) in report.layers.iter().zip(&twin.layers) {
+                let error = (layer.loss / twin.loss - 1.0).abs();
+                println!("{preset} {form} {}: {} differs by {error:.1e}", layer.name, layer.loss);
                 assert!(error < 1e-5);
             }
         }

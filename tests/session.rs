@@ -6,10 +6,13 @@ mod gpu_device;
 #[path = "common/scene.rs"]
 mod scene;
 
-use std::sync::OnceLock;
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use perceptual_loss::{
-    Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Target, Tuning, Weights,
+    Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Target, Tuning, Weights, cpu,
     gpu::{self, wgpu},
 };
 use scene::{Distortion, Scene};
@@ -64,7 +67,68 @@ fn identical_pictures_give_exactly_zero() {
 
 #[test]
 fn a_pair_has_the_same_bits_alone_in_a_batch_and_against_a_target() {
-    let model = model(context(), TAPS);
+    for context in [context(), &Context::cpu(), &Context::twin()] {
+        same_bits_in_any_company(&model(context, TAPS));
+    }
+}
+
+/// The shapes are such that strips of rows are full and partly empty, and that one row is a strip.
+#[test]
+fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
+    let taps = "relu1_2,relu2_1,relu3_1,conv4_1";
+    for (width, height) in [(37, 29), (300, 17), (8, 8), (64, 96)] {
+        let scenes = pictures(width, height, 2);
+        let on = |context: Context| {
+            let mut session = model(&context, taps).session(width, height).unwrap();
+            // The second time in buffers that have been used.
+            [(); 2].map(|()| {
+                let report = session.compare_blocking(image(&scenes[0]), image(&scenes[1])).unwrap();
+                let target = session.target(image(&scenes[1])).unwrap();
+                let against = &session.compare_to_blocking(&target, &[image(&scenes[0])]).unwrap()[0];
+                assert_eq!(bits(against), bits(&report));
+                bits(&report)
+            })
+        };
+        let expected = on(Context::cpu());
+        assert_eq!(expected[0], expected[1]);
+        for threads in [1, 2, 3, 16] {
+            assert_eq!(on(Context::cpu().on_threads(threads).unwrap()), expected, "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn a_host_hands_over_its_pool() {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    let pool = cpu::rayon::ThreadPoolBuilder::new()
+        .num_threads(2)
+        .start_handler(|_| {
+            THREADS.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    let pool = Arc::new(pool);
+    let scene = Scene::new(16, 16, 1);
+    let on_pool = Context::cpu().on_pool(Arc::clone(&pool)).unwrap();
+    let mut session = model(&on_pool, "relu1_2").session(16, 16).unwrap();
+    assert_eq!(session.compare_blocking(image(&scene), image(&scene)).unwrap().total, 0.0);
+    assert_eq!((pool.current_num_threads(), THREADS.load(Ordering::Relaxed)), (2, 2));
+
+    let error = |result: perceptual_loss::Result<Context>| result.unwrap_err().to_string();
+    assert!(error(Context::cpu().on_threads(0)).contains("0 threads cannot be used"));
+    assert!(error(Context::cpu().on_threads(usize::MAX)).contains("must be from 1 to 1024"));
+    assert!(error(context().clone().on_threads(1)).contains("threads are for the CPU"));
+    assert!(error(context().clone().on_pool(pool)).contains("threads are for the CPU"));
+}
+
+#[test]
+fn auto_is_a_hardware_gpu_or_the_cpu() {
+    let auto = Context::auto_blocking().unwrap();
+    let software = context().adapter().unwrap().software;
+    assert_eq!(auto.backend(), if software { "cpu" } else { "gpu" });
+}
+
+fn same_bits_in_any_company(model: &Model) {
     let all = pictures(37, 29, 8);
     let pairs: Vec<_> = all.chunks(2).map(|pair| (image(&pair[0]), image(&pair[1]))).collect();
     let mut alone = model.session(37, 29).unwrap();
@@ -102,13 +166,15 @@ fn the_tunings_and_the_cpu_agree() {
         assert_eq!(bits(&session.compare_to_blocking(&target, &[image(&a)]).unwrap()[0]), bits(&report));
         report
     };
-    let expected = on(&Context::cpu(), Tuning::Direct);
-    assert_eq!((expected.backend, expected.tuning), ("cpu", None));
-    for tuning in Tuning::ALL {
-        let report = on(context(), tuning);
-        assert_eq!((report.backend, report.tuning), ("gpu", Some(tuning.name())));
+    let expected = on(&Context::twin(), Tuning::Direct);
+    assert_eq!((expected.backend, expected.tuning), ("twin", None));
+    let gpu = Tuning::ALL.map(|tuning| (context().clone(), tuning, "gpu", Some(tuning.name())));
+    let cpu = (Context::cpu(), Tuning::Direct, "cpu", None);
+    for (context, tuning, backend, reported) in gpu.into_iter().chain([cpu]) {
+        let report = on(&context, tuning);
+        assert_eq!((report.backend, report.tuning), (backend, reported));
         for (got, want) in report.layers.iter().zip(&expected.layers) {
-            assert!((got.loss / want.loss - 1.0).abs() < 1e-5, "{tuning}: {got:?} and {want:?}");
+            assert!((got.loss / want.loss - 1.0).abs() < 1e-5, "{backend} {tuning}: {got:?} and {want:?}");
         }
     }
 }
@@ -280,7 +346,7 @@ fn everything_is_send() {
 fn baseline_limits_take_every_shape_of_524288_pixels() {
     let (device, queue) = host_device();
     let context = gpu::from_device(device, queue).unwrap();
-    let (gpu, cpu) = (model(&context, "conv1_1"), model(&Context::cpu(), "conv1_1"));
+    let (gpu, twin) = (model(&context, "conv1_1"), model(&Context::twin(), "conv1_1"));
     for (width, height) in [(724, 724), (524_288, 1), (1, 524_288)] {
         let mut random = 1u32;
         let mut draw = |_| {
@@ -291,7 +357,7 @@ fn baseline_limits_take_every_shape_of_524288_pixels() {
         let pair = [&a, &b].map(|pixels| Image::rgb8(pixels, width, height));
         let mut session = gpu.session(width, height).unwrap();
         let got = session.compare_blocking(pair[0], pair[1]).unwrap();
-        let want = cpu.session(width, height).unwrap().compare_blocking(pair[0], pair[1]).unwrap();
+        let want = twin.session(width, height).unwrap().compare_blocking(pair[0], pair[1]).unwrap();
         assert!(
             (got.total / want.total - 1.0).abs() < 1e-5,
             "{width}x{height}: {} and {}",

@@ -1,8 +1,36 @@
-//! The CPU: the kernels' twins, and an executor that runs a plan's steps through them.
+//! The CPU: a fast executor of a plan's steps, and the twins, which are written to be read.
+//!
+//! rayon is re-exported as [`rayon`], so that the pool that a host hands over ([`Context::on_pool`]) is of the
+//! version that this crate was built with.
+//!
+//! [`Context::on_pool`]: crate::Context::on_pool
 
-mod executor;
+mod engine;
+pub mod fast;
 mod session;
 pub mod twin;
 
-pub use self::executor::Executor;
-pub(crate) use self::session::{Features, Session};
+pub use rayon;
+
+pub(crate) use self::{
+    engine::{Engine, Kind, Model},
+    session::{Features, Session},
+};
+use crate::{
+    error::{Error, Result},
+    plan::Tensor,
+};
+
+/// Room for `elements` values of `tensor`, zeroed.
+///
+/// # Errors
+/// [`Error::OutOfMemory`]: pictures of any size get here, and running out must not end the host's process.
+fn zeros(tensor: &Tensor, elements: usize) -> Result<Vec<f32>> {
+    let mut values = vec![];
+    values.try_reserve_exact(elements).map_err(|_| Error::OutOfMemory {
+        wanted: (elements as u64).saturating_mul(tensor.element.bytes()),
+        what: format!("the features of {}", tensor.name),
+    })?;
+    values.resize(elements, 0.0);
+    Ok(values)
+}

@@ -49,7 +49,20 @@ struct Faults {
 impl Gpu {
     /// Opens the adapter called `name`, or the best.
     pub(crate) async fn open(name: Option<&str>) -> Result<Self> {
-        let adapter = adapter::choose(name).await?;
+        Self::open_adapter(adapter::choose(name).await?).await
+    }
+
+    /// Opens the best adapter that is not a software one; none where there is no such adapter.
+    pub(crate) async fn open_hardware() -> Result<Option<Self>> {
+        match adapter::choose(None).await {
+            Ok(adapter) if Adapter::from(&adapter.get_info()).software => Ok(None),
+            Ok(adapter) => Self::open_adapter(adapter).await.map(Some),
+            Err(Error::NoAdapter) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn open_adapter(adapter: wgpu::Adapter) -> Result<Self> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("perceptual-loss"),
             // All that the adapter has, since pictures are as large as its bindings.

@@ -1,11 +1,14 @@
 //! What the kernel tests share: one device, reproducible values, running a step on both sides, and how far a
 //! kernel may stray from its twin.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use perceptual_loss::{
-    Context, Image,
-    cpu::{self, twin},
+    Context, Image, Tuning,
+    cpu::{fast, twin},
     gpu,
     network::Layer,
     plan::{Operation, Plan, Region, Step, Tensor},
@@ -135,19 +138,80 @@ pub fn one_step(images: u32, operation: Operation, input: (u32, Region), output:
     plan.finish().unwrap()
 }
 
-/// What the GPU makes of tensor 0 in [`one_step`].
-pub fn on_gpu(plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> Vec<f32> {
-    run_first_step(plan, parameters, Some(input), &[])
+/// What is held against the twins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The shaders, with this one of the 3x3 convolution.
+    Gpu(Tuning),
+    /// The fast form on the CPU.
+    Cpu,
 }
 
-/// What the GPU makes of a plan's first step, from its input or from pictures.
-pub fn run_first_step(
+impl Form {
+    /// Every form of the 3x3 convolution.
+    pub const ALL: [Self; 3] = [Self::Gpu(Tuning::Direct), Self::Gpu(Tuning::Blocked), Self::Cpu];
+    /// The forms of the kernels that have one shader.
+    pub const BACKENDS: [Self; 2] = [Self::Gpu(Tuning::Direct), Self::Cpu];
+
+    /// What it makes of tensor 0 in [`one_step`].
+    pub fn run(self, plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> Vec<f32> {
+        self.run_first_step(plan, parameters, Some(input), &[])
+    }
+
+    /// What it makes of a plan's first step, from its input or from pictures.
+    pub fn run_first_step(
+        self,
+        plan: &Plan,
+        parameters: &Arc<Parameters>,
+        input: Option<&[f32]>,
+        pictures: &[Image<'_>],
+    ) -> Vec<f32> {
+        let mut plan = plan.clone();
+        match self {
+            Self::Cpu => first_step_on_cpu(&plan, parameters, input, pictures),
+            Self::Gpu(wanted) => {
+                if let Operation::Conv3x3 { tuning, .. } = &mut plan.steps[0].operation {
+                    *tuning = wanted;
+                }
+                first_step_on_gpu(plan, parameters, input, pictures)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gpu(tuning) => write!(f, "gpu.{tuning}"),
+            Self::Cpu => f.write_str("cpu"),
+        }
+    }
+}
+
+fn first_step_on_cpu(
     plan: &Plan,
+    parameters: &Parameters,
+    input: Option<&[f32]>,
+    pictures: &[Image<'_>],
+) -> Vec<f32> {
+    let mut executor = fast::Executor::new(plan.clone(), parameters);
+    let step = &plan.steps[0];
+    let output = step.output.unwrap();
+    // The output's buffer is used again: whatever the kernel forgets to write must not look like a result.
+    executor.write(output, &vec![f32::NAN; plan.tensors[output].elements() as usize]).unwrap();
+    if let (Some(tensor), Some(values)) = (step.input, input) {
+        executor.write(tensor, values).unwrap();
+    }
+    executor.run(0..1, pictures).unwrap();
+    executor.read(output)
+}
+
+fn first_step_on_gpu(
+    mut plan: Plan,
     parameters: &Arc<Parameters>,
     input: Option<&[f32]>,
     pictures: &[Image<'_>],
 ) -> Vec<f32> {
-    let mut plan = plan.clone();
     let step = plan.steps[0].clone();
     let output = step.output.unwrap();
     // Shaders run without bounds checks. A second tensor in the output's memory, twice as large, is read back
@@ -178,8 +242,8 @@ pub fn run_first_step(
 }
 
 /// What the twin makes of tensor 0 in [`one_step`]. Both tensors can be read from the executor.
-pub fn on_twin(plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> cpu::Executor {
-    let mut executor = cpu::Executor::new(plan.clone(), Arc::clone(parameters));
+pub fn on_twin(plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> twin::Executor {
+    let mut executor = twin::Executor::new(plan.clone(), Arc::clone(parameters));
     executor.write(0, input).unwrap();
     executor.run(0..1, &[]).unwrap();
     executor
@@ -210,7 +274,7 @@ pub const SUM: f64 = 1e-6;
 pub const PIXELS: f64 = 2.0 * f32::EPSILON as f64;
 
 /// The bounds of step `step`, whose input and output `twin` holds.
-pub fn bounds(twin: &cpu::Executor, parameters: &Parameters, step: usize) -> Bounds {
+pub fn bounds(twin: &twin::Executor, parameters: &Parameters, step: usize) -> Bounds {
     let plan = twin.plan();
     let Step { operation, input, output, .. } = &plan.steps[step];
     match *operation {
@@ -244,15 +308,15 @@ pub fn conv3x3_magnitudes((from, input): (&Tensor, &[f32]), conv: &Convolution, 
 }
 
 /// The largest difference, relative to the bounds' magnitudes; or the first element that is out of bounds.
-pub fn compare(gpu: &[f32], twin: &[f32], bounds: &Bounds) -> Result<f64, String> {
-    if gpu.len() != twin.len() {
-        return Err(format!("the GPU has {} elements, the twin {}", gpu.len(), twin.len()));
+pub fn compare(result: &[f32], twin: &[f32], bounds: &Bounds) -> Result<f64, String> {
+    if result.len() != twin.len() {
+        return Err(format!("there are {} elements, and {} from the twin", result.len(), twin.len()));
     }
     let mut largest = 0.0f64;
-    for (i, (g, t)) in gpu.iter().zip(twin).enumerate() {
-        let difference = (f64::from(*g) - f64::from(*t)).abs();
+    for (i, (r, t)) in result.iter().zip(twin).enumerate() {
+        let difference = (f64::from(*r) - f64::from(*t)).abs();
         let (fits, allowed) = match bounds {
-            Bounds::Bits => (g.to_bits() == t.to_bits(), 0.0),
+            Bounds::Bits => (r.to_bits() == t.to_bits(), 0.0),
             Bounds::Relative(factor, magnitudes) => {
                 let magnitude = f64::from(magnitudes[i]);
                 if difference > 0.0 {
@@ -263,8 +327,8 @@ pub fn compare(gpu: &[f32], twin: &[f32], bounds: &Bounds) -> Result<f64, String
         };
         if !fits {
             return Err(format!(
-                "element {i} of {}: {g:e} on the GPU, {t:e} from the twin; {difference:e} apart, {allowed:e} allowed",
-                gpu.len()
+                "element {i} of {}: {r:e}, and {t:e} from the twin; {difference:e} apart, {allowed:e} allowed",
+                result.len()
             ));
         }
     }
@@ -272,16 +336,17 @@ pub fn compare(gpu: &[f32], twin: &[f32], bounds: &Bounds) -> Result<f64, String
 }
 
 /// The largest difference between sums, relative to the twin's; or the first sum that is off by more than [`SUM`].
-pub fn compare_sums(gpu: &[f32], twin: &[f64]) -> Result<f64, String> {
-    if gpu.len() != twin.len() {
-        return Err(format!("the GPU has {} sums, the twin {}", gpu.len(), twin.len()));
+pub fn compare_sums<T: Copy + Into<f64>>(sums: &[T], twin: &[f64]) -> Result<f64, String> {
+    if sums.len() != twin.len() {
+        return Err(format!("there are {} sums, and {} from the twin", sums.len(), twin.len()));
     }
     let mut largest = 0.0f64;
-    for (i, (&gpu, &twin)) in gpu.iter().zip(twin).enumerate() {
-        let difference = (f64::from(gpu) - twin).abs();
+    for (i, (&sum, &twin)) in sums.iter().zip(twin).enumerate() {
+        let sum: f64 = sum.into();
+        let difference = (sum - twin).abs();
         let fits = difference <= SUM * twin;
         if !fits {
-            return Err(format!("the sum of pair {i} is {gpu:e} on the GPU, {twin:e} from the twin"));
+            return Err(format!("the sum of pair {i} is {sum:e}, and {twin:e} from the twin"));
         }
         if difference > 0.0 {
             largest = largest.max(difference / twin);

@@ -1,4 +1,4 @@
-//! `shaders/conv3x3.*.wgsl` against `src/cpu/twin/conv3x3.rs`.
+//! `shaders/conv3x3.*.wgsl` and `src/cpu/fast/conv3x3.rs` against `src/cpu/twin/conv3x3.rs`.
 
 use perceptual_loss::{
     Tuning,
@@ -7,46 +7,46 @@ use perceptual_loss::{
 };
 
 use crate::common::{
-    Bounds, CONV3X3, bounds, compare, conv3x3_magnitudes, convolution, crop, features, grown, on_gpu,
-    on_twin, one_step, parameters, part, sizes,
+    Bounds, CONV3X3, Form, bounds, compare, conv3x3_magnitudes, convolution, crop, features, grown, on_twin,
+    one_step, parameters, part, sizes,
 };
 
-/// One layer in every tuning, with and without ReLU, against the twin; returns the largest relative difference of
-/// each tuning.
-fn hold(images: u32, inputs: u32, outputs: u32, input: Region, output: Region) -> [f64; Tuning::ALL.len()] {
+/// One layer in every form, with and without ReLU, against the twin; returns the largest relative difference of
+/// each form.
+fn hold(images: u32, inputs: u32, outputs: u32, input: Region, output: Region) -> [f64; Form::ALL.len()] {
     let layer = Layer::conv("conv", 0, inputs, outputs);
     let parameters = parameters(vec![convolution(layer, u64::from(inputs * 1000 + outputs))]);
-    let plan_of = |relu: bool, tuning: Tuning| {
-        let operation = Operation::Conv3x3 { layer, relu, tuning };
+    let plan_of = |relu: bool| {
+        let operation = Operation::Conv3x3 { layer, relu, tuning: Tuning::Direct };
         one_step(images, operation, (inputs, input), (outputs, output))
     };
-    let plan = plan_of(false, Tuning::Direct);
+    let plan = plan_of(false);
     let given = features(u64::from(images), plan.tensors[0].elements());
     let twin = on_twin(&plan, &parameters, &given);
     let bounds = bounds(&twin, &parameters, 0);
     let raw = twin.read(1);
     let rectified: Vec<f32> = raw.iter().map(|value| value.max(0.0)).collect();
-    Tuning::ALL.map(|tuning| {
+    Form::ALL.map(|form| {
         let mut largest = 0.0f64;
         for (relu, expected) in [(false, raw), (true, rectified.as_slice())] {
-            let gpu = on_gpu(&plan_of(relu, tuning), &parameters, &given);
-            let judged = compare(&gpu, expected, &bounds);
+            let result = form.run(&plan_of(relu), &parameters, &given);
+            let judged = compare(&result, expected, &bounds);
             largest = largest.max(judged.unwrap_or_else(|what| {
-                panic!("{tuning}, relu {relu}, {inputs}->{outputs}, {images} of {input:?}: {what}")
+                panic!("{form}, relu {relu}, {inputs}->{outputs}, {images} of {input:?}: {what}")
             }));
         }
         largest
     })
 }
 
-fn report(what: &str, all: impl Iterator<Item = [f64; Tuning::ALL.len()]>) {
-    let largest = all.fold([0.0f64; Tuning::ALL.len()], |a, b| std::array::from_fn(|i| a[i].max(b[i])));
-    for (tuning, largest) in Tuning::ALL.into_iter().zip(largest) {
-        println!("conv3x3.{tuning} over {what}: largest difference {largest:.2e}, allowed {CONV3X3:e}");
+fn report(what: &str, all: impl Iterator<Item = [f64; Form::ALL.len()]>) {
+    let largest = all.fold([0.0f64; Form::ALL.len()], |a, b| std::array::from_fn(|i| a[i].max(b[i])));
+    for (form, largest) in Form::ALL.into_iter().zip(largest) {
+        println!("conv3x3, {form}, over {what}: largest difference {largest:.2e}, allowed {CONV3X3:e}");
     }
 }
 
-fn whole(images: u32, inputs: u32, outputs: u32, [width, height]: [u32; 2]) -> [f64; Tuning::ALL.len()] {
+fn whole(images: u32, inputs: u32, outputs: u32, [width, height]: [u32; 2]) -> [f64; Form::ALL.len()] {
     let region = Region::whole(width, height);
     hold(images, inputs, outputs, region, region)
 }
@@ -88,22 +88,18 @@ fn tiles_of_a_larger_picture() {
     let size = [39, 23];
     let layer = Layer::conv("conv", 0, inputs, outputs);
     let parameters = parameters(vec![convolution(layer, 11)]);
-    let plan_of = |tuning, input, output| {
-        one_step(
-            images,
-            Operation::Conv3x3 { layer, relu: false, tuning },
-            (inputs, input),
-            (outputs, output),
-        )
+    let plan_of = |input, output| {
+        let operation = Operation::Conv3x3 { layer, relu: false, tuning: Tuning::Direct };
+        one_step(images, operation, (inputs, input), (outputs, output))
     };
     let region = Region::whole(size[0], size[1]);
-    let plan = plan_of(Tuning::Direct, region, region);
+    let plan = plan_of(region, region);
     let given = features(12, plan.tensors[0].elements());
     let twin = on_twin(&plan, &parameters, &given);
     let (from, to) = (&plan.tensors[0], &plan.tensors[1]);
     let magnitudes = conv3x3_magnitudes((from, &given), &parameters.convolutions[0], to);
 
-    let mut largest = [0.0f64; Tuning::ALL.len()];
+    let mut largest = [0.0f64; Form::ALL.len()];
     let mut tiles = vec![];
     for y in (0..size[1]).step_by(8) {
         for x in (0..size[0]).step_by(13) {
@@ -127,13 +123,13 @@ fn tiles_of_a_larger_picture() {
         let held = crop(&given, input);
         let bounds = Bounds::Relative(CONV3X3, crop(&magnitudes, output));
         let expected = crop(twin.read(1), output);
-        for (tuning, largest) in Tuning::ALL.into_iter().zip(&mut largest) {
-            let plan = plan_of(tuning, input, output);
-            let alone = on_twin(&plan, &parameters, &held);
-            assert_eq!(alone.read(1), expected, "the twin's own tile of {output:?}");
-            let judged = compare(&on_gpu(&plan, &parameters, &held), &expected, &bounds);
+        let plan = plan_of(input, output);
+        let alone = on_twin(&plan, &parameters, &held);
+        assert_eq!(alone.read(1), expected, "the twin's own tile of {output:?}");
+        for (form, largest) in Form::ALL.into_iter().zip(&mut largest) {
+            let judged = compare(&form.run(&plan, &parameters, &held), &expected, &bounds);
             *largest = largest
-                .max(judged.unwrap_or_else(|what| panic!("{tuning}, {output:?} from {input:?}: {what}")));
+                .max(judged.unwrap_or_else(|what| panic!("{form}, {output:?} from {input:?}: {what}")));
         }
     }
     report("tiles", [largest].into_iter());
@@ -145,16 +141,16 @@ fn an_image_of_a_batch_has_the_bits_that_it_has_alone() {
     let layer = Layer::conv("conv", 0, 6, 10);
     let parameters = parameters(vec![convolution(layer, 3)]);
     let region = Region::whole(35, 18);
-    for tuning in Tuning::ALL {
+    for form in Form::ALL {
         let run = |given: &[f32], images| {
-            let operation = Operation::Conv3x3 { layer, relu: false, tuning };
-            on_gpu(&one_step(images, operation, (6, region), (10, region)), &parameters, given)
+            let operation = Operation::Conv3x3 { layer, relu: false, tuning: Tuning::Direct };
+            form.run(&one_step(images, operation, (6, region), (10, region)), &parameters, given)
         };
         let given = features(4, 4 * 6 * region.positions());
         let batch = run(&given, 4);
         for (i, image) in given.chunks(given.len() / 4).enumerate() {
             let alone = run(image, 1);
-            assert!(alone == batch[i * alone.len()..][..alone.len()], "{tuning}, image {i}");
+            assert!(alone == batch[i * alone.len()..][..alone.len()], "{form}, image {i}");
         }
     }
 }

@@ -1,7 +1,10 @@
-//! `shaders/difference.wgsl` with its second stage `shaders/sum.wgsl`, against their twins.
+//! `shaders/difference.wgsl` with its second stage `shaders/sum.wgsl`, and `src/cpu/fast/difference.rs`, against
+//! the twins.
 
 use perceptual_loss::{
-    Criterion, cpu, gpu,
+    Criterion,
+    cpu::{fast, twin},
+    gpu,
     plan::{Plan, Region},
 };
 
@@ -23,8 +26,15 @@ pub fn on_gpu(plan: &Plan, features: &[f32]) -> Vec<Vec<f32>> {
     executor.sums_blocking().unwrap()
 }
 
+fn on_cpu(plan: &Plan, features: &[f32]) -> Vec<Vec<f64>> {
+    let mut executor = fast::Executor::new(plan.clone(), &parameters(vec![]));
+    executor.write(0, features).unwrap();
+    executor.run(0..plan.steps.len(), &[]).unwrap();
+    executor.sums().to_vec()
+}
+
 pub fn on_twin(plan: &Plan, features: &[f32]) -> Vec<Vec<f64>> {
-    let mut executor = cpu::Executor::new(plan.clone(), parameters(vec![]));
+    let mut executor = twin::Executor::new(plan.clone(), parameters(vec![]));
     executor.write(0, features).unwrap();
     executor.run(0..plan.steps.len(), &[]).unwrap();
     executor.sums().to_vec()
@@ -92,13 +102,18 @@ fn sums_of_all_that_the_region_owns() {
         let plan = plan(images, channels, region);
         let mut features = values(i as u64, plan.tensors[0].elements());
         spoil_halo(&mut features, region);
-        let (gpu, twin) = (on_gpu(&plan, &features), on_twin(&plan, &features));
-        for ((gpu, twin), tap) in gpu.iter().zip(&twin).zip(&plan.taps) {
+        let (gpu, cpu, twin) =
+            (on_gpu(&plan, &features), on_cpu(&plan, &features), on_twin(&plan, &features));
+        for (tap, twin) in twin.iter().enumerate() {
             assert_eq!(twin.len(), images as usize / 2);
-            let judged = compare_sums(gpu, twin);
-            largest = largest.max(judged.unwrap_or_else(|what| {
-                panic!("{}, {images} of {channels} channels, {region:?}: {what}", tap.name)
-            }));
+            for (form, judged) in
+                [("gpu", compare_sums(&gpu[tap], twin)), ("cpu", compare_sums(&cpu[tap], twin))]
+            {
+                largest = largest.max(judged.unwrap_or_else(|what| {
+                    let name = plan.taps[tap].name;
+                    panic!("{form}, {name}, {images} of {channels} channels, {region:?}: {what}")
+                }));
+            }
         }
     }
     println!("difference and sum: largest difference {largest:.2e}, allowed {SUM:e}");
@@ -116,6 +131,7 @@ fn not_one_element_is_missed() {
         let twin = on_twin(&plan, &features);
         assert!(twin.iter().flatten().all(|&sum| sum < f64::from(1 << 24)), "sums must stay exact");
         assert_eq!(gpu, twin, "{channels} channels, {region:?}");
+        assert_eq!(on_cpu(&plan, &features), twin, "{channels} channels, {region:?}");
     }
 }
 
@@ -124,7 +140,9 @@ fn identical_features_give_exactly_zero() {
     for (i, (channels, region)) in shapes().into_iter().enumerate() {
         let plan = plan(2, channels, region);
         let features = values(i as u64, plan.tensors[0].image_stride());
-        assert_eq!(on_gpu(&plan, &[features.clone(), features].concat()), [[0.0], [0.0]]);
+        let pair = [features.clone(), features].concat();
+        assert_eq!(on_gpu(&plan, &pair), [[0.0], [0.0]]);
+        assert_eq!(on_cpu(&plan, &pair), [[0.0], [0.0]]);
     }
 }
 

@@ -1,8 +1,8 @@
-//! `shaders/max_pool.wgsl` against `src/cpu/twin/max_pool.rs`.
+//! `shaders/max_pool.wgsl` and `src/cpu/fast/max_pool.rs` against `src/cpu/twin/max_pool.rs`.
 
 use perceptual_loss::plan::{Operation, Region};
 
-use crate::common::{Bounds, compare, crop, on_gpu, on_twin, one_step, parameters, part, sizes, values};
+use crate::common::{Bounds, Form, compare, crop, on_twin, one_step, parameters, part, sizes, values};
 
 fn hold(images: u32, channels: u32, width: u32, height: u32) {
     let (from, to) = (Region::whole(width, height), Region::whole(width / 2, height / 2));
@@ -10,8 +10,12 @@ fn hold(images: u32, channels: u32, width: u32, height: u32) {
     let features = values(u64::from(images), plan.tensors[0].elements());
     let none = parameters(vec![]);
     let twin = on_twin(&plan, &none, &features);
-    let judged = compare(&on_gpu(&plan, &none, &features), twin.read(1), &Bounds::Bits);
-    judged.unwrap_or_else(|what| panic!("{images} of {channels} channels, {width}x{height}: {what}"));
+    for form in Form::BACKENDS {
+        let judged = compare(&form.run(&plan, &none, &features), twin.read(1), &Bounds::Bits);
+        judged.unwrap_or_else(|what| {
+            panic!("{form}, {images} of {channels} channels, {width}x{height}: {what}")
+        });
+    }
 }
 
 #[test]
@@ -53,9 +57,11 @@ fn tiles_of_a_larger_picture() {
             let end = [0, 1].map(|axis| (2 * (origin[axis] + extent[axis]) + more).min(size[axis]));
             let input = part(size, first, [end[0] - first[0], end[1] - first[1]]);
             let plan = one_step(images, Operation::MaxPool, (channels, input), (channels, output));
-            let gpu = on_gpu(&plan, &none, &crop(&features, input));
-            let judged = compare(&gpu, &crop(twin.read(1), output), &Bounds::Bits);
-            judged.unwrap_or_else(|what| panic!("{output:?} from {input:?}: {what}"));
+            for form in Form::BACKENDS {
+                let result = form.run(&plan, &none, &crop(&features, input));
+                let judged = compare(&result, &crop(twin.read(1), output), &Bounds::Bits);
+                judged.unwrap_or_else(|what| panic!("{form}, {output:?} from {input:?}: {what}"));
+            }
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Random plans, step by step: networks that no one wrote down, and losses at random taps. Each step's result on
-//! the GPU is held against what the twin makes of the GPU's own input, so that steps are judged alone while their
+//! the GPU and on the CPU is held against what the twin makes of the same input, so that steps are judged alone while their
 //! memory is shared, reused and kept as it is in use. The first step that differs is named.
 
 use std::sync::Arc;
 
 use perceptual_loss::{
-    Config, Criterion, Image, Network, Normalization, Tuning, Weights, cpu, gpu,
+    Config, Criterion, Image, Network, Normalization, Tuning, Weights,
+    cpu::{fast, twin},
+    gpu,
     network::{Layer, LayerKind},
     plan::{Operation, Plan, Region},
     weights::Parameters,
@@ -23,7 +25,7 @@ fn runs(cases: u32) -> Runs {
     Runs { cases, rng_seed: RngSeed::Fixed(2014), failure_persistence: None, ..Runs::default() }
 }
 
-/// Runs every step of a plan on the GPU, and each through the twin from the GPU's own input.
+/// Runs every step of a plan on the GPU and on the CPU, and each through the twin from the GPU's own input.
 fn hold(
     plan: &Plan,
     parameters: &Arc<Parameters>,
@@ -31,22 +33,29 @@ fn hold(
     pictures: &[Image<'_>],
 ) -> Result<(), TestCaseError> {
     let executor = gpu::Executor::new(context(), plan.clone(), Arc::clone(parameters)).unwrap();
-    let mut twin = cpu::Executor::new(plan.clone(), Arc::clone(parameters));
+    let mut cpu = fast::Executor::new(plan.clone(), parameters);
+    let mut twin = twin::Executor::new(plan.clone(), Arc::clone(parameters));
     if let Some(first) = first {
         executor.write(0, first).unwrap();
+        cpu.write(0, first).unwrap();
         twin.write(0, first).unwrap();
     }
     for (i, step) in plan.steps.iter().enumerate() {
         executor.run(i..i + 1, pictures).unwrap();
+        cpu.run(i..i + 1, pictures).unwrap();
         twin.run(i..i + 1, pictures).unwrap();
         let judged = match (step.operation, step.output) {
             (Operation::Difference { tap, .. }, _) => {
                 compare_sums(&executor.sums_blocking().unwrap()[tap], &twin.sums()[tap])
+                    .and_then(|_| compare_sums(&cpu.sums()[tap], &twin.sums()[tap]))
             }
             (_, Some(output)) => {
                 let result = executor.read_blocking(output).unwrap();
-                let judged = compare(&result, twin.read(output), &bounds(&twin, parameters, i));
-                // From here on both go on with the GPU's.
+                let bounds = bounds(&twin, parameters, i);
+                let judged = compare(&result, twin.read(output), &bounds)
+                    .and_then(|_| compare(&cpu.read(output), twin.read(output), &bounds));
+                // From here on all go on with the GPU's.
+                cpu.write(output, &result).unwrap();
                 twin.write(output, &result).unwrap();
                 judged
             }

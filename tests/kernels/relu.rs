@@ -1,8 +1,8 @@
-//! `shaders/relu.wgsl` against `src/cpu/twin/relu.rs`.
+//! `shaders/relu.wgsl` and `src/cpu/fast/relu.rs` against `src/cpu/twin/relu.rs`.
 
 use perceptual_loss::plan::{Operation, Region};
 
-use crate::common::{Bounds, compare, on_gpu, on_twin, one_step, parameters, part, sizes, values};
+use crate::common::{Bounds, Form, compare, on_twin, one_step, parameters, part, sizes, values};
 
 fn hold(images: u32, channels: u32, region: Region) {
     let plan = one_step(images, Operation::Relu, (channels, region), (channels, region));
@@ -11,8 +11,10 @@ fn hold(images: u32, channels: u32, region: Region) {
     features[0] = 0.0;
     let none = parameters(vec![]);
     let twin = on_twin(&plan, &none, &features);
-    let judged = compare(&on_gpu(&plan, &none, &features), twin.read(1), &Bounds::Bits);
-    judged.unwrap_or_else(|what| panic!("{images} of {channels} channels, {region:?}: {what}"));
+    for form in Form::BACKENDS {
+        let judged = compare(&form.run(&plan, &none, &features), twin.read(1), &Bounds::Bits);
+        judged.unwrap_or_else(|what| panic!("{form}, {images} of {channels} channels, {region:?}: {what}"));
+    }
 }
 
 #[test]

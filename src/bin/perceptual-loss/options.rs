@@ -36,8 +36,12 @@ pub struct LossOptions {
 #[derive(Args)]
 pub struct DeviceOptions {
     /// What computes.
-    #[arg(long, default_value = "gpu")]
+    #[arg(long, default_value = "auto")]
     backend: Backend,
+
+    /// Threads on the CPU; as many as there are cores by default. Results are the same on any number.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 
     /// The GPU adapter, by a part of its name; the best by default.
     #[arg(long, value_name = "NAME")]
@@ -50,10 +54,14 @@ pub struct DeviceOptions {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Backend {
-    /// The best adapter there is, a software one included.
+    /// A hardware GPU if there is one, else the CPU; an option that is for one of them alone chooses it.
+    Auto,
+    /// The best GPU adapter there is, a software one included.
     Gpu,
-    /// Plain loops on the CPU: slow.
+    /// The CPU.
     Cpu,
+    /// The CPU through the kernels' twins, which others are checked against: plain loops, slow.
+    Twin,
 }
 
 impl LossOptions {
@@ -92,15 +100,26 @@ impl DeviceOptions {
     }
 
     fn context(&self) -> Result<Context, Failure> {
-        let gpu_only = [("--adapter", self.adapter.is_some()), ("--tuning", self.tuning.is_some())];
-        if self.backend == Backend::Cpu {
-            return match gpu_only.iter().find(|(_, given)| *given) {
-                Some((option, _)) => {
-                    Err(Failure::input(format!("{option} is for the GPU; leave it out with --backend cpu")))
-                }
-                None => Ok(Context::cpu()),
-            };
+        let of_gpu = self.adapter.as_ref().map(|_| "--adapter").or(self.tuning.map(|_| "--tuning"));
+        let of_cpu = self.threads.map(|_| "--threads");
+        match (self.backend, of_gpu, of_cpu) {
+            (Backend::Auto, Some(gpu), Some(cpu)) => Err(Failure::input(format!(
+                "{gpu} is for the GPU and {cpu} is for the CPU; leave one of them out"
+            ))),
+            (Backend::Gpu, _, Some(option)) => {
+                Err(Failure::input(format!("{option} is for the CPU; leave it out with --backend gpu")))
+            }
+            (Backend::Cpu | Backend::Twin, Some(option), _) => {
+                Err(Failure::input(format!("{option} is for the GPU; leave it out on the CPU")))
+            }
+            (Backend::Gpu, ..) | (Backend::Auto, Some(_), _) => self.gpu(),
+            (Backend::Cpu, ..) | (Backend::Auto, _, Some(_)) => self.cpu(Context::cpu()),
+            (Backend::Twin, ..) => self.cpu(Context::twin()),
+            (Backend::Auto, None, None) => Ok(Context::auto_blocking()?),
         }
+    }
+
+    fn gpu(&self) -> Result<Context, Failure> {
         let context = match &self.adapter {
             Some(name) => Context::gpu_named_blocking(name)?,
             None => Context::gpu_blocking()?,
@@ -109,5 +128,12 @@ impl DeviceOptions {
             eprintln!("warning: the adapter '{}' is a software one: the CPU does the work", adapter.name);
         }
         Ok(context)
+    }
+
+    fn cpu(&self, context: Context) -> Result<Context, Failure> {
+        match self.threads {
+            Some(threads) => Ok(context.on_threads(threads)?),
+            None => Ok(context),
+        }
     }
 }

@@ -3,11 +3,13 @@
 
 mod conv3x3;
 mod difference;
+mod executor;
 mod max_pool;
 mod pixels;
 mod relu;
 mod sum;
 
 pub use self::{
-    conv3x3::conv3x3, difference::difference, max_pool::max_pool, pixels::pixels, relu::relu, sum::sum,
+    conv3x3::conv3x3, difference::difference, executor::Executor, max_pool::max_pool, pixels::pixels,
+    relu::relu, sum::sum,
 };

@@ -1,12 +1,13 @@
-//! Runs a plan's steps through the twins.
+//! Runs a plan's steps through the twins, one after another.
 
 use std::{ops::Range, sync::Arc};
 
-use super::twin;
+use super::super::{session::Execute, zeros};
 use crate::{
+    config::Criterion,
     error::{Error, Result},
     image::Image,
-    plan::{Operation, Plan, Step, Tensor, TensorId},
+    plan::{Operation, Plan, Step, TensorId},
     weights::Parameters,
 };
 
@@ -64,54 +65,40 @@ impl Executor {
     /// among the parameters.
     pub fn run(&mut self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
         self.plan.check_pictures(pictures, self.plan.images)?;
-        let mut packed = vec![];
-        for picture in pictures {
-            let mut words = vec![];
-            picture.pack(&mut words);
-            packed.push(words);
-        }
-        for step in steps {
-            self.step(step, &packed)?;
-        }
-        Ok(())
+        let packed: Vec<_> = pictures.iter().map(Image::packed).collect();
+        steps.into_iter().try_for_each(|step| self.step(step, &packed))
     }
+}
 
-    /// Frees the tensor that `step` was the last to read.
-    pub(super) fn forget_after(&mut self, step: usize) {
-        let input = self.plan.steps[step].input;
-        if let Some(id) = input
-            && self.plan.steps[step + 1..].iter().all(|later| later.input != input)
-        {
-            self.values[id] = vec![];
-        }
-    }
-
-    /// Runs one step, with packed pictures.
-    pub(super) fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
+impl Execute for Executor {
+    fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
         let Step { operation, input, output, .. } = self.plan.steps[step].clone();
-        let mut out = output.map(|id| zeros(&self.plan.tensors[id])).transpose()?.unwrap_or_default();
+        let mut out = output
+            .map(|id| zeros(&self.plan.tensors[id], self.plan.tensors[id].elements() as usize))
+            .transpose()?
+            .unwrap_or_default();
         let tensors = &self.plan.tensors;
         let from = input.map(|id| (&tensors[id], self.values[id].as_slice()));
         let to = output.map(|id| &tensors[id]);
         match (operation, from, to) {
             (Operation::Pixels { normalization }, _, Some(to)) => {
                 for (packed, image) in pictures.iter().zip(out.chunks_mut(to.image_stride() as usize)) {
-                    twin::pixels(packed, &normalization, (to, image));
+                    super::pixels(packed, &normalization, (to, image));
                 }
             }
             (Operation::Conv3x3 { layer, relu, .. }, Some(from), Some(to)) => {
                 let convolution = self.parameters.convolution(layer.name).ok_or_else(|| {
                     Error::Weights(format!("the weights of {} were not loaded", layer.name))
                 })?;
-                twin::conv3x3(from, convolution, relu, (to, &mut out));
+                super::conv3x3(from, convolution, relu, (to, &mut out));
             }
-            (Operation::Relu, Some((_, values)), _) => twin::relu(values, &mut out),
-            (Operation::MaxPool, Some(from), Some(to)) => twin::max_pool(from, (to, &mut out)),
+            (Operation::Relu, Some((_, values)), _) => super::relu(values, &mut out),
+            (Operation::MaxPool, Some(from), Some(to)) => super::max_pool(from, (to, &mut out)),
             (Operation::Difference { criterion, tap }, Some((tensor, values)), _) => {
                 let image = tensor.image_stride() as usize;
                 self.sums[tap] = values
                     .chunks_exact(2 * image)
-                    .map(|pair| twin::difference(tensor, criterion, &pair[..image], &pair[image..]))
+                    .map(|pair| super::difference(tensor, criterion, &pair[..image], &pair[image..]))
                     .collect();
             }
             _ => {}
@@ -121,16 +108,16 @@ impl Executor {
         }
         Ok(())
     }
-}
 
-/// Room for a tensor's values.
-fn zeros(tensor: &Tensor) -> Result<Vec<f32>> {
-    let mut values = vec![];
-    let elements = usize::try_from(tensor.elements()).unwrap_or(usize::MAX);
-    values.try_reserve_exact(elements).map_err(|_| Error::OutOfMemory {
-        wanted: tensor.bytes(),
-        what: format!("the features of {}", tensor.name),
-    })?;
-    values.resize(elements, 0.0);
-    Ok(values)
+    fn values(&self, tensor: TensorId) -> &[f32] {
+        self.read(tensor)
+    }
+
+    fn release(&mut self, tensor: TensorId) {
+        self.values[tensor] = vec![];
+    }
+
+    fn difference(&self, tensor: TensorId, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
+        super::difference(&self.plan.tensors[tensor], criterion, a, b)
+    }
 }

@@ -1,0 +1,104 @@
+//! Which executor computes, on which threads; and a model's weights in the form that it wants.
+
+use std::sync::Arc;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::{Session, fast, session::Execute, twin};
+use crate::{
+    error::{Error, Result},
+    plan::Plan,
+    weights::Parameters,
+};
+
+/// An executor and its threads.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    pub(crate) kind: Kind,
+    /// None: the pool of the thread that asks, which is rayon's global one where the host has set up no other.
+    pool: Option<Arc<ThreadPool>>,
+}
+
+/// Which executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Fast,
+    Twin,
+}
+
+impl Engine {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { kind, pool: None }
+    }
+
+    /// The same, on a pool of the host's.
+    pub(crate) fn on_pool(self, pool: Arc<ThreadPool>) -> Self {
+        Self { pool: Some(pool), ..self }
+    }
+
+    /// The same, on a pool of this many threads.
+    pub(crate) fn on_threads(self, threads: usize) -> Result<Self> {
+        // rayon takes 0 for "as many as there are cores", and silently lowers what is beyond its own limit.
+        if !(1..=MOST_THREADS).contains(&threads) {
+            return Err(Error::Config(format!(
+                "{threads} threads cannot be used; the number must be from 1 to {MOST_THREADS}"
+            )));
+        }
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("perceptual-loss {index}"))
+            .build()
+            .map_err(|error| Error::Device(format!("{threads} threads could not be started: {error}")))?;
+        Ok(self.on_pool(Arc::new(pool)))
+    }
+
+    /// Runs `work` on the engine's threads.
+    pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+/// More than any machine has cores; each thread takes a stack.
+const MOST_THREADS: usize = 1024;
+
+/// Weights, shared by all sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    engine: Engine,
+    weights: ModelWeights,
+}
+
+#[derive(Clone, Debug)]
+enum ModelWeights {
+    Fast(Arc<fast::Filters>),
+    Twin(Arc<Parameters>),
+}
+
+impl Model {
+    pub(crate) fn new(engine: &Engine, parameters: &Arc<Parameters>) -> Self {
+        let weights = match engine.kind {
+            Kind::Fast => ModelWeights::Fast(Arc::new(engine.run(|| fast::Filters::new(parameters)))),
+            Kind::Twin => ModelWeights::Twin(Arc::clone(parameters)),
+        };
+        Self { engine: engine.clone(), weights }
+    }
+
+    /// A session over a plan of one image.
+    pub(crate) fn session(&self, plan: Plan) -> Session {
+        let lane = || -> Box<dyn Execute> {
+            match &self.weights {
+                ModelWeights::Fast(filters) => {
+                    Box::new(fast::Executor::with_filters(plan.clone(), Arc::clone(filters)))
+                }
+                ModelWeights::Twin(parameters) => {
+                    Box::new(twin::Executor::new(plan.clone(), Arc::clone(parameters)))
+                }
+            }
+        };
+        let lanes = [lane(), lane()];
+        Session::new(self.engine.clone(), plan, lanes)
+    }
+}

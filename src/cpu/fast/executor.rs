@@ -1,0 +1,185 @@
+//! Runs a plan's steps through the fast kernels.
+
+use std::{mem, ops::Range, sync::Arc};
+
+use super::{
+    super::{session::Execute, zeros},
+    conv3x3::conv3x3,
+    difference::difference,
+    filters::Filters,
+    frame::Frame,
+    max_pool::max_pool,
+    pixels::pixels,
+    relu::relu,
+};
+use crate::{
+    config::Criterion,
+    error::Result,
+    image::Image,
+    plan::{Operation, Plan, Step, TensorId},
+    weights::Parameters,
+};
+
+/// A plan, its weights, and the tensors' values.
+#[derive(Debug)]
+pub struct Executor {
+    plan: Plan,
+    filters: Arc<Filters>,
+    /// Each tensor's images, one after another, at the front of what may be a longer buffer; empty until a step
+    /// makes them.
+    values: Vec<Vec<f32>>,
+    /// Buffers that were let go of, for the next tensor: fresh ones would have to be zeroed first.
+    spare: Vec<Vec<f32>>,
+    /// For each tap and pair of images, the sum of differences.
+    sums: Vec<Vec<f64>>,
+}
+
+impl Executor {
+    /// An executor of `plan`, whose convolutions `parameters` must hold.
+    #[must_use]
+    pub fn new(plan: Plan, parameters: &Parameters) -> Self {
+        Self::with_filters(plan, Arc::new(Filters::new(parameters)))
+    }
+
+    /// An executor of `plan`, with weights that others share.
+    pub(crate) fn with_filters(plan: Plan, filters: Arc<Filters>) -> Self {
+        let (values, sums) = (vec![vec![]; plan.tensors.len()], vec![vec![]; plan.taps.len()]);
+        Self { plan, filters, values, spare: vec![], sums }
+    }
+
+    /// The plan it runs.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// A tensor's values in NCHW order, as its step left them; empty before that.
+    #[must_use]
+    pub fn read(&self, tensor: TensorId) -> Vec<f32> {
+        let frame = Frame::of(&self.plan.tensors[tensor]);
+        let mut planes = vec![];
+        for image in self.values(tensor).chunks(frame.elements()) {
+            frame.to_planes(image, &mut planes);
+        }
+        planes
+    }
+
+    /// Sets a tensor's values, in NCHW order, for plans that do not begin with pixels.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) where there are more or fewer values than the tensor has.
+    pub fn write(&mut self, tensor: TensorId, values: &[f32]) -> Result<()> {
+        self.plan.check_values(tensor, values)?;
+        let frame = Frame::of(&self.plan.tensors[tensor]);
+        let planes = values.chunks(frame.width * frame.height * frame.channels);
+        let mut out = self.room(tensor)?;
+        for (planes, image) in planes.zip(out.chunks_mut(frame.elements())) {
+            frame.from_planes(planes, image);
+        }
+        self.values[tensor] = out;
+        Ok(())
+    }
+
+    /// For each tap and each pair of images (2k, 2k + 1), the sum of differences.
+    #[must_use]
+    pub fn sums(&self) -> &[Vec<f64>] {
+        &self.sums
+    }
+
+    /// Runs a range of steps. `pictures` are one for each image of the plan; only the pixels step reads them.
+    ///
+    /// # Errors
+    /// [`Error::Image`](crate::Error::Image) where a picture is not valid,
+    /// [`Error::Weights`](crate::Error::Weights) where a convolution's weights are not among the parameters,
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn run(&mut self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
+        self.plan.check_pictures(pictures, self.plan.images)?;
+        let packed: Vec<_> = pictures.iter().map(Image::packed).collect();
+        steps.into_iter().try_for_each(|step| self.step(step, &packed))
+    }
+
+    /// Elements of all of a tensor's images.
+    fn elements(&self, tensor: TensorId) -> usize {
+        let tensor = &self.plan.tensors[tensor];
+        Frame::of(tensor).elements().saturating_mul(tensor.images as usize)
+    }
+
+    /// A buffer for a tensor's values, with whatever was there before.
+    fn room(&mut self, tensor: TensorId) -> Result<Vec<f32>> {
+        let elements = self.elements(tensor);
+        let fits = (0..self.spare.len())
+            .filter(|&i| self.spare[i].len() >= elements)
+            .min_by_key(|&i| self.spare[i].len());
+        match fits {
+            Some(index) => Ok(self.spare.swap_remove(index)),
+            None => {
+                // What is too small for this tensor would only add up.
+                self.spare.pop();
+                zeros(&self.plan.tensors[tensor], elements)
+            }
+        }
+    }
+}
+
+impl Execute for Executor {
+    fn step(&mut self, step: usize, packed: &[Vec<u32>]) -> Result<()> {
+        let Step { operation, input, output, .. } = self.plan.steps[step].clone();
+        if let Some(output) = output {
+            self.release(output);
+        }
+        let mut out = output.map(|id| self.room(id)).transpose()?.unwrap_or_default();
+        let from = input.map(|id| (&self.plan.tensors[id], self.values(id)));
+        let images = from.map(|(tensor, values)| values.chunks(Frame::of(tensor).elements()));
+        if let Some(to) = output.map(|id| &self.plan.tensors[id]) {
+            let outputs = out.chunks_mut(Frame::of(to).elements()).take(to.images as usize);
+            match (operation, from, images) {
+                (Operation::Pixels { normalization }, ..) => {
+                    for (packed, out) in packed.iter().zip(outputs) {
+                        pixels(packed, &normalization, (to, out));
+                    }
+                }
+                (Operation::Conv3x3 { layer, relu, .. }, Some((from, _)), Some(images)) => {
+                    let filter = self.filters.get(layer.name)?;
+                    for (image, out) in images.zip(outputs) {
+                        conv3x3((from, image), filter, relu, (to, out));
+                    }
+                }
+                (Operation::Relu, _, Some(images)) => {
+                    for (image, out) in images.zip(outputs) {
+                        relu(image, (to, out));
+                    }
+                }
+                (Operation::MaxPool, Some((from, _)), Some(images)) => {
+                    for (image, out) in images.zip(outputs) {
+                        max_pool((from, image), (to, out));
+                    }
+                }
+                _ => {}
+            }
+        } else if let (Operation::Difference { criterion, tap }, Some((tensor, values))) = (operation, from) {
+            let image = Frame::of(tensor).elements();
+            let pairs = values.chunks_exact(2 * image).map(|pair| pair.split_at(image));
+            self.sums[tap] = pairs.map(|(a, b)| difference(tensor, criterion, a, b)).collect();
+        }
+        if let Some(output) = output {
+            self.values[output] = out;
+        }
+        Ok(())
+    }
+
+    fn values(&self, tensor: TensorId) -> &[f32] {
+        let values = &self.values[tensor];
+        &values[..values.len().min(self.elements(tensor))]
+    }
+
+    fn release(&mut self, tensor: TensorId) {
+        let values = mem::take(&mut self.values[tensor]);
+        if !values.is_empty() {
+            self.spare.push(values);
+        }
+    }
+
+    fn difference(&self, tensor: TensorId, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
+        difference(&self.plan.tensors[tensor], criterion, a, b)
+    }
+}

@@ -1,0 +1,105 @@
+//! How a tensor lies in memory here: NHWC with a frame of one position around each image.
+//!
+//! Channels are innermost because they are what a convolution sums over, three neighbouring positions of a row
+//! being one run of memory. The frame is zero, as a convolution's padding is.
+
+use rayon::prelude::*;
+
+use crate::plan::Tensor;
+
+/// The shape of one image of a tensor, frame included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// Positions across and down, without the frame.
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) channels: usize,
+}
+
+/// Elements that a task should have at least, so that splitting costs less than it gains.
+const TASK: usize = 1 << 14;
+
+impl Frame {
+    pub(super) fn of(tensor: &Tensor) -> Self {
+        let [width, height] = tensor.region.extent.map(|side| side as usize);
+        Self { width, height, channels: tensor.channels as usize }
+    }
+
+    /// Positions from a row's start to the next one's.
+    pub(super) fn pitch(&self) -> usize {
+        self.width + 2
+    }
+
+    /// Elements from a row's start to the next one's.
+    pub(super) fn row(&self) -> usize {
+        self.pitch() * self.channels
+    }
+
+    /// Elements of an image.
+    pub(super) fn elements(&self) -> usize {
+        (self.height + 2).saturating_mul(self.row())
+    }
+
+    /// The values of row `y`, frame left out.
+    pub(super) fn inner<'a>(&self, image: &'a [f32], y: usize) -> &'a [f32] {
+        &image[(y + 1) * self.row() + self.channels..][..self.width * self.channels]
+    }
+
+    /// Fills an image, a row at a time and rows in parallel: `fill` gets y and the row's values without the frame,
+    /// which is zeroed.
+    pub(super) fn fill_rows(&self, image: &mut [f32], fill: impl Fn(usize, &mut [f32]) + Sync) {
+        self.fill_strips(image, (TASK / self.row()).max(1), |first, strip| {
+            for (y, row) in (first..).zip(strip.chunks_exact_mut(self.row())) {
+                fill(y, self.without_frame(row));
+            }
+        });
+    }
+
+    /// Fills an image in strips of `rows` rows, in parallel: `fill` gets the first row's y and the rows, with the
+    /// frame at their sides, which it must leave zero ([`without_frame`](Self::without_frame) does).
+    pub(super) fn fill_strips(
+        &self,
+        image: &mut [f32],
+        rows: usize,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
+        let (top, rest) = image.split_at_mut(self.row());
+        let (inner, bottom) = rest.split_at_mut(self.height * self.row());
+        top.fill(0.0);
+        bottom.fill(0.0);
+        inner
+            .par_chunks_mut(rows * self.row())
+            .enumerate()
+            .for_each(|(index, strip)| fill(index * rows, strip));
+    }
+
+    /// What lies between the two ends of a row, which are zeroed.
+    pub(super) fn without_frame<'a>(&self, row: &'a mut [f32]) -> &'a mut [f32] {
+        let (left, rest) = row.split_at_mut(self.channels);
+        let (inner, right) = rest.split_at_mut(self.width * self.channels);
+        left.fill(0.0);
+        right.fill(0.0);
+        inner
+    }
+
+    /// An image from NCHW order.
+    pub(super) fn from_planes(&self, planes: &[f32], image: &mut [f32]) {
+        let plane = self.width * self.height;
+        self.fill_rows(image, |y, row| {
+            for (x, position) in row.chunks_exact_mut(self.channels).enumerate() {
+                for (channel, value) in position.iter_mut().enumerate() {
+                    *value = planes[channel * plane + y * self.width + x];
+                }
+            }
+        });
+    }
+
+    /// An image in NCHW order, appended to `planes`.
+    pub(super) fn to_planes(self, image: &[f32], planes: &mut Vec<f32>) {
+        for channel in 0..self.channels {
+            for y in 0..self.height {
+                planes.extend(self.inner(image, y).iter().skip(channel).step_by(self.channels));
+            }
+        }
+    }
+}

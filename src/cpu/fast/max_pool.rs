@@ -1,0 +1,21 @@
+//! Fast form of `src/cpu/twin/max_pool.rs`.
+
+use super::frame::Frame;
+use crate::plan::Tensor;
+
+/// 2x2 maximum, stride 2, in the picture's own phase, of one image.
+pub(super) fn max_pool((from, input): (&Tensor, &[f32]), (to, output): (&Tensor, &mut [f32])) {
+    let (source, target) = (Frame::of(from), Frame::of(to));
+    let [left, top] = [0, 1].map(|axis| (2 * to.region.origin[axis] - from.region.origin[axis]) as usize);
+    let channels = source.channels;
+    target.fill_rows(output, |y, row| {
+        let [upper, lower] = [0, 1].map(|dy| &source.inner(input, top + 2 * y + dy)[left * channels..]);
+        let pairs = upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels));
+        for (out, (upper, lower)) in row.chunks_exact_mut(channels).zip(pairs) {
+            let ((a, b), (c, d)) = (upper.split_at(channels), lower.split_at(channels));
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = a[i].max(b[i]).max(c[i]).max(d[i]);
+            }
+        }
+    });
+}
