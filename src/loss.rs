@@ -28,23 +28,25 @@ enum Backend {
 }
 
 impl Context {
-    /// Opens the best hardware GPU; where there is none, the CPU, which is faster than a software GPU driver.
+    /// The best hardware GPU; where there is none, the CPU, which is faster than a software GPU driver. With one
+    /// backend built in, that one.
     ///
     /// # Errors
-    /// [`Error::Device`] where there is a hardware GPU that cannot be opened.
-    #[cfg(all(feature = "gpu", feature = "cpu"))]
+    /// [`Error::Device`] where there is a hardware GPU that cannot be opened; with no CPU backend, as
+    /// [`gpu`](Self::gpu).
     pub async fn auto() -> Result<Self> {
-        match gpu::Gpu::open_hardware().await? {
-            Some(gpu) => Ok(Self::from_gpu(gpu)),
-            None => Ok(Self::cpu()),
-        }
+        #[cfg(all(feature = "gpu", feature = "cpu"))]
+        return Ok(gpu::Gpu::open_hardware().await?.map_or_else(Self::cpu, Self::from_gpu));
+        #[cfg(not(feature = "cpu"))]
+        return Self::gpu().await;
+        #[cfg(not(feature = "gpu"))]
+        Ok(Self::cpu())
     }
 
     /// [`auto`](Self::auto), blocking.
     ///
     /// # Errors
     /// As [`auto`](Self::auto).
-    #[cfg(all(feature = "gpu", feature = "cpu"))]
     pub fn auto_blocking() -> Result<Self> {
         pollster::block_on(Self::auto())
     }

@@ -53,6 +53,7 @@ impl Gpu {
     }
 
     /// Opens the best adapter that is not a software one; none where there is no such adapter.
+    #[cfg(feature = "cpu")]
     pub(crate) async fn open_hardware() -> Result<Option<Self>> {
         match adapter::choose(None).await {
             Ok(adapter) if Adapter::from(&adapter.get_info()).software => Ok(None),

@@ -74,7 +74,7 @@ impl Executor {
         let planes = values.chunks(frame.width * frame.height * frame.channels);
         let mut out = self.room(tensor)?;
         for (planes, image) in planes.zip(out.chunks_mut(frame.elements())) {
-            frame.from_planes(planes, image);
+            frame.fill_from_planes(planes, image);
         }
         self.values[tensor] = out;
         Ok(())

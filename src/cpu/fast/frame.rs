@@ -83,7 +83,7 @@ impl Frame {
     }
 
     /// An image from NCHW order.
-    pub(super) fn from_planes(&self, planes: &[f32], image: &mut [f32]) {
+    pub(super) fn fill_from_planes(&self, planes: &[f32], image: &mut [f32]) {
         let plane = self.width * self.height;
         self.fill_rows(image, |y, row| {
             for (x, position) in row.chunks_exact_mut(self.channels).enumerate() {
