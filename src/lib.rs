@@ -14,7 +14,7 @@
 //! let generated = image::open("generated.png")?.into_rgb8();
 //! let target = image::open("target.png")?.into_rgb8();
 //! let weights = Weights::open("vgg19.safetensors")?;
-//! let model = Model::new(&Context::gpu_blocking()?, &Config::default(), &weights)?;
+//! let model = Model::new(&Context::auto_blocking()?, &Config::default(), &weights)?;
 //! let report = model.session(target.width(), target.height())?.compare_blocking(&generated, &target)?;
 //! println!("total {}", report.total);
 //! for layer in &report.layers {
@@ -32,7 +32,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (width, height) = (16, 16);
 //! let [grey, white] = [128u8, 255].map(|value| vec![value; 16 * 16 * 3]);
-//! let model = Model::new(&Context::gpu_blocking()?, &Preset::Johnson.config(), &Weights::seeded(0))?;
+//! let model = Model::new(&Context::auto_blocking()?, &Preset::Johnson.config(), &Weights::seeded(0))?;
 //! let mut session = model.session(width, height)?;
 //! let target = session.target(Image::rgb8(&grey, width, height))?;
 //! let candidates = [&white, &grey].map(|pixels| Image::rgb8(pixels, width, height));
@@ -55,6 +55,13 @@
 //! ones, for tests and first tries: they tell pictures apart, but do not see as a trained network does, and their
 //! numbers compare with no published ones. A [`Report`] always says which were used.
 //!
+//! # The CPU
+//!
+//! [`Context::auto`] takes a hardware GPU, or where there is none the CPU, which is quicker than a software GPU driver.
+//! [`Context::cpu`] works on the caller's rayon pool, on one of its own ([`Context::on_threads`]) or on one that the
+//! host hands over ([`Context::on_pool`]), and gives the same bits on any number of threads. [`Context::twin`] runs
+//! the plain loops that all else is checked against.
+//!
 //! # An engine's own device
 //!
 //! [`gpu::from_device`] takes the host's device and queue. Nothing is installed on it, and nothing but the functions
@@ -62,7 +69,7 @@
 //!
 //! # Features
 //!
-//! `gpu` (wgpu), `cpu` (rayon) and `cli` (the command) are on by default; `image` and `imgref` are pictures'
+//! `gpu` (wgpu), `cpu` (gemm and rayon) and `cli` (the command) are on by default; `image` and `imgref` are pictures'
 //! types. `default-features = false, features = ["gpu"]` is what an engine needs.
 
 #![deny(missing_docs)]
