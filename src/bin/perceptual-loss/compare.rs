@@ -89,10 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         }
     }
     if untrained {
-        eprintln!(
-            "note: the weights {} are untrained; bring torchvision's VGG with --weights for numbers that mean what others' do",
-            arguments.loss.weights
-        );
+        eprintln!("{}", arguments.loss.untrained_note());
     }
     Ok(output)
 }

@@ -1,9 +1,12 @@
 //! The `perceptual-loss` command.
 
 mod compare;
+mod demo;
 mod failure;
 mod options;
+mod output;
 mod picture;
+mod progress;
 
 use std::{
     io::{self, Write as _},
@@ -28,12 +31,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Compare(compare::Arguments),
+    Demo(demo::Arguments),
 }
 
 fn main() -> ExitCode {
     quiet_wayland();
     let result = match Arguments::parse().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
     };
     match result.and_then(|output| print(&output)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -90,6 +90,14 @@ impl LossOptions {
             ))
         })
     }
+
+    /// A line for standard error, where these weights turn out to be untrained.
+    pub fn untrained_note(&self) -> String {
+        format!(
+            "note: the weights {} are untrained; bring torchvision's VGG with --weights for numbers that mean what others' do",
+            self.weights
+        )
+    }
 }
 
 impl DeviceOptions {

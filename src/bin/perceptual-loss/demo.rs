@@ -1,0 +1,195 @@
+//! `perceptual-loss demo`: what the loss sees, on a picture that needs no file.
+
+mod distortion;
+mod scene;
+mod sheet;
+
+use std::{fmt::Write as _, io::Cursor, path::PathBuf};
+
+use clap::Args;
+use image::{ImageFormat, RgbImage};
+use perceptual_loss::{Image, Report};
+use serde::Serialize;
+
+use crate::{
+    failure::Failure,
+    options::{DeviceOptions, LossOptions},
+    output::Output,
+    progress::Progress,
+};
+use distortion::Distortion;
+use sheet::Tile;
+
+/// Draw a picture, spoil it in six ways to the same error in pixels, and compare each with the original.
+///
+/// Prints a table and writes a contact sheet. In a row of the sheet all pictures have one peak signal-to-noise
+/// ratio, or nearly: as far as subtracting pixels can tell they are equally bad.
+#[derive(Args)]
+pub struct Arguments {
+    /// The contact sheet, a PNG.
+    #[arg(short, long, value_name = "FILE", default_value = "perceptual-loss-demo.png")]
+    output: PathBuf,
+
+    /// The picture's width and height in pixels.
+    #[arg(long, value_name = "PIXELS", default_value_t = 192, value_parser = clap::value_parser!(u32).range(192..=2048))]
+    size: u32,
+
+    #[command(flatten)]
+    loss: LossOptions,
+
+    #[command(flatten)]
+    device: DeviceOptions,
+
+    /// One JSON object a distorted picture, a line each, instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Peak signal-to-noise ratios of the sheet's rows, in decibels: hard to see, plain, and bad.
+const ROWS: [f64; 3] = [30.0, 26.0, 22.0];
+
+/// A distorted picture and how it compares.
+struct Sample {
+    distortion: Distortion,
+    strength: f64,
+    picture: RgbImage,
+    mse: f64,
+    psnr: f64,
+    report: Report,
+}
+
+/// A report with what was done to the picture.
+#[derive(Serialize)]
+struct Line<'a> {
+    distortion: &'static str,
+    strength: String,
+    mse: f64,
+    psnr: f64,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+/// What is to be printed.
+pub fn run(arguments: &Arguments) -> Result<String, Failure> {
+    let config = arguments.loss.config()?;
+    let weights = arguments.loss.weights()?;
+    let output = Output::create(&arguments.output)?;
+    let size = arguments.size;
+
+    let progress = Progress::new("comparing", ROWS.len() * Distortion::ALL.len());
+    let original = scene::draw(size);
+    let model = arguments.device.model(&config, &weights)?;
+    let mut session = model.session(size, size)?;
+    let target = session.target(&original)?;
+    let mut rows = vec![];
+    for psnr in ROWS {
+        let mut row = vec![];
+        for distortion in Distortion::ALL {
+            let (picture, strength) = distortion.to_psnr(&original, psnr)?;
+            let reports = session.compare_to_blocking(&target, &[Image::from(&picture)])?;
+            let report = reports
+                .into_iter()
+                .next()
+                .ok_or_else(|| Failure::run("the comparison gave no result".to_owned()))?;
+            let (mse, psnr) = (distortion::mse(&original, &picture), distortion::psnr(&original, &picture));
+            row.push(Sample { distortion, strength, picture, mse, psnr, report });
+            progress.step();
+        }
+        rows.push((psnr, row));
+    }
+    drop(progress);
+
+    let mut file = Cursor::new(vec![]);
+    sheet(&original, &rows)
+        .write_to(&mut file, ImageFormat::Png)
+        .map_err(|error| Failure::run(format!("the contact sheet could not be encoded: {error}")))?;
+    output.finish(&file.into_inner())?;
+
+    let samples = rows.iter().flat_map(|(_, row)| row);
+    if samples.clone().any(|sample| sample.report.weights.trained == Some(false)) {
+        eprintln!("{}", arguments.loss.untrained_note());
+    }
+    if arguments.json { json(samples) } else { Ok(table(samples, arguments)) }
+}
+
+fn sheet(original: &RgbImage, rows: &[(f64, Vec<Sample>)]) -> RgbImage {
+    let tile = |sample: &Sample| Tile {
+        picture: sample.picture.clone(),
+        name: sample.distortion.name(),
+        strength: sample.distortion.describe(sample.strength),
+        psnr: sample.psnr,
+        loss: sample.report.total,
+    };
+    let headed: Vec<_> = rows
+        .iter()
+        .map(|(psnr, row)| {
+            (format!("Equal for pixels: all at about {psnr:.0} dB PSNR"), row.iter().map(tile).collect())
+        })
+        .collect();
+    let lines = [
+        "Two pictures compared by what a VGG network sees in them.",
+        "This picture, spoilt in six ways: in each row all are as far from it in",
+        "pixels (PSNR), and the number is how far they are for the network.",
+    ]
+    .map(str::to_owned);
+    let fine_print = rows.first().and_then(|(_, row)| row.first()).map_or_else(String::new, |sample| {
+        let report = &sample.report;
+        let trained = match report.weights.trained {
+            Some(false) => ", untrained",
+            _ => "",
+        };
+        format!(
+            "{} ({}, {}), weights {}{trained}, on {}, version {}",
+            report.preset.unwrap_or(report.network),
+            report.criterion,
+            report.normalization,
+            report.weights.origin,
+            report.adapter.as_deref().unwrap_or(report.backend),
+            report.version
+        )
+    });
+    sheet::draw(original, &headed, &lines, &fine_print)
+}
+
+fn json<'a>(samples: impl Iterator<Item = &'a Sample>) -> Result<String, Failure> {
+    let mut output = String::new();
+    for Sample { distortion, strength, mse, psnr, report, .. } in samples {
+        let line = Line {
+            distortion: distortion.name(),
+            strength: distortion.describe(*strength),
+            mse: *mse,
+            psnr: *psnr,
+            report,
+        };
+        output += &serde_json::to_string(&line).map_err(|error| Failure::run(error.to_string()))?;
+        output.push('\n');
+    }
+    Ok(output)
+}
+
+fn table<'a>(samples: impl Iterator<Item = &'a Sample>, arguments: &Arguments) -> String {
+    let mut output =
+        format!("{:<11} {:>12} {:>10} {:>8} {:>10}", "distortion", "strength", "mse", "psnr dB", "loss");
+    let mut by = String::new();
+    for Sample { distortion, strength, mse, psnr, report, .. } in samples {
+        let (name, strength) = (distortion.name(), distortion.describe(*strength));
+        // Writing to a string does not fail.
+        let _ = write!(output, "\n{name:<11} {strength:>12} {mse:>10.6} {psnr:>8.2} {:>10.6}", report.total);
+        by = report.adapter.clone().unwrap_or_else(|| report.backend.to_owned());
+    }
+    let _ = writeln!(
+        output,
+        "\n{size}x{size}, on {by}; the contact sheet is {}",
+        arguments.output.display(),
+        size = arguments.size
+    );
+    output
+}
+
+/// One of a fixed sequence of random numbers, by its index.
+fn splitmix64(index: u64) -> u64 {
+    let z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
