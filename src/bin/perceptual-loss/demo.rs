@@ -46,7 +46,7 @@ pub struct Arguments {
 }
 
 /// Peak signal-to-noise ratios of the sheet's rows, in decibels: hard to see, plain, and bad.
-const ROWS: [f64; 3] = [30.0, 26.0, 22.0];
+const ROWS: [f64; 3] = [30.0, 25.0, 22.0];
 
 /// A distorted picture and how it compares.
 struct Sample {
