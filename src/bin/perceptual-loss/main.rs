@@ -7,6 +7,7 @@ mod options;
 mod output;
 mod picture;
 mod progress;
+mod weights;
 
 use std::{
     io::{self, Write as _},
@@ -32,6 +33,7 @@ struct Arguments {
 enum Command {
     Compare(compare::Arguments),
     Demo(demo::Arguments),
+    Weights(weights::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Weights(arguments) => weights::run(&arguments),
     };
     match result.and_then(|output| print(&output)) {
         Ok(()) => ExitCode::SUCCESS,
