@@ -54,8 +54,8 @@ pub struct ConvolutionInspection {
 ///
 /// Told by the first layer: filters that have learned from photographs see mostly light, so that a filter's weights for
 /// red, green and blue go together, while those of random ones do not. It is the correlation of a filter's three
-/// colours over all filters and positions: near 0 for any independent random weights (0.02 is usual), 0.4 and
-/// more for trained VGGs.
+/// colours over all filters and positions: 0.71 in a pretrained VGG19; in independent random weights 0, with a
+/// standard deviation of 0.024, and below 0.1 in all of 2000 draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -97,11 +97,9 @@ fn write(
     let ends = [parameters.convolutions.first(), parameters.convolutions.last()];
     let [first, last] =
         ends.map(|convolution| convolution.map_or("nothing", |convolution| convolution.layer.name));
-    Ok(format!(
-        "{}: {network}, {first} to {last}, {dtype}, {:.1} MB\n",
-        path.display(),
-        bytes.len() as f64 / 1e6
-    ))
+    let size = bytes.len() as f64;
+    let size = if size < 1e6 { format!("{:.1} kB", size / 1e3) } else { format!("{:.1} MB", size / 1e6) };
+    Ok(format!("{}: {network}, {first} to {last}, {dtype}, {size}\n", path.display()))
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {

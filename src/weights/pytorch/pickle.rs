@@ -408,10 +408,11 @@ impl Machine<'_> {
         let known = CALLED.contains(&full.as_str())
             || UNCALLED.contains(&full.as_str())
             || dtype_of_storage(&full).is_some()
-            || module == "torch" && TORCH_TYPES.contains(&name);
+            || module == "torch" && TORCH_TYPES.contains(&name)
+            || is_plain_type(&full);
         if !known {
             return refused(format!(
-                "its pickle asks for {}, and nothing but tensors is built from it: keep such files from Python too",
+                "its pickle asks for {}, and nothing but tensors is built from one; do not load such a file in Python either",
                 printable(&full)
             ));
         }
@@ -456,7 +457,7 @@ impl Machine<'_> {
                     shape.into_iter().map(|side| usize::try_from(side).unwrap_or(usize::MAX)).collect();
                 Value::Tensor(Tensor { storage, offset, shape, strides })
             }
-            (name, _) if UNCALLED.contains(&name) => Value::Uncalled(name.to_owned()),
+            (name, _) if UNCALLED.contains(&name) || is_plain_type(name) => Value::Uncalled(name.to_owned()),
             _ => return malformed(),
         };
         self.push(value)
@@ -507,6 +508,11 @@ impl Machine<'_> {
     }
 }
 
+fn is_plain_type(full: &str) -> bool {
+    let name = full.strip_prefix("builtins.").or_else(|| full.strip_prefix("__builtin__."));
+    name.is_some_and(|name| PLAIN_TYPES.contains(&name))
+}
+
 fn pairs(items: Vec<Id>) -> Outcome<Vec<(Id, Id)>> {
     let (pairs, rest) = items.as_chunks();
     if rest.is_empty() { Ok(pairs.iter().map(|&[key, value]| (key, value)).collect()) } else { malformed() }
@@ -522,7 +528,7 @@ const CALLED: [&str; 5] = [
 ];
 
 /// What checkpoints have beside tensors: harmless, and of no use here.
-const UNCALLED: [&str; 11] = [
+const UNCALLED: [&str; 10] = [
     "_codecs.encode",
     "argparse.Namespace",
     "collections.Counter",
@@ -533,8 +539,11 @@ const UNCALLED: [&str; 11] = [
     "torch.Size",
     "torch._utils._rebuild_device_tensor_from_numpy",
     "torch.device",
-    "__builtin__.set",
 ];
+
+/// Python's plain types, of Python 2 and 3: a checkpoint's set is made by a call.
+const PLAIN_TYPES: [&str; 9] =
+    ["bool", "complex", "dict", "float", "frozenset", "int", "list", "set", "tuple"];
 
 /// Types of elements, which are attributes of `torch`.
 const TORCH_TYPES: [&str; 8] =
