@@ -51,9 +51,10 @@
 //!
 //! # Weights
 //!
-//! [`Weights::open`] reads torchvision's VGG16 or VGG19 from a safetensors file or a PyTorch `.pth`. [`Weights::seeded`] makes untrained
-//! ones, for tests and first tries: they tell pictures apart, but do not see as a trained network does, and their
-//! numbers compare with no published ones. A [`Report`] always says which were used.
+//! [`Weights::open`] reads torchvision's VGG16 or VGG19 from a safetensors file or a PyTorch `.pth`.
+//! [`Weights::seeded`] makes untrained ones, for tests and first tries: they tell pictures apart, but do not see as
+//! a trained network does, and their numbers compare with no published ones. A [`Report`] always says which were
+//! used.
 //!
 //! # The CPU
 //!
@@ -69,8 +70,8 @@
 //!
 //! # Features
 //!
-//! `gpu` (wgpu), `cpu` (gemm and rayon), `pth` (PyTorch's files) and `cli` (the command) are on by default; `image` and `imgref` are pictures'
-//! types. `default-features = false, features = ["gpu"]` is what an engine needs.
+//! `gpu` (wgpu), `cpu` (gemm and rayon), `pth` (PyTorch's files) and `cli` (the command) are on by default; `image`
+//! and `imgref` are pictures' types. `default-features = false, features = ["gpu"]` is what an engine needs.
 
 #![deny(missing_docs)]
 

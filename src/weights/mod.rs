@@ -33,9 +33,10 @@ use crate::{
 /// Where a network's convolution weights come from. Cheap to make and to clone: tensors are read when a model
 /// is built, and only those that its taps need.
 ///
-/// A file, safetensors or a PyTorch `.pth`, holds torchvision's tensors, `features.N.weight` of shape (outputs, inputs, 3, 3) and `features.N.bias`
-/// of shape (outputs), as F32, F16, BF16 or F64. Names may be bare (`0.weight`, a state dict of `features` alone)
-/// or stand under any prefix (`module.features.0.weight`); other tensors are ignored.
+/// A file, safetensors or a PyTorch `.pth`, holds torchvision's tensors, `features.N.weight` of shape
+/// (outputs, inputs, 3, 3) and `features.N.bias` of shape (outputs), as F32, F16, BF16 or F64. Names may be bare
+/// (`0.weight`, a state dict of `features` alone) or stand under any prefix (`module.features.0.weight`); other
+/// tensors are ignored.
 #[derive(Clone)]
 pub struct Weights {
     kind: Kind,
@@ -134,8 +135,8 @@ impl Weights {
     /// # Errors
     /// [`Error::Weights`] where a tensor is missing, misshapen, of a type that is not read, or has a value that
     /// is not finite in float32; where two prefixes fit equally; where the tensors are those of another network; and
-    /// where the file changed since it was opened. [`Error::Io`] where it can no longer be read. [`Error::Config`] where the network has fewer
-    /// layers.
+    /// where the file changed since it was opened. [`Error::Io`] where it can no longer be read.
+    /// [`Error::Config`] where the network has fewer layers.
     pub fn load(&self, network: Network, depth: usize) -> Result<Parameters> {
         let layers = network.layers();
         let layers = layers.get(..depth).ok_or_else(|| {
