@@ -136,6 +136,17 @@ impl Picture {
         }
     }
 
+    /// Red, green and blue, pixel after pixel, as the loss sees them.
+    #[cfg(test)]
+    pub fn values(&self) -> Vec<f32> {
+        let share = |value: &u8| f32::from(*value) / 255.0;
+        match &self.pixels {
+            Pixels::Rgb8(pixels) => pixels.iter().map(share).collect(),
+            Pixels::Rgba8(pixels) => pixels.pixels().flat_map(|pixel| &pixel.0[..3]).map(share).collect(),
+            Pixels::F32(pixels, _) => pixels.to_vec(),
+        }
+    }
+
     /// Resampled as it stands, in sRGB values; alpha too, but colours are not weighed by it.
     pub fn resized(self, (width, height): (u32, u32), filter: Filter) -> Self {
         let filter = filter.into();

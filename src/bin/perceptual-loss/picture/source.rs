@@ -38,6 +38,12 @@ impl Source {
         Ok(source)
     }
 
+    /// Bytes that are there already, under a name.
+    #[cfg(test)]
+    pub fn held(name: &str, bytes: Vec<u8>) -> Self {
+        Self { path: name.into(), held: Some(bytes) }
+    }
+
     /// All bytes; an error where there are none.
     pub fn bytes(&self, limit: ByteSize) -> Result<Cow<'_, [u8]>, Failure> {
         let bytes = match &self.held {
