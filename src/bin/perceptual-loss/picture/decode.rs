@@ -59,6 +59,7 @@ struct Header<'a> {
     decoder: Box<dyn ImageDecoder + 'a>,
     format: ImageFormat,
     orientation: Orientation,
+    profile: Option<Vec<u8>>,
     /// The largest value of a PNM.
     maximum: Option<u32>,
     notes: Vec<String>,
@@ -90,6 +91,8 @@ impl<'a> Header<'a> {
         let failed = |error: image::ImageError| format!("{error}; {EXPECTED}");
         let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
             ImageFormat::Png => {
+                png::chunk(&bytes, b"IEND")
+                    .ok_or("ends early: the PNG's end chunk is missing; expected the whole file")?;
                 let decoder = PngDecoder::with_limits(reader(), limits.clone()).map_err(failed)?;
                 if decoder.is_apng().map_err(failed)? {
                     notes.push("it is animated; its first picture is read".to_owned());
@@ -195,17 +198,16 @@ impl<'a> Header<'a> {
                 Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif))
             })
         };
-        Ok(Self {
-            decoder,
-            format,
-            orientation: orientation.unwrap_or(Orientation::NoTransforms),
-            maximum,
-            notes,
-        })
+        let profile = match format {
+            ImageFormat::Tiff => tiff::profile(&bytes).map(<[u8]>::to_vec),
+            _ => decoder.icc_profile().ok().flatten(),
+        };
+        let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+        Ok(Self { decoder, format, orientation, profile, maximum, notes })
     }
 
     fn decode(mut self) -> Result<Decoded, String> {
-        if self.decoder.icc_profile().ok().flatten().is_some_and(|profile| !profile::is_srgb(&profile)) {
+        if self.profile.is_some_and(|profile| !profile::is_srgb(&profile)) {
             self.notes.push("its colour profile is not sRGB; it is not applied".to_owned());
         }
         let mut picture =
