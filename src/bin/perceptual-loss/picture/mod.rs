@@ -5,7 +5,7 @@ mod decode;
 mod exr;
 mod format;
 mod gif;
-mod guard;
+pub mod guard;
 mod ico;
 mod jpeg;
 mod linear;

@@ -26,8 +26,8 @@ fn chunks(mut body: &[u8], largest: u64) -> Result<(), String> {
             }
             _ => None,
         };
-        if area.is_some_and(|area| area > largest) {
-            return Err("holds a WebP frame that is larger than the picture may be".to_owned());
+        if let Some(area) = area.filter(|area| *area > largest) {
+            return Err(format!("holds a WebP frame of {area} pixels, more than --max-decoded allows"));
         }
         body = body.get(8 + length + length % 2..).unwrap_or_default();
     }
