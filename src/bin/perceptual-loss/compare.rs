@@ -122,7 +122,8 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let mut target_resized = None;
     if wanted != target_size {
         target_resized = Some(fit.resized(Resize::Target, &target_source, target_size, wanted));
-        target_picture = target_picture.resized(wanted, fit.filter);
+        target_picture =
+            target_picture.resized(wanted, fit.filter).map_err(|what| target_source.wrong(&what))?;
     }
     let target_picture = target_picture.cropped(fit.crop)?;
     let (width, height) = target_picture.size();
@@ -138,10 +139,11 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     for ((path, source), size) in generated.iter().zip(&sources).zip(sizes) {
         let mut picture = Picture::open(source, read)?;
         told.warn(&picture);
+        check_ranges((source, &picture), (&target_source, &target_picture), read)?;
         let mut resized = target_resized.clone();
         if size != wanted {
             resized = Some(fit.resized(Resize::Generated, source, size, wanted));
-            picture = picture.resized(wanted, fit.filter);
+            picture = picture.resized(wanted, fit.filter).map_err(|what| source.wrong(&what))?;
         }
         let picture = picture.cropped(fit.crop)?;
         let report = match &cached {
@@ -247,6 +249,25 @@ fn pictures(read: &PictureOptions, fit: &FitOptions, resized: Option<Resized>) -
         range: Some(read.range).filter(|it| *it != options::Range::Unit).map(options::name),
         target_range: read.target_range.filter(|it| *it != read.range).map(options::name),
     }
+}
+
+/// Of two float pictures under one --range, both or neither must look like it.
+fn check_ranges(
+    (source, picture): (&Source, &Picture),
+    (target_source, target): (&Source, &Picture),
+    read: &PictureOptions,
+) -> Result<(), Failure> {
+    let floats = picture.was_float && target.was_float;
+    if !floats || read.target_range.is_some() || picture.is_range_doubtful == target.is_range_doubtful {
+        return Ok(());
+    }
+    let (generated_range, target_range) =
+        if picture.is_range_doubtful { ("0..1", "-1..1") } else { ("-1..1", "0..1") };
+    Err(Failure::input(format!(
+        "{} looks like the range {generated_range} and the target {} like {target_range}; say which it is for each with --range and --target-range",
+        source.name(),
+        target_source.name()
+    )))
 }
 
 /// Standard input is one picture.

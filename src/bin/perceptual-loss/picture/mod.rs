@@ -25,6 +25,7 @@ use perceptual_loss::Image;
 use crate::failure::Failure;
 use decode::{Decoded, Values};
 use options::{Filter, PictureOptions, Transfer};
+use range::Role;
 use source::Source;
 
 /// A picture ready to be compared.
@@ -36,6 +37,8 @@ pub struct Picture {
     pub was_linear: bool,
     /// Whether it came as floats of some range.
     pub was_float: bool,
+    /// Whether that range is not what they look like.
+    pub is_range_doubtful: bool,
 }
 
 /// 8-bit pixels stay 8-bit.
@@ -65,13 +68,12 @@ impl Picture {
     /// One line with the file's name: it cannot be read or is no whole picture, takes more memory than it may, or
     /// its values are out of range or no numbers.
     pub fn open(source: &Source, options: &PictureOptions) -> Result<Self, Failure> {
-        Self::decode(source, options, "--range")
+        Self::decode(source, options, Role::Generated)
     }
 
     /// As [`open`](Self::open), by the options for the target.
     pub fn open_target(source: &Source, options: &PictureOptions) -> Result<Self, Failure> {
-        let option = if options.target_range.is_some() { "--target-range" } else { "--range" };
-        Self::decode(source, &options.of_target(), option)
+        Self::decode(source, &options.of_target(), Role::Target)
     }
 
     /// A picture's size, once upright, from its header.
@@ -80,10 +82,10 @@ impl Picture {
         decode::size(&bytes, &source.extension(), options.max_decoded).map_err(|what| source.wrong(&what))
     }
 
-    fn decode(source: &Source, options: &PictureOptions, range_option: &str) -> Result<Self, Failure> {
+    fn decode(source: &Source, options: &PictureOptions, role: Role) -> Result<Self, Failure> {
         let bytes = source.bytes(options.max_decoded)?;
         let decoded = decode::decode(&bytes, &source.extension(), options.max_decoded)
-            .and_then(|decoded| Self::new(decoded, options, range_option));
+            .and_then(|decoded| Self::new(decoded, options, role));
         let mut picture = decoded.map_err(|what| source.wrong(&what))?;
         for warning in &mut picture.warnings {
             *warning = format!("{}: {warning}", source.name());
@@ -91,7 +93,7 @@ impl Picture {
         Ok(picture)
     }
 
-    fn new(decoded: Decoded, options: &PictureOptions, range_option: &str) -> Result<Self, String> {
+    fn new(decoded: Decoded, options: &PictureOptions, role: Role) -> Result<Self, String> {
         let Decoded { picture, values, notes: mut warnings } = decoded;
         let is_linear = match options.transfer {
             Transfer::Auto => values == Values::Linear,
@@ -100,15 +102,18 @@ impl Picture {
         };
         let was_float = values != Values::Shares && !is_linear;
         let mut pixels = Pixels::from(picture);
+        let mut is_range_doubtful = false;
         if let (Pixels::F32(colours, _), true) = (&mut pixels, values != Values::Shares) {
             check_finite(colours)?;
-            warnings.extend(if is_linear {
+            let warning = if is_linear {
                 linear::encode(colours.iter_mut(), options.exposure, options.tonemap)?
             } else {
-                options.range.apply(colours, range_option)?
-            });
+                options.range.apply(colours, role)?
+            };
+            is_range_doubtful = was_float && warning.is_some();
+            warnings.extend(warning);
         }
-        let picture = Self { pixels, warnings: vec![], was_linear: is_linear, was_float };
+        let picture = Self { pixels, warnings: vec![], was_linear: is_linear, was_float, is_range_doubtful };
         if picture.alpha().is_some() {
             warnings.push(
                 "alpha is dropped, and it is not opaque everywhere; colours are used as stored".to_owned(),
@@ -148,9 +153,20 @@ impl Picture {
     }
 
     /// Resampled as it stands, in sRGB values; alpha too, but colours are not weighed by it.
-    pub fn resized(self, (width, height): (u32, u32), filter: Filter) -> Self {
+    ///
+    /// # Errors
+    /// Where values are beyond 0..1, which resampling would cut off.
+    pub fn resized(self, (width, height): (u32, u32), filter: Filter) -> Result<Self, String> {
+        if let Pixels::F32(colours, _) = &self.pixels
+            && !colours.iter().all(|value| (0.0..=1.0).contains(value))
+        {
+            return Err(
+                "its values are not from 0 to 1, and only such are resized; leave out --resize".to_owned()
+            );
+        }
         let filter = filter.into();
-        Self { pixels: each_buffer!(self.pixels, it => imageops::resize(&it, width, height, filter)), ..self }
+        let pixels = each_buffer!(self.pixels, it => imageops::resize(&it, width, height, filter));
+        Ok(Self { pixels, ..self })
     }
 
     /// Without `border` pixels at each side; an error where that leaves nothing.

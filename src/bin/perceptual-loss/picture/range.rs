@@ -4,6 +4,25 @@ use clap::ValueEnum;
 
 use super::options::name;
 
+/// Which of two pictures it is, as options have it.
+#[derive(Clone, Copy)]
+pub enum Role {
+    Generated,
+    Target,
+}
+
+impl Role {
+    /// How to give this picture a range.
+    fn give(self, range: &str) -> String {
+        match self {
+            Self::Generated => {
+                format!("give --range {range}, and --target-range where the target's is another")
+            }
+            Self::Target => format!("give --target-range {range}, or --range {range} for both pictures"),
+        }
+    }
+}
+
 /// What a float picture's values stand for; all but `any` are brought to 0..1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Range {
@@ -36,7 +55,7 @@ impl Range {
     ///
     /// # Errors
     /// Where they are not of this range: what they look like, and which option takes them.
-    pub fn apply(self, values: &mut [f32], option: &str) -> Result<Option<String>, String> {
+    pub fn apply(self, values: &mut [f32], role: Role) -> Result<Option<String>, String> {
         if self == Self::Any {
             return Ok(None);
         }
@@ -51,7 +70,7 @@ impl Range {
                 seen.min,
                 seen.max,
                 name(self),
-                seen.advice(option)
+                seen.advice(role)
             ));
         }
         for value in values {
@@ -91,19 +110,18 @@ impl Seen {
     }
 
     /// What the values look like, and what takes them. The first that fits is the narrowest.
-    fn advice(&self, option: &str) -> String {
+    fn advice(&self, role: Role) -> String {
         let within = |low: f32, high: f32| self.min >= low && self.max <= high;
-        let scaled = |range: &str| format!("it looks like {range}: give {option} {range}");
+        let scaled = |range: &str| format!("it looks like {range}: {}", role.give(range));
         if within(0.0, 1.0) {
             scaled("0..1")
         } else if within(-0.1, 1.1) {
-            format!("it looks like 0..1 with a little beyond, as filters leave it: give {option} clip")
+            format!("it looks like 0..1 with a little beyond, as filters leave it: {}", role.give("clip"))
         } else if within(-1.01, 1.01) {
             scaled("-1..1")
         } else if within(-2.2, 2.7) {
-            format!(
-                "it looks normalised already, with ImageNet's mean and deviation: give {option} any and --norm none"
-            )
+            "it looks normalised already, with ImageNet's mean and deviation: give --range any and --norm none"
+                .to_owned()
         } else if within(0.0, 4.0) || self.min >= 0.0 && self.max > 65535.0 {
             "it looks like linear light: give --transfer srgb".to_owned()
         } else if within(0.0, 255.5) {
@@ -111,9 +129,9 @@ impl Seen {
         } else if within(0.0, 65535.5) {
             scaled("0..65535")
         } else if within(-124.5, 152.5) {
-            format!("it looks like bytes less their mean: give {option} any and --norm none")
+            "it looks like bytes less their mean: give --range any and --norm none".to_owned()
         } else {
-            format!("scale it to 0..1, or take it as it is with {option} any and --norm none")
+            "scale it to 0..1, or take it as it is with --range any and --norm none".to_owned()
         }
     }
 }
