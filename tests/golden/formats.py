@@ -99,6 +99,8 @@ def pngs(rgb):
     add("srgb.png", png(W, H, 2, 8, rows, [(b"sRGB", b"\0")]), plain)
     add("pq.png", png(W, H, 2, 8, rows, [(b"cICP", bytes([9, 16, 0, 1]))]), plain, warnings=["cICP"])
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Without the date of its making, so that this script gives the same files every day.
+    srgb = srgb[:24] + bytes([7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]) + srgb[36:84] + bytes(16) + srgb[100:]
     add("icc-srgb.png", saved(rgb, "PNG", icc_profile=srgb), plain)
     # Red and green change places: a profile that is called sRGB and is not.
     other = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
@@ -182,6 +184,12 @@ def others(rgb):
     pillow("palette.gif", "GIF", rgb.quantize(16))
     pillow("clear.gif", "GIF", rgb.quantize(16), warnings=[ALPHA], transparency=3)
     pillow("animated.gif", "GIF", rgb.quantize(16), warnings=[ANIMATED], save_all=True, append_images=[mirrored])
+    # A first frame that is smaller than the picture: by hand, with the smallest image there is, of one pixel.
+    small = b"GIF89a" + struct.pack("<HHBBB", 3, 2, 0x80, 0, 0) + bytes([255, 0, 0, 0, 0, 255])
+    small += b"," + struct.pack("<HHHHB", 1, 1, 1, 1, 0) + b"\2\2\x4c\1\0;"
+    around = np.zeros((2, 3, 3))
+    around[1, 1] = [0, 0, 1]
+    add("within.gif", small, around, warnings=[ALPHA])
     pillow("rgb.qoi", "QOI", rgb)
     pillow("rgba.qoi", "QOI", clear, warnings=[ALPHA])
     icon = scene(32, 32).convert("RGBA")
@@ -234,6 +242,44 @@ def exr(light, width, height):
     return data
 
 
+def tiff(order, pages, kind, sample_format):
+    """A TIFF by hand, one strip a page; `order` is < or >. Numbers are bytes, or of the type `kind`."""
+    data = (b"II*\0" if order == "<" else b"MM\0*") + b"\0" * 4
+    link = 4
+    for pixels in pages:
+        stored = pixels.astype(order + kind).tobytes()
+        height, width, channels = pixels.shape
+        bits = np.dtype(kind).itemsize * 8
+        at = len(data)
+        data += stored + b"\0" * (len(stored) % 2)
+        # Three values do not fit into an entry.
+        triples = len(data)
+        data += struct.pack(order + "6H", *[bits] * 3, *[sample_format] * 3)
+        def entry(tag, value, count=1, type_=4):
+            short = struct.pack(order + "HH", value, 0) if type_ == 3 and count == 1 else struct.pack(order + "I", value)
+            return struct.pack(order + "HHI", tag, type_, count) + short
+        entries_ = [
+            entry(256, width, type_=3), entry(257, height, type_=3), entry(258, triples, 3, 3), entry(259, 1, type_=3),
+            entry(262, 2, type_=3), entry(273, at), entry(277, channels, type_=3), entry(278, height, type_=3),
+            entry(279, len(stored)), entry(339, triples + 6, 3, 3),
+        ]
+        data = data[:link] + struct.pack(order + "I", len(data)) + data[link + 4 :]
+        data += struct.pack(order + "H", len(entries_)) + b"".join(entries_)
+        link = len(data)
+        data += b"\0" * 4
+    return data
+
+
+def tiffs(rgb):
+    pixels = np.asarray(rgb)
+    floats = pixels / 255 * 0.9 + 0.05
+    add("float.tif", tiff("<", [floats], "f4", 3), floats)
+    add("float-big-endian.tif", tiff(">", [floats], "f4", 3), floats)
+    deep = pixels.astype(np.uint16) * 257
+    add("rgb16-big-endian.tif", tiff(">", [deep], "u2", 1), deep / 65535)
+    add("pages-big-endian.tif", tiff(">", [pixels, pixels[::-1]], "u1", 1), pixels / 255, warnings=[MANY])
+
+
 def linear(rgb):
     light = (np.asarray(rgb) / 255) ** 2.2
     half = light.astype("<f2").astype(np.float64)
@@ -264,6 +310,7 @@ def main():
     others(rgb)
     maps(rgb)
     linear(rgb)
+    tiffs(rgb)
     with open(os.path.join(FOLDER, "formats.json"), "w") as file:
         file.write("[\n" + ",\n".join("  " + json.dumps(entry) for entry in entries) + "\n]\n")
 

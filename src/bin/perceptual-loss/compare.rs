@@ -45,15 +45,15 @@ pub struct Arguments {
     #[command(flatten)]
     device: DeviceOptions,
 
+    /// One JSON object a generated picture, a line each.
+    #[arg(long)]
+    json: bool,
+
     #[command(flatten)]
     picture: PictureOptions,
 
     #[command(flatten)]
     fit: FitOptions,
-
-    /// One JSON object a generated picture, a line each.
-    #[arg(long)]
-    json: bool,
 }
 
 /// A report with the files that it is about.

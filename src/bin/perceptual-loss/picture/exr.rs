@@ -7,7 +7,8 @@ use exr::meta::{MetaData, attribute::Chromaticities, header::Header};
 /// Checks that no layer's pixels take more than `limit` bytes: the decoder allocates by the data's window, which
 /// need not be the picture's. Returns what is worth a warning.
 pub fn check(bytes: &[u8], limit: u64) -> Result<Vec<String>, String> {
-    let meta = MetaData::read_from_buffered(Cursor::new(bytes), false).map_err(|error| error.to_string())?;
+    let meta = MetaData::read_from_buffered(Cursor::new(bytes), false)
+        .map_err(|error| format!("{error}; expected a whole OpenExr file"))?;
     for header in &meta.headers {
         let needed = header.layer_size.0 as u128 * header.layer_size.1 as u128 * 4 * channels(header);
         if needed > u128::from(limit) {

@@ -9,6 +9,7 @@ pub mod guard;
 mod ico;
 mod jpeg;
 mod linear;
+mod open;
 pub mod options;
 mod png;
 mod pnm;

@@ -11,11 +11,11 @@ use super::{linear::ToneMap, size::ByteSize};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Pictures")]
 pub struct PictureOptions {
-    /// The memory that decoding one picture may take: 512MiB, 2GB, 1000000.
+    /// The memory that decoding one picture may take, and the longest file: 512MiB, 2GB, 1000000.
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     pub max_decoded: ByteSize,
 
-    /// What becomes sRGB by the sRGB curve: auto, EXR and HDR; srgb, every float picture; none, nothing.
+    /// Which pictures hold linear light, and become sRGB by its curve.
     #[arg(long, value_name = "WHICH", default_value = "auto")]
     pub transfer: Transfer,
 
@@ -23,7 +23,7 @@ pub struct PictureOptions {
     #[arg(long, value_name = "STOPS", default_value_t = 0.0, allow_negative_numbers = true, value_parser = stops)]
     pub exposure: f32,
 
-    /// Brings linear light above 1 into range.
+    /// Brings linear light above 1 into range, in every picture that holds it.
     #[arg(long, value_name = "CURVE")]
     pub tonemap: Option<ToneMap>,
 
@@ -58,11 +58,11 @@ pub struct FitOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Transfer {
-    /// EXR and HDR.
+    /// EXR and HDR do.
     Auto,
-    /// Nothing: all values are taken as stored.
+    /// None: all values are taken as stored, by --range.
     None,
-    /// Every float picture.
+    /// Every float picture does.
     Srgb,
 }
 

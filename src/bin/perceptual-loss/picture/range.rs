@@ -26,17 +26,21 @@ impl Role {
 /// What a float picture's values stand for; all but `any` are brought to 0..1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Range {
+    /// From black to full intensity.
     #[value(name = "0..1")]
     Unit,
-    /// 0..1; what lies outside is cut off.
+    /// 0..1, and what lies outside is cut off.
     Clip,
+    /// As generators with a tanh at their end give.
     #[value(name = "-1..1")]
     Signed,
+    /// 8-bit values as floats.
     #[value(name = "0..255")]
     Byte,
+    /// 16-bit values as floats.
     #[value(name = "0..65535")]
     Word,
-    /// Whatever they are, they are not touched: for --norm none.
+    /// Anything, left as it is: for --norm none.
     Any,
 }
 

@@ -6,7 +6,7 @@ use super::bytes::{array, slice};
 /// Pictures in the file, counted no further than two.
 pub fn pages(bytes: &[u8]) -> Result<usize, String> {
     let tiff = Tiff::new(bytes);
-    let first = tiff.first().ok_or("ends within its header")?;
+    let first = tiff.first().ok_or("ends early, within its header; expected a whole TIFF file")?;
     tiff.check_data(first)?;
     let next = tiff.next(first).unwrap_or(0);
     Ok(if next == 0 || next == first { 1 } else { 2 })
@@ -70,7 +70,7 @@ impl<'a> Tiff<'a> {
             for (offset, length) in offsets.zip(lengths) {
                 if slice(self.bytes, offset, length).is_none() {
                     return Err(format!(
-                        "ends early: it has {} bytes, and its pixels are said to reach to {}",
+                        "ends early: it has {} bytes, and its pixels reach to {}; expected the whole file",
                         self.bytes.len(),
                         offset.saturating_add(length)
                     ));

@@ -5,7 +5,7 @@ use super::bytes::{array, slice, u16_le, u32_le};
 /// Checks that the file holds all that it should, and that no frame is larger than `largest` pixels: a frame's
 /// size need not be the picture's.
 pub fn check(bytes: &[u8], largest: u64) -> Result<(), String> {
-    let early = || "ends early: WebP data is missing".to_owned();
+    let early = || "ends early: WebP data is missing; expected the whole file".to_owned();
     let length = u32_le(bytes, 4).ok_or_else(early)? as usize;
     let body = slice(bytes, 12, length.saturating_sub(4)).ok_or_else(early)?;
     chunks(body, largest)
@@ -14,7 +14,8 @@ pub fn check(bytes: &[u8], largest: u64) -> Result<(), String> {
 fn chunks(mut body: &[u8], largest: u64) -> Result<(), String> {
     while let (Some(name), Some(length)) = (array::<4>(body, 0), u32_le(body, 4)) {
         let length = length as usize;
-        let data = slice(body, 8, length).ok_or("holds a WebP chunk that is longer than its file")?;
+        let data = slice(body, 8, length)
+            .ok_or("holds a chunk that is longer than its file; expected a whole WebP file")?;
         let side = |value: u32| u64::from(value & 0x3fff);
         let area = match &name {
             b"VP8 " => u16_le(data, 6).zip(u16_le(data, 8)).map(|(w, h)| side(w.into()) * side(h.into())),
