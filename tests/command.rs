@@ -4,11 +4,12 @@
 mod scene;
 
 use std::{
+    io::Write as _,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+use image::{ImageBuffer, Rgb, Rgb32FImage, RgbImage, Rgba};
 use scene::{Distortion, Scene};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,6 +25,18 @@ impl Folder {
             image::save_buffer(folder.path(name), &scene.rgb, 40, 24, image::ColorType::Rgb8).unwrap();
         }
         folder
+    }
+
+    /// The total of one comparison on the CPU, and all of standard error.
+    fn loss(&self, arguments: &str) -> (f64, String) {
+        let output = self.run(&format!("compare {arguments} --taps relu1_2 --backend cpu --json"));
+        assert!(output.status.success(), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (report["total"].as_f64().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    fn save(&self, name: &str, picture: impl Into<image::DynamicImage>) {
+        picture.into().save(self.path(name)).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -144,59 +157,227 @@ fn the_table_names_layers_and_says_that_weights_are_untrained() {
     assert!(notes.lines().all(|line| line.starts_with("note: ") || line.starts_with("warning: ")), "{notes}");
 }
 
+/// The same pixels in another format give the same loss; `tests/formats` holds the pixels themselves.
 #[test]
 fn picture_formats_hold_the_same_pixels() {
     let folder = Folder::new();
     let scene = Scene::new(40, 24, 7);
-    let rgb: ImageBuffer<Rgb<u8>, _> = ImageBuffer::from_raw(40, 24, scene.rgb.clone()).unwrap();
-    let grey: ImageBuffer<Luma<u8>, Vec<u8>> = ImageBuffer::from_fn(40, 24, |x, y| Luma([rgb[(x, y)][1]]));
-    let save = |name: &str, picture: image::DynamicImage| picture.save(folder.path(name)).unwrap();
-    save(
-        "rgb16.png",
-        ImageBuffer::from_fn(40, 24, |x, y| Rgb(rgb[(x, y)].0.map(|v| u16::from(v) * 257))).into(),
-    );
-    save(
-        "rgba.png",
-        ImageBuffer::from_fn(40, 24, |x, y| {
-            let [r, g, b] = rgb[(x, y)].0;
-            Rgba([r, g, b, 255])
-        })
-        .into(),
-    );
-    save(
-        "clear.png",
-        ImageBuffer::from_fn(40, 24, |x, y| {
-            let [r, g, b] = rgb[(x, y)].0;
-            Rgba([r, g, b, 100])
-        })
-        .into(),
-    );
-    save("grey.png", grey.clone().into());
-    save("grey-alpha.png", ImageBuffer::from_fn(40, 24, |x, y| LumaA([grey[(x, y)][0], 255])).into());
-    save("grey16.png", ImageBuffer::from_fn(40, 24, |x, y| Luma([u16::from(grey[(x, y)][0]) * 257])).into());
-    save("grey-rgb.png", ImageBuffer::from_fn(40, 24, |x, y| Rgb([grey[(x, y)][0]; 3])).into());
-
-    let of = |list: &str, target: &str| -> Vec<f64> {
-        let reports = folder.json(&format!("compare {list} --target {target} --taps relu1_2 --backend cpu"));
-        reports.iter().map(|report| report["total"].as_f64().unwrap()).collect()
-    };
-    for loss in of("b.png rgb16.png rgba.png clear.png", "b.png")
-        .into_iter()
-        .chain(of("grey.png grey-alpha.png grey16.png", "grey-rgb.png"))
-    {
-        assert!(loss < 1e-12, "{loss}");
+    let rgb: RgbImage = ImageBuffer::from_raw(40, 24, scene.rgb).unwrap();
+    let dynamic = image::DynamicImage::from(rgb.clone());
+    let other = folder.loss("a.png b.png").0;
+    for name in ["b.webp", "b.bmp", "b.tif", "b.tga", "b.ppm", "b.qoi"] {
+        folder.save(name, rgb.clone());
+        let (loss, said) = folder.loss(&format!("a.png {name}"));
+        assert_eq!(loss, other, "{name}");
+        assert!(!said.contains("warning: b."), "{said}");
     }
+    folder.save("b16.png", dynamic.to_rgb16());
+    folder.save("b-float.tif", dynamic.to_rgb32f());
+    folder.save("b-grey.png", dynamic.to_luma8());
+    folder.save("b-grey-rgb.png", image::DynamicImage::from(dynamic.to_luma8()).to_rgb8());
+    for name in ["b16.png", "b-float.tif"] {
+        let loss = folder.loss(&format!("a.png {name}")).0;
+        assert!((loss / other - 1.0).abs() < 1e-5, "{name}: {loss}, not {other}");
+    }
+    assert_eq!(folder.loss("a.png b-grey.png").0, folder.loss("a.png b-grey-rgb.png").0);
     // JPEG: the same pixels as a PNG dump of the decoded picture.
-    save("b.jpg", rgb.into());
-    save("dump.png", image::open(folder.path("b.jpg")).unwrap());
-    assert_eq!(of("b.jpg", "dump.png"), [0.0]);
-    assert!(of("b.jpg", "b.png")[0] > 1e-4);
+    folder.save("b.jpg", rgb);
+    folder.save("dump.png", image::open(folder.path("b.jpg")).unwrap());
+    assert_eq!(folder.loss("b.jpg dump.png").0, 0.0);
+    assert!(folder.loss("b.jpg b.png").0 > 1e-4);
+}
 
-    let warned = |name: &str| {
-        let output = folder.run(&format!("compare {name} b.png --taps relu1_1 --backend cpu"));
-        String::from_utf8(output.stderr).unwrap().contains("alpha is dropped")
+/// Linear light against the same picture encoded by hand, in 16 bits.
+#[test]
+fn linear_light_is_compared_as_srgb() {
+    let folder = Folder::new();
+    let light = Rgb32FImage::from_fn(40, 24, |x, y| Rgb([x as f32 / 20.0, y as f32 / 24.0, 0.2]));
+    folder.save("light.exr", light.clone());
+    let curve = |v: f64| if v <= 0.0031308 { 12.92 * v } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
+    let save = |name: &str, map: fn(f64) -> f64| {
+        let encode = |v: f32| (curve(map(f64::from(v)).min(1.0)) * 65535.0).round() as u16;
+        folder.save(name, ImageBuffer::from_fn(40, 24, |x, y| Rgb(light[(x, y)].0.map(encode))));
     };
-    assert!(warned("clear.png") && !warned("rgba.png"));
+    save("clip.png", |v| v);
+    save("dark.png", |v| v / 2.0);
+    save("reinhard.png", |v| v / (1.0 + v));
+    let (code, line) = folder.fails("compare light.exr a.png");
+    assert!(code == 2 && line.contains("light.exr: it holds linear light up to 1.95"), "{line}");
+    for (png, options) in [
+        ("clip.png", "--tonemap clip"),
+        ("dark.png", "--exposure -1"),
+        ("reinhard.png", "--tonemap reinhard"),
+    ] {
+        let expected = folder.loss(&format!("{png} b.png")).0;
+        let loss = folder.loss(&format!("light.exr b.png {options}")).0;
+        assert!((loss / expected - 1.0).abs() < 1e-5, "{png}: {loss}, not {expected}");
+    }
+    let report =
+        &folder.json("compare light.exr b.png --exposure -1 --tonemap aces --taps relu1_1 --backend cpu")[0];
+    assert_eq!(report["pictures"], serde_json::json!({ "exposure": -1.0, "tonemap": "aces" }));
+    assert!(folder.loss("a.png b.png --exposure 1").1.contains("warning: no picture holds linear light"));
+}
+
+#[test]
+fn ranges_of_two_pictures_are_told_apart() {
+    let folder = Folder::new();
+    for name in ["a", "b"] {
+        let unit = image::open(folder.path(&format!("{name}.png"))).unwrap().to_rgb32f();
+        let signed = Rgb32FImage::from_fn(40, 24, |x, y| Rgb(unit[(x, y)].0.map(|v| v * 2.0 - 1.0)));
+        folder.save(&format!("{name}-unit.tif"), unit);
+        folder.save(&format!("{name}-signed.tif"), signed);
+    }
+    let expected = folder.loss("a.png b.png").0;
+    for arguments in [
+        "a-unit.tif b-unit.tif",
+        "a-signed.tif b-signed.tif --range -1..1",
+        "a-signed.tif b.png --range -1..1",
+        "a-unit.tif b-signed.tif --target-range -1..1",
+        "a-signed.tif b-unit.tif --range -1..1 --target-range 0..1",
+    ] {
+        let loss = folder.loss(arguments).0;
+        assert!((loss / expected - 1.0).abs() < 1e-5, "{arguments}: {loss}, not {expected}");
+    }
+    for (arguments, part) in [
+        ("a-signed.tif b-unit.tif", "a-signed.tif: its values run from -1 to 1"),
+        ("a-unit.tif b-signed.tif", "b-signed.tif: its values run from -0.8"),
+        ("a-unit.tif b-signed.tif", "looks like -1..1: give --target-range -1..1, or --range"),
+        (
+            "a-unit.tif b-signed.tif --range -1..1",
+            "a-unit.tif looks like the range 0..1 and the target b-signed.tif like -1..1",
+        ),
+        (
+            "a-signed.tif b-unit.tif --range -1..1",
+            "a-signed.tif looks like the range -1..1 and the target b-unit.tif like 0..1",
+        ),
+    ] {
+        let (code, line) = folder.fails(&format!("compare {arguments}"));
+        assert!(code == 2 && line.contains(part), "{arguments}: {line}");
+    }
+    let report =
+        &folder.json("compare a-unit.tif b-signed.tif --target-range -1..1 --taps relu1_1 --backend cpu")[0];
+    assert_eq!(report["pictures"], serde_json::json!({ "target_range": "-1..1" }));
+}
+
+#[test]
+fn a_difference_in_alpha_alone_is_told() {
+    let folder = Folder::new();
+    let rgb = image::open(folder.path("b.png")).unwrap().to_rgb8();
+    for (name, alpha) in [("opaque.png", 255), ("clear.png", 100), ("clearer.png", 50)] {
+        let [width, height] = [rgb.width(), rgb.height()];
+        folder.save(
+            name,
+            ImageBuffer::from_fn(width, height, |x, y| {
+                let [r, g, b] = rgb[(x, y)].0;
+                Rgba([r, g, b, alpha])
+            }),
+        );
+    }
+    let told = |arguments: &str| {
+        let (loss, said) = folder.loss(arguments);
+        let lines = said.lines().filter(|line| line.contains("alpha is dropped")).count();
+        (loss == 0.0, lines, said.contains("differ in alpha alone"))
+    };
+    assert_eq!(told("opaque.png b.png"), (true, 0, false));
+    assert_eq!(told("clear.png b.png"), (true, 1, true));
+    assert_eq!(told("clear.png clearer.png"), (true, 2, true));
+    // The same file twice has its warning once, and is the same.
+    assert_eq!(told("clear.png clear.png"), (true, 1, false));
+    assert_eq!(told("clear.png a.png"), (false, 1, false));
+}
+
+#[test]
+fn pictures_of_other_sizes_are_resized_and_cropped_on_request() {
+    let folder = Folder::new();
+    let target = image::open(folder.path("b.png")).unwrap().to_rgb8();
+    let filter = image::imageops::FilterType::Triangle;
+    let big = image::imageops::resize(&target, 60, 50, image::imageops::FilterType::CatmullRom);
+    folder.save("big.png", big.clone());
+    // What is asked for, done by hand.
+    folder.save("small.png", image::imageops::resize(&big, 40, 24, filter));
+    folder.save("b-big.png", image::imageops::resize(&target, 60, 50, filter));
+    let by_hand = folder.loss("small.png b.png").0;
+    let (loss, said) = folder.loss("big.png b.png --resize generated --filter triangle");
+    assert_eq!(loss, by_hand);
+    assert!(
+        said.contains("note: big.png: resized from 60x50 to 40x24 by triangle, in sRGB values"),
+        "{said}"
+    );
+    let (loss, said) = folder.loss("big.png b.png --resize target --filter triangle");
+    assert_eq!(loss, folder.loss("big.png b-big.png").0);
+    assert!(said.contains("note: b.png: resized from 40x24 to 60x50"), "{said}");
+    // Of one size, there is nothing to do.
+    let (loss, said) = folder.loss("a.png b.png --resize target");
+    assert!(loss == folder.loss("a.png b.png").0 && !said.contains("resized"), "{said}");
+
+    let crop = |name: &str| image::open(folder.path(name)).unwrap().crop_imm(5, 5, 30, 14);
+    folder.save("a-cropped.png", crop("a.png"));
+    folder.save("b-cropped.png", crop("b.png"));
+    assert_eq!(folder.loss("a.png b.png --crop 5").0, folder.loss("a-cropped.png b-cropped.png").0);
+    let options = "--resize generated --crop 5 --taps relu1_1 --backend cpu";
+    let reports = folder.json(&format!("compare big.png a.png --target b.png {options}"));
+    assert_eq!(
+        reports[0]["pictures"],
+        serde_json::json!({ "resized": "generated", "from": [60, 50], "filter": "lanczos3", "crop": 5 })
+    );
+    assert_eq!(reports[1]["pictures"], serde_json::json!({ "crop": 5 }));
+    assert_eq!((reports[0]["width"].as_u64(), reports[0]["height"].as_u64()), (Some(30), Some(14)));
+
+    for (arguments, part) in [
+        (
+            "big.png b.png",
+            "big.png is 60x50 but the target is 40x24; pictures must have one size, or give --resize",
+        ),
+        (
+            "big.png a.png --target b.png --resize target",
+            "a.png is 40x24 but the first generated picture is 60x50",
+        ),
+        ("a.png b.png --crop 12", "--crop 12 leaves nothing of 40x24; 11 is the most"),
+        ("a.png b.png --filter box", "box"),
+    ] {
+        let (code, line) = folder.fails(&format!("compare {arguments}"));
+        assert!(code == 2 && line.contains(part), "{arguments}: {line}");
+    }
+}
+
+#[test]
+fn standard_input_is_a_picture() {
+    let folder = Folder::new();
+    let run = |arguments: &str, bytes: &[u8]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
+            .args(arguments.split_whitespace())
+            .args(["--taps", "relu1_2", "--backend", "cpu", "--json"])
+            .current_dir(folder.0.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that does not read it closes it.
+        let _ = child.stdin.take().unwrap().write_all(bytes);
+        child.wait_with_output().unwrap()
+    };
+    let expected = folder.loss("a.png b.png").0;
+    for (arguments, file) in [("compare - b.png", "a.png"), ("compare a.png -", "b.png")] {
+        let output = run(arguments, &std::fs::read(folder.path(file)).unwrap());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["total"].as_f64().unwrap(), expected);
+    }
+    for (arguments, bytes, part) in [
+        ("compare - -", &b""[..], "error: - is given 2 times"),
+        ("compare - b.png", b"", "error: standard input: is empty"),
+        ("compare - b.png", b"text", "error: standard input: is no picture that is known"),
+        (
+            "compare a.png - --max-decoded 3",
+            b"text",
+            "error: standard input: is longer than the limit of 3 bytes",
+        ),
+    ] {
+        let output = run(arguments, bytes);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{arguments}: {text}");
+        assert!(text.lines().any(|line| line.starts_with(part)), "{arguments}: {text}");
+    }
 }
 
 #[test]
@@ -210,6 +391,7 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
     image::save_buffer(folder.path("wide.png"), &Scene::new(41, 24, 1).rgb, 41, 24, image::ColorType::Rgb8)
         .unwrap();
     image::save_buffer(folder.path("tiny.png"), &[1, 2, 3], 1, 1, image::ColorType::Rgb8).unwrap();
+    folder.save("flat.png", RgbImage::new(40, 24));
     for (arguments, part) in [
         ("compare a.png", "nothing to compare it with"),
         ("compare a.png b.png a.png", "name the target with --target"),
@@ -217,11 +399,18 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
         ("compare text.png b.png", "text.png: "),
         ("compare empty.png b.png", "empty.png: "),
         ("compare a.png half.png", "half.png: "),
-        ("compare wide.png b.png", "wide.png is 41x24 but the target b.png is 40x24"),
+        ("compare . b.png", ".: is a folder; expected a picture file"),
+        (
+            "compare flat.png flat.png --max-decoded 2KiB",
+            "flat.png: is 40x24, which takes 2.8KiB to decode, more than the limit of 2KiB",
+        ),
+        ("compare a.png b.png --max-decoded much", "expected a size such as 512MiB"),
+        ("compare a.png b.png --exposure 1000", "expected stops from -64 to 64"),
+        ("compare wide.png b.png", "wide.png is 41x24 but the target is 40x24"),
         ("compare a.png a.png wide.png --target b.png", "wide.png is 41x24"),
         ("compare tiny.png tiny.png", "the smallest that works is 8x8"),
         ("compare a.png b.png --weights none.safetensors", "none.safetensors"),
-        ("compare a.png b.png --weights text.safetensors", "text.safetensors: not a safetensors file"),
+        ("compare a.png b.png --weights text.safetensors", "text.safetensors: not a weights file"),
         ("compare a.png b.png --weights seeded:-1", "'seeded:-1' names no seed"),
         ("compare a.png b.png --taps relu9_9=1", "no layer 'relu9_9'"),
         ("compare a.png b.png --taps relu1_1=nan", "weight NaN"),

@@ -1,0 +1,24 @@
+//! PNM values by their own maximum.
+
+use image::DynamicImage;
+
+/// `value / maximum` of a picture that the decoder scaled to 8 or 16 bits and rounded. The stored value comes
+/// back by rounding, as there are more steps after scaling than before.
+pub fn exact(picture: DynamicImage, maximum: u32) -> DynamicImage {
+    let full = if picture.color().bytes_per_pixel() > picture.color().channel_count() { 65535 } else { 255 };
+    if maximum == 0 || maximum >= full || full % maximum == 0 {
+        return picture;
+    }
+    let maximum = maximum as f32;
+    let stored = |value: f32| (value * maximum).round() / maximum;
+    let has_alpha = picture.color().has_alpha();
+    if has_alpha {
+        let mut picture = picture.into_rgba32f();
+        picture.iter_mut().for_each(|value| *value = stored(*value));
+        picture.into()
+    } else {
+        let mut picture = picture.into_rgb32f();
+        picture.iter_mut().for_each(|value| *value = stored(*value));
+        picture.into()
+    }
+}

@@ -1,0 +1,36 @@
+//! Walking a WebP's chunks before the decoder does: it allocates what a chunk's header asks for.
+
+use super::bytes::{array, slice, u16_le, u32_le};
+
+/// Checks that the file holds all that it should, and that no frame is larger than `largest` pixels: a frame's
+/// size need not be the picture's.
+pub fn check(bytes: &[u8], largest: u64) -> Result<(), String> {
+    let early = || "ends early: WebP data is missing; expected the whole file".to_owned();
+    let length = u32_le(bytes, 4).ok_or_else(early)? as usize;
+    let body = slice(bytes, 12, length.saturating_sub(4)).ok_or_else(early)?;
+    chunks(body, largest)
+}
+
+fn chunks(mut body: &[u8], largest: u64) -> Result<(), String> {
+    while let (Some(name), Some(length)) = (array::<4>(body, 0), u32_le(body, 4)) {
+        let length = length as usize;
+        let data = slice(body, 8, length)
+            .ok_or("holds a chunk that is longer than its file; expected a whole WebP file")?;
+        let side = |value: u32| u64::from(value & 0x3fff);
+        let area = match &name {
+            b"VP8 " => u16_le(data, 6).zip(u16_le(data, 8)).map(|(w, h)| side(w.into()) * side(h.into())),
+            b"VP8L" => u32_le(data, 1).map(|sides| (side(sides) + 1) * (side(sides >> 14) + 1)),
+            // A frame of an animation: its place and timing, then chunks again.
+            b"ANMF" => {
+                chunks(data.get(16..).unwrap_or_default(), largest)?;
+                None
+            }
+            _ => None,
+        };
+        if let Some(area) = area.filter(|area| *area > largest) {
+            return Err(format!("holds a WebP frame of {area} pixels, more than --max-decoded allows"));
+        }
+        body = body.get(8 + length + length % 2..).unwrap_or_default();
+    }
+    Ok(())
+}
