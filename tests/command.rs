@@ -442,6 +442,15 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
 }
 
 #[test]
+fn a_device_is_no_picture() {
+    let folder = Folder::new();
+    if cfg!(unix) {
+        let (code, line) = folder.fails("compare /dev/zero b.png");
+        assert_eq!((code, line.as_str()), (2, "error: /dev/zero: is a device; expected a picture file"));
+    }
+}
+
+#[test]
 fn a_run_that_fails_ends_with_code_3() {
     let folder = Folder::new();
     // A driver list that names no driver: no adapter is left.

@@ -221,24 +221,29 @@ def curve(light):
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)
 
 
-def exr(light, width, height):
-    """Half floats, scanline by scanline, without compression."""
+def exr(light, width, height, at=(0, 0), display=None, chromaticities=None):
+    """Half floats, scanline by scanline, without compression; `at` is where they lie in the picture."""
     def attribute(name, kind, data):
         return name + b"\0" + kind + b"\0" + struct.pack("<i", len(data)) + data
-    box = struct.pack("<4i", 0, 0, width - 1, height - 1)
+    left, top = at
+    box = struct.pack("<4i", left, top, left + width - 1, top + height - 1)
+    shown = struct.pack("<4i", 0, 0, *(display[0] - 1, display[1] - 1)) if display else box
     channels = b"".join(name + b"\0" + struct.pack("<iBBBBii", 1, 0, 0, 0, 0, 1, 1) for name in (b"B", b"G", b"R")) + b"\0"
     header = struct.pack("<II", 20000630, 2)
     header += attribute(b"channels", b"chlist", channels) + attribute(b"compression", b"compression", b"\0")
-    header += attribute(b"dataWindow", b"box2i", box) + attribute(b"displayWindow", b"box2i", box)
+    header += attribute(b"dataWindow", b"box2i", box) + attribute(b"displayWindow", b"box2i", shown)
     header += attribute(b"lineOrder", b"lineOrder", b"\0") + attribute(b"pixelAspectRatio", b"float", struct.pack("<f", 1))
     header += attribute(b"screenWindowCenter", b"v2f", struct.pack("<2f", 0, 0))
-    header += attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1)) + b"\0"
+    header += attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1))
+    if chromaticities:
+        header += attribute(b"chromaticities", b"chromaticities", struct.pack("<8f", *chromaticities))
+    header += b"\0"
     row = width * 3 * 2
     start = len(header) + height * 8
     data = header + struct.pack(f"<{height}Q", *(start + y * (row + 8) for y in range(height)))
     for y in range(height):
         planes = light[y, :, ::-1].T.astype("<f2").tobytes()
-        data += struct.pack("<ii", y, row) + planes
+        data += struct.pack("<ii", top + y, row) + planes
     return data
 
 
@@ -284,6 +289,14 @@ def linear(rgb):
     light = (np.asarray(rgb) / 255) ** 2.2
     half = light.astype("<f2").astype(np.float64)
     add("linear.exr", exr(light, W, H), curve(half), 1e-6)
+    srgb = (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)
+    wide = (0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.329)
+    add("srgb.exr", exr(light, W, H, chromaticities=srgb), curve(half), 1e-6)
+    add("wide.exr", exr(light, W, H, chromaticities=wide), curve(half), 1e-6, ["chromaticities are not sRGB's"])
+    # Pixels for a part of the picture, and beyond its right: the rest is black.
+    placed = np.zeros((H + 10, W + 3, 3))
+    placed[6 : 6 + H, 5 : W + 3] = half[:, : W - 2]
+    add("placed.exr", exr(light, W, H, at=(5, 6), display=(W + 3, H + 10)), curve(placed), 1e-6)
     # RGBE: three mantissas of 8 bits under one exponent.
     mantissa, exponent = np.frexp(light.max(-1))
     scale = np.ldexp(1.0, 8 - exponent)

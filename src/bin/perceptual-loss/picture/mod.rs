@@ -62,6 +62,7 @@ macro_rules! each_buffer {
         }
     };
 }
+
 impl Picture {
     /// Decodes a file. Grey is replicated; alpha is kept aside, and the colours are those that are stored.
     ///

@@ -8,10 +8,11 @@ pub fn check(bytes: &[u8], largest: u64) -> Result<(), String> {
     let early = || "ends early: WebP data is missing; expected the whole file".to_owned();
     let length = u32_le(bytes, 4).ok_or_else(early)? as usize;
     let body = slice(bytes, 12, length.saturating_sub(4)).ok_or_else(early)?;
-    chunks(body, largest)
+    chunks(body, largest, true)
 }
 
-fn chunks(mut body: &[u8], largest: u64) -> Result<(), String> {
+/// Frames hold chunks, but no further frames.
+fn chunks(mut body: &[u8], largest: u64, may_nest: bool) -> Result<(), String> {
     while let (Some(name), Some(length)) = (array::<4>(body, 0), u32_le(body, 4)) {
         let length = length as usize;
         let data = slice(body, 8, length)
@@ -21,8 +22,8 @@ fn chunks(mut body: &[u8], largest: u64) -> Result<(), String> {
             b"VP8 " => u16_le(data, 6).zip(u16_le(data, 8)).map(|(w, h)| side(w.into()) * side(h.into())),
             b"VP8L" => u32_le(data, 1).map(|sides| (side(sides) + 1) * (side(sides >> 14) + 1)),
             // A frame of an animation: its place and timing, then chunks again.
-            b"ANMF" => {
-                chunks(data.get(16..).unwrap_or_default(), largest)?;
+            b"ANMF" if may_nest => {
+                chunks(data.get(16..).unwrap_or_default(), largest, false)?;
                 None
             }
             _ => None,
