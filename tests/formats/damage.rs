@@ -59,7 +59,9 @@ fn rubbish_is_an_error_or_a_picture() {
     }
     assert!(read_anyway > 0);
     if let Some(peak) = peak_memory() {
-        assert!(peak < 1 << 30, "{peak} bytes were asked for, with a limit of 16 MiB");
+        // An allocator may set 64 MiB of addresses aside for each thread.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).max(16) as u64;
+        assert!(peak < (512 + 72 * threads) << 20, "{peak} bytes were asked for, with a limit of 16 MiB");
     }
 }
 
