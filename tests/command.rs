@@ -259,6 +259,27 @@ fn ranges_of_two_pictures_are_told_apart() {
     assert_eq!(report["pictures"], serde_json::json!({ "target_range": "-1..1" }));
 }
 
+/// Pictures that a training loop has normalised give what they gave before.
+#[test]
+fn normalised_pictures_are_taken_as_they_are() {
+    let folder = Folder::new();
+    let (mean, deviation) = ([0.485, 0.456, 0.406f32], [0.229, 0.224, 0.225f32]);
+    for name in ["a", "b"] {
+        let unit = image::open(folder.path(&format!("{name}.png"))).unwrap().to_rgb32f();
+        let normal = |x, y| Rgb([0, 1, 2].map(|c| (unit[(x, y)][c] - mean[c]) / deviation[c]));
+        folder.save(&format!("{name}.tif"), Rgb32FImage::from_fn(40, 24, normal));
+    }
+    let expected = folder.loss("a.png b.png").0;
+    let loss = folder.loss("a.tif b.tif --range any --norm none").0;
+    assert!((loss / expected - 1.0).abs() < 1e-5, "{loss}, not {expected}");
+    let (code, line) = folder.fails("compare a.tif b.tif");
+    assert!(code == 2 && line.contains("normalised already"), "{line}");
+    // Resampling would cut values off.
+    folder.save("small.tif", Rgb32FImage::from_pixel(20, 20, Rgb([2.0; 3])));
+    let (code, line) = folder.fails("compare small.tif b.tif --range any --norm none --resize generated");
+    assert!(code == 2 && line.contains("small.tif: its values are not from 0 to 1"), "{line}");
+}
+
 #[test]
 fn a_difference_in_alpha_alone_is_told() {
     let folder = Folder::new();

@@ -13,9 +13,7 @@ fn a_file_that_ends_early_is_an_error_or_the_same_picture() {
     for entry in entries() {
         let whole = bytes(&entry.file);
         let picture = read(&entry.file, &whole, "").unwrap().values();
-        // Every length near the ends, where headers and marks are, and steps between.
-        let lengths = (0..whole.len()).filter(|at| *at < 40 || whole.len() - at < 40 || at % 41 == 0);
-        for length in lengths {
+        for length in 0..whole.len() {
             if let Ok(part) = read(&entry.file, &whole[..length], "")
                 && part.values() != picture
                 && !part.warnings.iter().any(|warning| warning.contains("may have been cut short"))
@@ -59,7 +57,9 @@ fn rubbish_is_an_error_or_a_picture() {
     }
     assert!(read_anyway > 0);
     if let Some(peak) = peak_memory() {
-        assert!(peak < 1 << 30, "{peak} bytes were asked for, with a limit of 16 MiB");
+        // An allocator may set 64 MiB of addresses aside for each thread.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).max(16) as u64;
+        assert!(peak < (512 + 72 * threads) << 20, "{peak} bytes were asked for, with a limit of 16 MiB");
     }
 }
 

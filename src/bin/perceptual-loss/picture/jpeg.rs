@@ -7,9 +7,10 @@ use super::bytes::u16_be;
 const START_OF_SCAN: u8 = 0xda;
 const END_OF_IMAGE: u8 = 0xd9;
 
-/// The number of components, of a file that holds its picture's end. What follows the end does not matter.
+/// The number of components (0 where no frame says it), of a file that holds its picture's end. What follows the end
+/// does not matter.
 pub fn components(bytes: &[u8]) -> Option<u8> {
-    let mut components = None;
+    let mut components = 0;
     let mut at = 2;
     loop {
         // A marker may be preceded by any number of fill bytes.
@@ -22,7 +23,7 @@ pub fn components(bytes: &[u8]) -> Option<u8> {
         }
         at += first + 1;
         match marker {
-            END_OF_IMAGE => return components,
+            END_OF_IMAGE => return Some(components),
             // Markers without a segment.
             0x00 | 0x01 | 0xd0..=0xd8 => continue,
             _ => {}
@@ -32,7 +33,7 @@ pub fn components(bytes: &[u8]) -> Option<u8> {
         match marker {
             // Start of frame, in all its kinds; three numbers of that range are other tables.
             0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
-                components = Some(*bytes.get(segment + 7)?);
+                components = *bytes.get(segment + 7)?;
             }
             START_OF_SCAN => at = scan_end(bytes, at)?,
             _ => {}

@@ -3,6 +3,7 @@
 mod bytes;
 mod decode;
 mod exr;
+pub mod fit;
 mod format;
 mod gif;
 pub mod guard;
@@ -15,9 +16,11 @@ mod png;
 mod pnm;
 mod profile;
 mod range;
+pub mod record;
 mod size;
 pub mod source;
 mod tiff;
+pub mod told;
 mod webp;
 
 use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgb32FImage, RgbImage, RgbaImage, imageops};

@@ -91,6 +91,17 @@ impl Source {
     }
 }
 
+/// Standard input is one picture.
+pub fn check_stdin<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
+    let times = paths.filter(|path| path.as_os_str() == "-").count();
+    if times > 1 {
+        return Err(Failure::input(format!(
+            "- is given {times} times, and standard input can be read once; give the others as files"
+        )));
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
 fn is_device(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt as _;

@@ -1,0 +1,68 @@
+//! Lines about pictures for standard error, each once, when the progress bar is gone and all input has been found
+//! good: an error stands alone.
+
+use std::collections::HashSet;
+
+use super::{
+    Picture,
+    options::{Filter, PictureOptions, Range, name},
+    source::Source,
+};
+
+/// What is to be said on standard error.
+#[derive(Default)]
+pub struct Told {
+    lines: Vec<String>,
+    seen: HashSet<String>,
+    linear: bool,
+    float: bool,
+}
+
+impl Told {
+    /// A file given twice is warned about once.
+    pub fn warn(&mut self, picture: &Picture) {
+        self.linear |= picture.was_linear;
+        self.float |= picture.was_float;
+        picture.warnings.iter().for_each(|warning| self.warning(warning.clone()));
+    }
+
+    pub fn warning(&mut self, warning: String) {
+        self.line(format!("warning: {warning}"));
+    }
+
+    /// A picture is resized.
+    pub fn resized(&mut self, source: &Source, from: (u32, u32), to: (u32, u32), filter: Filter) {
+        self.line(format!(
+            "note: {}: resized from {}x{} to {}x{} by {}, in sRGB values",
+            source.name(),
+            from.0,
+            from.1,
+            to.0,
+            to.1,
+            name(filter)
+        ));
+    }
+
+    fn line(&mut self, line: String) {
+        if self.seen.insert(line.clone()) {
+            self.lines.push(line);
+        }
+    }
+
+    /// Says it all.
+    pub fn print(&self) {
+        self.lines.iter().for_each(|line| eprintln!("{line}"));
+    }
+
+    /// Options that no picture took up.
+    pub fn unused(&mut self, read: &PictureOptions) {
+        if !self.linear && (read.exposure != 0.0 || read.tonemap.is_some()) {
+            self.warning("no picture holds linear light: --exposure and --tonemap do nothing".to_owned());
+        }
+        if !self.float && (read.range != Range::Unit || read.target_range.is_some()) {
+            self.warning(
+                "no picture holds floats of a range: --range and --target-range do nothing".to_owned(),
+            );
+        }
+    }
+}
