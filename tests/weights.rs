@@ -386,13 +386,19 @@ fn values_that_are_not_finite_are_found() {
 #[test]
 fn what_is_no_safetensors_file_is_refused_in_one_line() {
     let endless = [[0xff; 8].as_slice(), b"{}"].concat();
-    let cases: [(&[u8], &str); 6] = [
+    let zip = b"PK\x03\x04\x14\0\0\0\x08\0archive/data.pkl";
+    let pickle = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+    let cases: [(&[u8], &str); 10] = [
+        (b"", "empty"),
+        (b"{}", "2 bytes"),
         (b"Dear reader, this is text.", "header"),
         (&endless, "18446744073709551615"),
         (&with_header("", 0), "EOF"),
         (&with_header("{\"a\":", 0), "line 1"),
         (&with_header("\u{0}\u{1}\u{2}\u{3}", 0), "line 1"),
         (&with_header(r#"{"a":{"dtype":"Q9\n","shape":[1],"data_offsets":[0,1]}}"#, 1), "Q9"),
+        (zip, "PyTorch"),
+        (pickle, "PyTorch"),
     ];
     for (bytes, word) in cases {
         let message = weights_message(Weights::from_bytes(bytes, "w.safetensors"));
@@ -401,7 +407,7 @@ fn what_is_no_safetensors_file_is_refused_in_one_line() {
             &[
                 "w.safetensors: not a safetensors file (",
                 word,
-                "expected torchvision's VGG as a safetensors file or as PyTorch's .pth",
+                "expected torchvision's VGG converted to safetensors",
             ],
         );
         let (_folder, path) = on_disk(bytes);

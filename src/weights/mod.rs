@@ -1,30 +1,16 @@
-//! Where a network's weights come from: torchvision's in a safetensors file or a PyTorch `.pth`, or seeded ones.
+//! Where a network's weights come from: torchvision's in a safetensors file, or seeded ones.
 
-mod contents;
-mod convert;
-mod decode;
-mod file;
 mod hash;
-mod inspect;
-mod mistaken;
 mod names;
-#[cfg(feature = "pth")]
-mod pytorch;
 mod safetensors;
 mod seeded;
-mod sniff;
 mod source;
 
 use std::{fmt, path::Path, sync::Arc};
 
 use serde::Serialize;
 
-pub use self::{
-    contents::Format,
-    convert::StoredType,
-    inspect::{ConvolutionInspection, Inspection, Look},
-};
-use self::{file::TensorFile, source::Source};
+use self::{safetensors::SafeTensors, source::Source};
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
@@ -33,10 +19,9 @@ use crate::{
 /// Where a network's convolution weights come from. Cheap to make and to clone: tensors are read when a model
 /// is built, and only those that its taps need.
 ///
-/// A file, safetensors or a PyTorch `.pth`, holds torchvision's tensors, `features.N.weight` of shape
-/// (outputs, inputs, 3, 3) and `features.N.bias` of shape (outputs), as F32, F16, BF16 or F64. Names may be bare
-/// (`0.weight`, a state dict of `features` alone) or stand under any prefix (`module.features.0.weight`); other
-/// tensors are ignored.
+/// A file holds torchvision's tensors, `features.N.weight` of shape (outputs, inputs, 3, 3) and `features.N.bias`
+/// of shape (outputs), as F32, F16, BF16 or F64. Names may be bare (`0.weight`, a state dict of `features` alone)
+/// or stand under any prefix (`module.features.0.weight`); other tensors are ignored.
 #[derive(Clone)]
 pub struct Weights {
     kind: Kind,
@@ -46,7 +31,7 @@ pub struct Weights {
 #[derive(Clone)]
 enum Kind {
     Seeded(u64),
-    File(Arc<TensorFile>),
+    SafeTensors(Arc<SafeTensors>),
 }
 
 /// Loaded tensors, float32.
@@ -96,32 +81,27 @@ impl Weights {
         Self { kind: Kind::Seeded(seed), trained: Some(false) }
     }
 
-    /// Weights from a safetensors file or a PyTorch `.pth`, told by content, of which only the table of contents is
-    /// read now. Their origin is the path.
-    ///
-    /// Of a `.pth` nothing is ever executed: its pickle may describe tensors in a state dict, or in state dicts within
-    /// one, and the plain values that checkpoints have beside them. Anything else is an error.
+    /// Weights from a safetensors file, of which only the header is read now. Their origin is the path.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is no weights file; the message says
-    /// what it is instead.
+    /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is not a safetensors file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::from_source(Source::path(path), path.display().to_string())
     }
 
-    /// Weights from such a file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what
+    /// Weights from a safetensors file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what
     /// errors and reports call it.
     ///
     /// # Errors
-    /// [`Error::Weights`] where it is no weights file.
+    /// [`Error::Weights`] where it is not a safetensors file.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>, origin: impl Into<String>) -> Result<Self> {
         Self::from_source(Source::memory(bytes.into()), origin.into())
     }
 
     fn from_source(source: Source, origin: String) -> Result<Self> {
-        let file = TensorFile::open(source, origin)?;
-        Ok(Self { kind: Kind::File(Arc::new(file)), trained: None })
+        let file = SafeTensors::open(source, origin)?;
+        Ok(Self { kind: Kind::SafeTensors(Arc::new(file)), trained: None })
     }
 
     /// The same, with what the caller knows of them: a file does not say whether its weights were trained.
@@ -134,9 +114,9 @@ impl Weights {
     ///
     /// # Errors
     /// [`Error::Weights`] where a tensor is missing, misshapen, of a type that is not read, or has a value that
-    /// is not finite in float32; where two prefixes fit equally; where the tensors are those of another network; and
-    /// where the file changed since it was opened. [`Error::Io`] where it can no longer be read.
-    /// [`Error::Config`] where the network has fewer layers.
+    /// is not finite in float32; where two prefixes fit equally; and where the file changed since it was
+    /// opened. [`Error::Io`] where it can no longer be read. [`Error::Config`] where the network has fewer
+    /// layers.
     pub fn load(&self, network: Network, depth: usize) -> Result<Parameters> {
         let layers = network.layers();
         let layers = layers.get(..depth).ok_or_else(|| {
@@ -146,7 +126,7 @@ impl Weights {
             layers.iter().copied().filter(|layer| layer.kind == LayerKind::Conv).collect();
         let convolutions = match &self.kind {
             Kind::Seeded(seed) => layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect(),
-            Kind::File(file) => file.load(network, &layers)?,
+            Kind::SafeTensors(file) => file.load(network, &layers)?,
         };
         let mut parameters = Parameters::new(convolutions, self.origin());
         parameters.info.trained = self.trained;
@@ -156,7 +136,7 @@ impl Weights {
     fn origin(&self) -> String {
         match &self.kind {
             Kind::Seeded(seed) => format!("seeded:{seed}"),
-            Kind::File(file) => file.origin().to_owned(),
+            Kind::SafeTensors(file) => file.origin().to_owned(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Which of a file's tensors are the network's: the choice of one prefix for all of them.
 
-use super::{bias_shape, contents::Contents, mistaken, sniff::EXPECTED, weight_shape};
+use ::safetensors::tensor::Metadata;
+
+use super::{bias_shape, weight_shape};
 use crate::{
     error::{Error, Result},
     network::{Layer, Network},
@@ -28,20 +30,14 @@ pub(super) fn needed<'a>(layer: &'a Layer, prefix: &str) -> [Needed<'a>; 2] {
 ///
 /// # Errors
 /// [`Error::Weights`] where there is none, or where two fit equally well.
-pub(super) fn prefix(
-    contents: &Contents,
-    origin: &str,
-    network: Network,
-    layers: &[Layer],
-) -> Result<String> {
+pub(super) fn prefix(header: &Metadata, origin: &str, network: Network, layers: &[Layer]) -> Result<String> {
+    let names = header.offset_keys();
     let (mut best, mut rivals) = (0, Vec::new());
-    for candidate in contents.tensors.keys().filter_map(|name| candidate(name)) {
+    for candidate in names.iter().filter_map(|name| candidate(name)) {
         let fitting = layers
             .iter()
             .flat_map(|layer| needed(layer, candidate))
-            .filter(|needed| {
-                contents.tensors.get(&needed.name).is_some_and(|entry| entry.shape == needed.shape)
-            })
+            .filter(|needed| header.info(&needed.name).is_some_and(|info| info.shape == needed.shape))
             .count();
         if fitting > best {
             (best, rivals) = (fitting, vec![candidate]);
@@ -56,7 +52,7 @@ pub(super) fn prefix(
             printable(&format!("{one}0.weight")),
             printable(&format!("{other}0.weight")),
         ))),
-        [] => Err(none_fits(contents, origin, network, layers)),
+        [] => Err(none_fits(header, origin, network, layers, &names)),
     }
 }
 
@@ -65,11 +61,7 @@ fn candidate(name: &str) -> Option<&str> {
     name.strip_suffix("0.weight").filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
 }
 
-fn none_fits(contents: &Contents, origin: &str, network: Network, layers: &[Layer]) -> Error {
-    if let Some(what) = mistaken::strange(contents, "") {
-        return Error::Weights(format!("{origin}: {what}"));
-    }
-    let names = &contents.tensors;
+fn none_fits(header: &Metadata, origin: &str, network: Network, layers: &[Layer], names: &[String]) -> Error {
     let expected: Vec<_> = layers
         .iter()
         .take(1)
@@ -77,19 +69,19 @@ fn none_fits(contents: &Contents, origin: &str, network: Network, layers: &[Laye
         .map(|needed| format!("{} of {}", needed.name, dims(&needed.shape)))
         .collect();
     // Those that have the right ending first: one of them may be the tensor that was meant, in another shape.
-    let (near, far): (Vec<_>, Vec<_>) = names.keys().partition(|name| candidate(name).is_some());
+    let (near, far): (Vec<_>, Vec<_>) = names.iter().partition(|name| candidate(name).is_some());
     let mut there: Vec<_> = near
         .into_iter()
         .chain(far)
         .take(QUOTED)
-        .filter_map(|name| Some(format!("{} of {}", printable(name), dims(&names.get(name)?.shape))))
+        .filter_map(|name| Some(format!("{} of {}", printable(name), dims(&header.info(name)?.shape))))
         .collect();
     if names.len() > QUOTED {
         there.push(format!("{} more", names.len() - QUOTED));
     }
     let there = if there.is_empty() { "no tensors at all".to_owned() } else { there.join(", ") };
     Error::Weights(format!(
-        "{origin}: no {network} in this file; {EXPECTED}, with {} and so on, found {there}",
+        "{origin}: no {network} in this file; expected torchvision's {} and so on, found {there}",
         expected.join(", ")
     ))
 }

@@ -63,6 +63,5 @@ def case(network, seed):
     return {"network": network, "seed": seed, "sha256": sha.hexdigest(), "values": values}
 
 
-if __name__ == "__main__":
-    np.seterr(over="ignore")
+with np.errstate(over="ignore"):
     print(json.dumps([case(network, seed) for network in NETWORKS for seed in SEEDS], indent=1))
