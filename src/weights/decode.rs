@@ -153,7 +153,10 @@ mod tests {
             ([2, 3], [3, 1], u64::MAX),
             ([usize::MAX, 3], [3, 1], 0),
         ] {
-            assert!(entry(&shape, &strides, offset, 100..112).span().is_err(), "{shape:?} {strides:?} {offset}");
+            assert!(
+                entry(&shape, &strides, offset, 100..112).span().is_err(),
+                "{shape:?} {strides:?} {offset}"
+            );
         }
     }
 

@@ -28,7 +28,10 @@ pub(super) fn refuse(contents: &Contents, origin: &str, network: Network, prefix
 
     if prefix.ends_with("slice1.") {
         return is(
-            format!("the network is cut into slices ({}), as LPIPS keeps it", printable(&format!("{prefix}0.weight"))),
+            format!(
+                "the network is cut into slices ({}), as LPIPS keeps it",
+                printable(&format!("{prefix}0.weight"))
+            ),
             &format!("bring the network that LPIPS starts from, torchvision's {network}"),
         );
     }
@@ -38,7 +41,9 @@ pub(super) fn refuse(contents: &Contents, origin: &str, network: Network, prefix
     if let Some(name) = normalised {
         return is(
             format!("these are a batch-norm VGG's weights (there is {})", printable(&name)),
-            &format!("they work with their normalisation only; bring torchvision's {network}, not {network}_bn"),
+            &format!(
+                "they work with their normalisation only; bring torchvision's {network}, not {network}_bn"
+            ),
         );
     }
 

@@ -1,16 +1,24 @@
-//! Where a network's weights come from: torchvision's in a safetensors file, or seeded ones.
+//! Where a network's weights come from: torchvision's in a safetensors or PyTorch file, or seeded ones.
 
+mod contents;
+mod decode;
+mod file;
 mod hash;
+mod mistaken;
 mod names;
+#[cfg(feature = "pth")]
+mod pytorch;
 mod safetensors;
 mod seeded;
+mod sniff;
 mod source;
 
 use std::{fmt, path::Path, sync::Arc};
 
 use serde::Serialize;
 
-use self::{safetensors::SafeTensors, source::Source};
+pub use self::contents::Format;
+use self::{file::TensorFile, source::Source};
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
@@ -31,7 +39,7 @@ pub struct Weights {
 #[derive(Clone)]
 enum Kind {
     Seeded(u64),
-    SafeTensors(Arc<SafeTensors>),
+    File(Arc<TensorFile>),
 }
 
 /// Loaded tensors, float32.
@@ -100,8 +108,8 @@ impl Weights {
     }
 
     fn from_source(source: Source, origin: String) -> Result<Self> {
-        let file = SafeTensors::open(source, origin)?;
-        Ok(Self { kind: Kind::SafeTensors(Arc::new(file)), trained: None })
+        let file = TensorFile::open(source, origin)?;
+        Ok(Self { kind: Kind::File(Arc::new(file)), trained: None })
     }
 
     /// The same, with what the caller knows of them: a file does not say whether its weights were trained.
@@ -126,7 +134,7 @@ impl Weights {
             layers.iter().copied().filter(|layer| layer.kind == LayerKind::Conv).collect();
         let convolutions = match &self.kind {
             Kind::Seeded(seed) => layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect(),
-            Kind::SafeTensors(file) => file.load(network, &layers)?,
+            Kind::File(file) => file.load(network, &layers)?,
         };
         let mut parameters = Parameters::new(convolutions, self.origin());
         parameters.info.trained = self.trained;
@@ -136,7 +144,7 @@ impl Weights {
     fn origin(&self) -> String {
         match &self.kind {
             Kind::Seeded(seed) => format!("seeded:{seed}"),
-            Kind::SafeTensors(file) => file.origin().to_owned(),
+            Kind::File(file) => file.origin().to_owned(),
         }
     }
 }

@@ -78,7 +78,8 @@ fn none_fits(contents: &Contents, origin: &str, network: Network, layers: &[Laye
     // Those that have the right ending first: one of them may be the tensor that was meant, in another shape.
     let (near, far): (Vec<_>, Vec<_>) =
         contents.tensors.iter().partition(|(name, _)| candidate(name).is_some());
-    let unread = contents.unread.iter().map(|(name, what)| format!("{} {}", printable(name), printable(what)));
+    let unread =
+        contents.unread.iter().map(|(name, what)| format!("{} {}", printable(name), printable(what)));
     let count = contents.tensors.len() + contents.unread.len();
     let mut there: Vec<_> = near
         .into_iter()

@@ -101,7 +101,10 @@ fn why(bytes: &[u8], length: u64) -> String {
     match preamble(bytes) {
         None => format!(" (it has {length} bytes)"),
         Some((announced, _)) if announced > length - PREAMBLE => {
-            format!(" (its first 8 bytes would announce a header of {announced} bytes, {} follow)", length - PREAMBLE)
+            format!(
+                " (its first 8 bytes would announce a header of {announced} bytes, {} follow)",
+                length - PREAMBLE
+            )
         }
         Some(_) => " (its header is no JSON object)".to_owned(),
     }
@@ -109,7 +112,8 @@ fn why(bytes: &[u8], length: u64) -> String {
 
 fn is_html(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    let begins = |with: &str| text.get(..with.len()).is_some_and(|text| text.eq_ignore_ascii_case(with.as_bytes()));
+    let begins =
+        |with: &str| text.get(..with.len()).is_some_and(|text| text.eq_ignore_ascii_case(with.as_bytes()));
     ["<!doctype html", "<html", "<head", "<body", "<?xml", "<!--"].into_iter().any(begins)
 }
 

@@ -90,7 +90,8 @@ impl Reader<'_> {
                 file.read_exact(bytes)
             }
             Handle::Memory(memory) => {
-                let there = usize::try_from(start).ok().and_then(|start| memory.get(start..)?.get(..bytes.len()));
+                let there =
+                    usize::try_from(start).ok().and_then(|start| memory.get(start..)?.get(..bytes.len()));
                 bytes.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
                 Ok(())
             }

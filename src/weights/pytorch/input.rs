@@ -102,6 +102,9 @@ impl<'a> Input<'a> {
     }
 
     fn short(&self) -> Error {
-        self.error(&format!("the file is cut short: its pickle goes on beyond byte {}, where it should end", self.end))
+        self.error(&format!(
+            "the file is cut short: its pickle goes on beyond byte {}, where it should end",
+            self.end
+        ))
     }
 }
