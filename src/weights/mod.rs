@@ -4,6 +4,8 @@ mod contents;
 mod decode;
 mod file;
 mod hash;
+mod inspect;
+mod look;
 mod mistaken;
 mod names;
 #[cfg(feature = "pth")]
@@ -12,12 +14,18 @@ mod safetensors;
 mod seeded;
 mod sniff;
 mod source;
+mod write;
 
 use std::{fmt, path::Path, sync::Arc};
 
 use serde::Serialize;
 
-pub use self::contents::Format;
+pub use self::{
+    contents::Format,
+    inspect::{ConvolutionSummary, Inspection, Served},
+    look::Look,
+    write::Precision,
+};
 use self::{file::TensorFile, source::Source};
 use crate::{
     error::{Error, Result},
@@ -27,9 +35,14 @@ use crate::{
 /// Where a network's convolution weights come from. Cheap to make and to clone: tensors are read when a model
 /// is built, and only those that its taps need.
 ///
-/// A file holds torchvision's tensors, `features.N.weight` of shape (outputs, inputs, 3, 3) and `features.N.bias`
+/// A file is safetensors or, with feature `pth`, PyTorch's `.pth`, told by what it holds and not by its name. Nothing
+/// in it is executed: a pickle that asks for more than tensors gets none of it.
+///
+/// It holds torchvision's tensors, `features.N.weight` of shape (outputs, inputs, 3, 3) and `features.N.bias`
 /// of shape (outputs), as F32, F16, BF16 or F64. Names may be bare (`0.weight`, a state dict of `features` alone)
-/// or stand under any prefix (`module.features.0.weight`); other tensors are ignored.
+/// or stand under any prefix (`module.features.0.weight`, or `state_dict.features.0.weight` for a dict in a
+/// checkpoint's dict); other tensors are ignored. Whatever is needed of them, VGG16's are refused for VGG19 and VGG19's
+/// for VGG16, and a batch-norm VGG's for both.
 #[derive(Clone)]
 pub struct Weights {
     kind: Kind,
@@ -89,20 +102,20 @@ impl Weights {
         Self { kind: Kind::Seeded(seed), trained: Some(false) }
     }
 
-    /// Weights from a safetensors file, of which only the header is read now. Their origin is the path.
+    /// Weights from a file, of which only the table of contents is read now. Their origin is the path.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is not a safetensors file.
+    /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is not a weights file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::from_source(Source::path(path), path.display().to_string())
     }
 
-    /// Weights from a safetensors file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what
+    /// Weights from a file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what
     /// errors and reports call it.
     ///
     /// # Errors
-    /// [`Error::Weights`] where it is not a safetensors file.
+    /// [`Error::Weights`] where it is not a weights file.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>, origin: impl Into<String>) -> Result<Self> {
         Self::from_source(Source::memory(bytes.into()), origin.into())
     }

@@ -4,6 +4,7 @@ mod compare;
 mod failure;
 mod options;
 mod picture;
+mod weights;
 
 use std::{
     io::{self, Write as _},
@@ -28,12 +29,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Compare(compare::Arguments),
+    Weights(weights::Arguments),
 }
 
 fn main() -> ExitCode {
     quiet_wayland();
     let result = match Arguments::parse().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Weights(arguments) => weights::run(&arguments),
     };
     match result.and_then(|output| print(&output)) {
         Ok(()) => ExitCode::SUCCESS,
