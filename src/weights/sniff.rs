@@ -36,7 +36,8 @@ const OTHERS: &[(&[u8], &str, &str)] = &[
     (b"PK\x05\x06", "a zip archive without entries", WANTED),
 ];
 
-const WANTED: &str = "expected torchvision's VGG as safetensors or PyTorch .pth";
+/// What would be right, for errors.
+pub(super) const WANTED: &str = "expected torchvision's VGG as safetensors or PyTorch .pth";
 
 /// The format of weights that a file has.
 ///
@@ -102,11 +103,11 @@ fn why(bytes: &[u8], length: u64) -> String {
         None => format!(" (it has {length} bytes)"),
         Some((announced, _)) if announced > length - PREAMBLE => {
             format!(
-                " (its first 8 bytes would announce a header of {announced} bytes, {} follow)",
+                " (its first 8 bytes announce a header of {announced} bytes, {} follow)",
                 length - PREAMBLE
             )
         }
-        Some(_) => " (its header is no JSON object)".to_owned(),
+        Some(_) => " (its header does not begin with '{')".to_owned(),
     }
 }
 

@@ -27,16 +27,16 @@ pub(in crate::weights) fn contents(reader: &Reader<'_>, origin: &str) -> Result<
     let mut input = Input::new(reader, origin, 0, reader.length());
     if !matches!(machine::load(&mut input)?.root(), Value::Magic) {
         return Err(wrong(
-            "a pickle, but no PyTorch file; save a model's weights with torch.save(model.state_dict(), FILE)",
+            "this is a pickle, but no PyTorch file; save a model's weights with torch.save(model.state_dict(), FILE)",
         ));
     }
     match machine::load(&mut input)?.root() {
         Value::Int(VERSION) => {}
-        other => return Err(wrong(&format!("of an unknown version, {other:?}; version {VERSION} is read"))),
+        _ => return Err(wrong(&format!("this is a PyTorch file of an unknown version; {VERSION} is read"))),
     }
     if is_big_endian(&machine::load(&mut input)?) {
         return Err(wrong(
-            "saved by a big-endian machine; load it in Python and save it again on a little-endian one",
+            "this was saved by a big-endian machine; load it in Python and save it again on a little-endian one",
         ));
     }
     let pickle = machine::load(&mut input)?;
@@ -63,7 +63,7 @@ fn storages<'a>(
     keys: &'a Pickle,
 ) -> Result<HashMap<&'a str, std::ops::Range<u64>>> {
     let broken =
-        || Error::Weights(format!("{origin}: a broken PyTorch file: it lists storages that it does not use"));
+        || Error::Weights(format!("{origin}: this PyTorch file is broken: it lists storages that it does not use"));
     // The same row of elements may be there as a whole and in parts; all of them have its type.
     let mut sizes = HashMap::new();
     for value in &pickle.values {

@@ -10,6 +10,7 @@ use crate::{
     weights::{
         contents::{Contents, Format},
         names::printable,
+        sniff::WANTED,
         source::Reader,
     },
 };
@@ -43,12 +44,12 @@ pub(in crate::weights) fn contents(reader: &Reader<'_>, origin: &str) -> Result<
         .min()
     else {
         return Err(wrong(
-            "a zip archive, but not PyTorch's: it has no data.pkl; expected torchvision's VGG",
+            &format!("this is a zip archive, but not PyTorch's: it has no data.pkl; {WANTED}"),
         ));
     };
     if entries.contains_key(&format!("{folder}constants.pkl")) {
         return Err(wrong(
-            "a TorchScript archive, which holds a program; save its weights with torch.save(model.state_dict(), FILE)",
+            "this is a TorchScript archive, which holds a program; save its weights with torch.save(model.state_dict(), FILE)",
         ));
     }
     let range = |name: &str| match entries.get(name) {
@@ -66,10 +67,10 @@ pub(in crate::weights) fn contents(reader: &Reader<'_>, origin: &str) -> Result<
         && reader.read(order.start, (order.end - order.start).min(16) as usize)? != b"little"
     {
         return Err(wrong(
-            "saved by a big-endian machine; load it in Python and save it again on a little-endian one",
+            "this was saved by a big-endian machine; load it in Python and save it again on a little-endian one",
         ));
     }
-    let Some(pickle) = read("data.pkl")? else { return Err(wrong("a zip archive without data.pkl")) };
+    let Some(pickle) = read("data.pkl")? else { return Err(wrong("this is a zip archive without data.pkl")) };
     let pickle = machine::load(&mut Input::new(reader, origin, pickle.start, pickle.end))?;
     state::contents(&pickle, origin, Format::Pytorch, &|key, _| {
         range(&format!("{folder}data/{key}"))
@@ -129,7 +130,7 @@ fn broken(reader: &Reader<'_>, origin: &str, error: rawzip::Error) -> Error {
         ErrorKind::MissingEndOfCentralDirectory => {
             "the file is cut short: the zip archive's directory, which comes last, is missing".to_owned()
         }
-        other => format!("a broken zip archive: its directory cannot be read ({other})"),
+        other => format!("this is a broken zip archive: its directory cannot be read ({other})"),
     };
     Error::Weights(format!("{origin}: {}", printable(&what)))
 }
