@@ -21,8 +21,9 @@ pub(super) const LONGEST_HEADER: u64 = 100_000_000;
 /// # Errors
 /// [`Error::Io`] where it cannot be read, [`Error::Weights`] where it is not a safetensors file.
 pub(super) fn contents(reader: &Reader<'_>, origin: &str) -> Result<Contents> {
-    let foreign =
-        |why: &str| Error::Weights(format!("{origin}: not a safetensors file ({}); {WANTED}", printable(why)));
+    let foreign = |why: &str| {
+        Error::Weights(format!("{origin}: not a safetensors file ({}); {WANTED}", printable(why)))
+    };
     let preamble = reader.read(0, PREAMBLE as usize)?;
     let announced = preamble.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     let there = reader.length() - PREAMBLE;

@@ -5,13 +5,14 @@
 
 Each has the first convolution of the seeded weights 1 (`seeded.py`), so that what must come out is known without it.
 """
-import argparse, pathlib
+import argparse, contextlib, pathlib
 from collections import OrderedDict
 import torch
-from seeded import tensor
+with contextlib.redirect_stdout(None):  # It is a script of its own, which prints.
+    from seeded import tensor
 
 FOLDER = pathlib.Path(__file__).parent / "pytorch"
-WEIGHT = torch.from_numpy(tensor("features.0.weight", (64, 3, 3, 3), 1))
+WEIGHT = torch.from_numpy(tensor("features.0.weight", (64, 3, 3, 3), 1)).view(64, 3, 3, 3)
 BIAS = torch.from_numpy(tensor("features.0.bias", (64,), 1))
 
 

@@ -44,7 +44,13 @@ impl Pickle {
     }
 
     /// A tensor in the storage that was just written by `storage`.
-    pub fn tensor(self, storage: impl FnOnce(Self) -> Self, offset: i64, shape: &[i64], strides: &[i64]) -> Self {
+    pub fn tensor(
+        self,
+        storage: impl FnOnce(Self) -> Self,
+        offset: i64,
+        shape: &[i64],
+        strides: &[i64],
+    ) -> Self {
         let open = storage(self.global("torch._utils", "_rebuild_tensor_v2").raw(b"("));
         open.int(offset).ints(shape).ints(strides).raw(b"\x89ccollections\nOrderedDict\n)RtR")
     }
@@ -141,7 +147,10 @@ pub fn hostile(marker: &str) -> Vec<(&'static str, Vec<u8>)> {
                 .end(),
         ),
         // A class with a state to set, and a factory of a dict.
-        ("os.system", Pickle::new().raw(b"ccollections\ndefaultdict\n").global("os", "system").raw(b"\x85R").end()),
+        (
+            "os.system",
+            Pickle::new().raw(b"ccollections\ndefaultdict\n").global("os", "system").raw(b"\x85R").end(),
+        ),
         ("left over", repeated(b"]", 200_000).end()),
         ("left over", repeated(b"(", 200_000).raw(b"N").end()),
         ("no dict", repeated(b"]", 200_000).raw(b"a".repeat(199_999)).end()),
@@ -150,17 +159,32 @@ pub fn hostile(marker: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("values", repeated(b"]", 3_000_000).end()),
         ("values", repeated(b"(", 3_000_000).end()),
         ("values", repeated(b"N", 3_000_000).end()),
-        ("values", Pickle::new().raw(b"N").raw((0..2_000_000_u32).flat_map(|i| [&b"r"[..], &i.to_le_bytes()].concat()).collect::<Vec<_>>()).end()),
+        (
+            "values",
+            Pickle::new()
+                .raw(b"N")
+                .raw(
+                    (0..2_000_000_u32)
+                        .flat_map(|i| [&b"r"[..], &i.to_le_bytes()].concat())
+                        .collect::<Vec<_>>(),
+                )
+                .end(),
+        ),
         ("opcodes", repeated(b"N0", 9_000_000).end()),
         // A dict in itself, by key and by value; nested dicts, each with itself below.
         ("no tensors at all", Pickle::new().raw(b"}q\0h\0h\0s").text("d").raw(b"h\0s").end()),
-        ("no tensors at all", Pickle::new().raw(b"}".repeat(1)).text("a").raw(b"}".repeat(1)).text("a").raw(b"}ss").end()),
+        (
+            "no tensors at all",
+            Pickle::new().raw(b"}".repeat(1)).text("a").raw(b"}".repeat(1)).text("a").raw(b"}ss").end(),
+        ),
         // The memo, at its highest number; and one dict named a hundred thousand times.
         ("no tensors at all", Pickle::new().raw(b"}r\xff\xff\xff\xffj\xff\xff\xff\xff0").end()),
         (
             "no tensors at all",
             (0..100_000)
-                .fold(Pickle::new().raw(b"}}q\0").text("a").raw(b"Ns0("), |p, i| p.text(&i.to_string()).raw(b"h\0"))
+                .fold(Pickle::new().raw(b"}}q\0").text("a").raw(b"Ns0("), |p, i| {
+                    p.text(&i.to_string()).raw(b"h\0")
+                })
                 .raw(b"u")
                 .end(),
         ),
@@ -178,10 +202,9 @@ pub fn hostile(marker: &str) -> Vec<(&'static str, Vec<u8>)> {
         (
             "100000 tensors",
             (0..100_001)
-                .fold(
-                    Pickle::new().plain_tensor("0", &[64]).raw(b"q\x000}("),
-                    |p, i| p.text(&i.to_string()).raw(b"h\0"),
-                )
+                .fold(Pickle::new().plain_tensor("0", &[64]).raw(b"q\x000}("), |p, i| {
+                    p.text(&i.to_string()).raw(b"h\0")
+                })
                 .raw(b"u")
                 .end(),
         ),

@@ -62,8 +62,11 @@ fn storages<'a>(
     pickle: &'a Pickle,
     keys: &'a Pickle,
 ) -> Result<HashMap<&'a str, std::ops::Range<u64>>> {
-    let broken =
-        || Error::Weights(format!("{origin}: this PyTorch file is broken: it lists storages that it does not use"));
+    let broken = || {
+        Error::Weights(format!(
+            "{origin}: this PyTorch file is broken: it lists storages that it does not use"
+        ))
+    };
     // The same row of elements may be there as a whole and in parts; all of them have its type.
     let mut sizes = HashMap::new();
     for value in &pickle.values {

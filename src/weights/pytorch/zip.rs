@@ -43,9 +43,9 @@ pub(in crate::weights) fn contents(reader: &Reader<'_>, origin: &str) -> Result<
         .filter(|folder| folder.matches('/').count() <= 1 && (folder.is_empty() || folder.ends_with('/')))
         .min()
     else {
-        return Err(wrong(
-            &format!("this is a zip archive, but not PyTorch's: it has no data.pkl; {WANTED}"),
-        ));
+        return Err(wrong(&format!(
+            "this is a zip archive, but not PyTorch's: it has no data.pkl; {WANTED}"
+        )));
     };
     if entries.contains_key(&format!("{folder}constants.pkl")) {
         return Err(wrong(
