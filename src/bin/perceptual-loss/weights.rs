@@ -43,7 +43,7 @@ enum Action {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
 
-        /// f32, f16 or bf16. f16 keeps 11 significant bits, which changes a weight by 1 part in 2048 at most.
+        /// f32, f16 or bf16. f16 keeps 11 significant bits (1 part in 2048; less below 0.00006), bf16 8, f32 all.
         #[arg(long, default_value_t = Precision::F16)]
         dtype: Precision,
     },

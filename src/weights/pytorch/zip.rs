@@ -1,6 +1,6 @@
 //! PyTorch's zip archive: `NAME/data.pkl` beside `NAME/data/0`, `NAME/data/1` and so on, stored as they are.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, io, ops::Range};
 
 use rawzip::{CompressionMethod, ErrorKind, RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipArchiveEntryWayfinder};
 
@@ -124,12 +124,10 @@ fn range(archive: &Archive<'_>, reader: &Reader<'_>, entry: Found) -> Result<Ran
 
 fn broken(reader: &Reader<'_>, origin: &str, error: rawzip::Error) -> Error {
     let what = match error.into_kind() {
-        ErrorKind::IO(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
-            return reader.failed(error);
+        ErrorKind::MissingEndOfCentralDirectory | ErrorKind::Eof => {
+            "the file is cut short: the zip archive's directory, which comes last, is not whole".to_owned()
         }
-        ErrorKind::MissingEndOfCentralDirectory => {
-            "the file is cut short: the zip archive's directory, which comes last, is missing".to_owned()
-        }
+        ErrorKind::IO(error) if error.kind() != io::ErrorKind::UnexpectedEof => return reader.failed(error),
         other => format!("this is a broken zip archive: its directory cannot be read ({other})"),
     };
     Error::Weights(format!("{origin}: {}", printable(&what)))
