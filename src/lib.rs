@@ -51,7 +51,8 @@
 //!
 //! # Weights
 //!
-//! [`Weights::open`] reads torchvision's VGG16 or VGG19 from a safetensors file. [`Weights::seeded`] makes untrained
+//! [`Weights::open`] reads torchvision's VGG16 or VGG19 from a safetensors file or PyTorch's `.pth`, of which nothing is
+//! executed. [`Weights::seeded`] makes untrained
 //! ones, for tests and first tries: they tell pictures apart, but do not see as a trained network does, and their
 //! numbers compare with no published ones. A [`Report`] always says which were used.
 //!
@@ -62,7 +63,7 @@
 //!
 //! # Features
 //!
-//! `gpu` (wgpu), `cpu` (rayon) and `cli` (the command) are on by default; `image` and `imgref` are pictures'
+//! `gpu` (wgpu), `cpu` (rayon), `pth` (PyTorch's files) and `cli` (the command) are on by default; `image` and `imgref` are pictures'
 //! types. `default-features = false, features = ["gpu"]` is what an engine needs.
 
 #![deny(missing_docs)]

@@ -1,10 +1,13 @@
 //! Weights into a safetensors file, under torchvision's names.
 
 use std::{
+    ffi::OsString,
     fmt, fs,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    process,
     str::FromStr,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use half::{bf16, f16};
@@ -204,20 +207,24 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<u64>) -
     }
     let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut temporary = std::ffi::OsString::from(".");
+    let mut temporary = OsString::from(".");
     temporary.push(name);
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = Temporary(path.with_file_name(temporary));
-    let mut file =
-        BufWriter::new(fs::File::create_new(&temporary.0).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => io::Error::new(error.kind(), "its folder does not exist"),
-            _ => error,
-        })?);
+    temporary.push(format!(".{}-{}.tmp", process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
+    let temporary = path.with_file_name(temporary);
+    let file = fs::File::create_new(&temporary).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(error.kind(), "its folder does not exist"),
+        _ => error,
+    })?;
+    let temporary = Temporary(temporary);
+    let mut file = BufWriter::new(file);
     let written = write(&mut file)?;
     file.into_inner()?.sync_all()?;
     fs::rename(&temporary.0, path)?;
     Ok(written)
 }
+
+/// Files that this process began, so that no two have one name.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// A file that is removed unless it was renamed.
 struct Temporary(PathBuf);

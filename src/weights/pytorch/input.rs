@@ -55,10 +55,10 @@ impl<'a> Input<'a> {
 
     /// `length` bytes, of which there are as many before room is made for them.
     pub(super) fn bytes(&mut self, length: u64) -> Result<Vec<u8>> {
-        let start = self.position();
-        self.skip(length)?;
-        let bytes = self.reader.read(start, length as usize)?;
-        Ok(bytes)
+        if length > self.end.saturating_sub(self.position()) {
+            return Err(self.short());
+        }
+        (0..length).map(|_| self.byte()).collect()
     }
 
     /// Passes over `length` bytes.

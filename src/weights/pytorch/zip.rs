@@ -47,7 +47,10 @@ pub(in crate::weights) fn contents(reader: &Reader<'_>, origin: &str) -> Result<
             "this is a zip archive, but not PyTorch's: it has no data.pkl; {WANTED}"
         )));
     };
-    if entries.contains_key(&format!("{folder}constants.pkl")) {
+    let code = format!("{folder}code/");
+    if entries.contains_key(&format!("{folder}constants.pkl"))
+        || entries.keys().any(|name| name.starts_with(&code))
+    {
         return Err(wrong(
             "this is a TorchScript archive, which holds a program; save its weights with torch.save(model.state_dict(), FILE)",
         ));
