@@ -15,7 +15,7 @@ pub enum Error {
     /// Weights that cannot be used: not a weights file, or a tensor missing, misshapen or not finite.
     #[error("{0}")]
     Weights(String),
-    /// A file that cannot be read.
+    /// A file that cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.

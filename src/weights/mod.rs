@@ -1,16 +1,32 @@
-//! Where a network's weights come from: torchvision's in a safetensors file, or seeded ones.
+//! Where a network's weights come from: torchvision's in a safetensors or PyTorch file, or seeded ones.
 
+mod contents;
+mod decode;
+mod file;
 mod hash;
+mod inspect;
+mod look;
+mod mistaken;
 mod names;
+#[cfg(feature = "pth")]
+mod pytorch;
 mod safetensors;
 mod seeded;
+mod sniff;
 mod source;
+mod write;
 
 use std::{fmt, path::Path, sync::Arc};
 
 use serde::Serialize;
 
-use self::{safetensors::SafeTensors, source::Source};
+pub use self::{
+    contents::Format,
+    inspect::{ConvolutionSummary, Inspection, Served},
+    look::Look,
+    write::Precision,
+};
+use self::{file::TensorFile, source::Source};
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
@@ -19,9 +35,14 @@ use crate::{
 /// Where a network's convolution weights come from. Cheap to make and to clone: tensors are read when a model
 /// is built, and only those that its taps need.
 ///
-/// A file holds torchvision's tensors, `features.N.weight` of shape (outputs, inputs, 3, 3) and `features.N.bias`
+/// A file is safetensors or, with feature `pth`, PyTorch's `.pth`, told by what it holds and not by its name. Nothing
+/// in it is executed: a pickle that asks for more than tensors gets none of it.
+///
+/// It holds torchvision's tensors, `features.N.weight` of shape (outputs, inputs, 3, 3) and `features.N.bias`
 /// of shape (outputs), as F32, F16, BF16 or F64. Names may be bare (`0.weight`, a state dict of `features` alone)
-/// or stand under any prefix (`module.features.0.weight`); other tensors are ignored.
+/// or stand under any prefix (`module.features.0.weight`, or `state_dict.features.0.weight` for a dict in a
+/// checkpoint's dict); other tensors are ignored. Whatever is needed of them, VGG16's are refused for VGG19 and VGG19's
+/// for VGG16, and a batch-norm VGG's for both.
 #[derive(Clone)]
 pub struct Weights {
     kind: Kind,
@@ -31,7 +52,7 @@ pub struct Weights {
 #[derive(Clone)]
 enum Kind {
     Seeded(u64),
-    SafeTensors(Arc<SafeTensors>),
+    File(Arc<TensorFile>),
 }
 
 /// Loaded tensors, float32.
@@ -81,27 +102,27 @@ impl Weights {
         Self { kind: Kind::Seeded(seed), trained: Some(false) }
     }
 
-    /// Weights from a safetensors file, of which only the header is read now. Their origin is the path.
+    /// Weights from a file, of which only the table of contents is read now. Their origin is the path.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is not a safetensors file.
+    /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is not a weights file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::from_source(Source::path(path), path.display().to_string())
     }
 
-    /// Weights from a safetensors file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what
+    /// Weights from a file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what
     /// errors and reports call it.
     ///
     /// # Errors
-    /// [`Error::Weights`] where it is not a safetensors file.
+    /// [`Error::Weights`] where it is not a weights file.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>, origin: impl Into<String>) -> Result<Self> {
         Self::from_source(Source::memory(bytes.into()), origin.into())
     }
 
     fn from_source(source: Source, origin: String) -> Result<Self> {
-        let file = SafeTensors::open(source, origin)?;
-        Ok(Self { kind: Kind::SafeTensors(Arc::new(file)), trained: None })
+        let file = TensorFile::open(source, origin)?;
+        Ok(Self { kind: Kind::File(Arc::new(file)), trained: None })
     }
 
     /// The same, with what the caller knows of them: a file does not say whether its weights were trained.
@@ -126,7 +147,7 @@ impl Weights {
             layers.iter().copied().filter(|layer| layer.kind == LayerKind::Conv).collect();
         let convolutions = match &self.kind {
             Kind::Seeded(seed) => layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect(),
-            Kind::SafeTensors(file) => file.load(network, &layers)?,
+            Kind::File(file) => file.load(network, &layers)?,
         };
         let mut parameters = Parameters::new(convolutions, self.origin());
         parameters.info.trained = self.trained;
@@ -136,7 +157,7 @@ impl Weights {
     fn origin(&self) -> String {
         match &self.kind {
             Kind::Seeded(seed) => format!("seeded:{seed}"),
-            Kind::SafeTensors(file) => file.origin().to_owned(),
+            Kind::File(file) => file.origin().to_owned(),
         }
     }
 }

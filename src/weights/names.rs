@@ -1,8 +1,6 @@
 //! Which of a file's tensors are the network's: the choice of one prefix for all of them.
 
-use ::safetensors::tensor::Metadata;
-
-use super::{bias_shape, weight_shape};
+use super::{bias_shape, contents::Contents, mistaken, weight_shape};
 use crate::{
     error::{Error, Result},
     network::{Layer, Network},
@@ -30,14 +28,20 @@ pub(super) fn needed<'a>(layer: &'a Layer, prefix: &str) -> [Needed<'a>; 2] {
 ///
 /// # Errors
 /// [`Error::Weights`] where there is none, or where two fit equally well.
-pub(super) fn prefix(header: &Metadata, origin: &str, network: Network, layers: &[Layer]) -> Result<String> {
-    let names = header.offset_keys();
+pub(super) fn prefix(
+    contents: &Contents,
+    origin: &str,
+    network: Network,
+    layers: &[Layer],
+) -> Result<String> {
     let (mut best, mut rivals) = (0, Vec::new());
-    for candidate in names.iter().filter_map(|name| candidate(name)) {
+    for candidate in contents.tensors.keys().filter_map(|name| candidate(name)) {
         let fitting = layers
             .iter()
             .flat_map(|layer| needed(layer, candidate))
-            .filter(|needed| header.info(&needed.name).is_some_and(|info| info.shape == needed.shape))
+            .filter(|needed| {
+                contents.tensors.get(&needed.name).is_some_and(|entry| entry.shape == needed.shape)
+            })
             .count();
         if fitting > best {
             (best, rivals) = (fitting, vec![candidate]);
@@ -52,7 +56,7 @@ pub(super) fn prefix(header: &Metadata, origin: &str, network: Network, layers: 
             printable(&format!("{one}0.weight")),
             printable(&format!("{other}0.weight")),
         ))),
-        [] => Err(none_fits(header, origin, network, layers, &names)),
+        [] => Err(none_fits(contents, origin, network, layers)),
     }
 }
 
@@ -61,7 +65,10 @@ fn candidate(name: &str) -> Option<&str> {
     name.strip_suffix("0.weight").filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
 }
 
-fn none_fits(header: &Metadata, origin: &str, network: Network, layers: &[Layer], names: &[String]) -> Error {
+fn none_fits(contents: &Contents, origin: &str, network: Network, layers: &[Layer]) -> Error {
+    if let Some(known) = mistaken::known(contents, network) {
+        return Error::Weights(format!("{origin}: {known}"));
+    }
     let expected: Vec<_> = layers
         .iter()
         .take(1)
@@ -69,15 +76,20 @@ fn none_fits(header: &Metadata, origin: &str, network: Network, layers: &[Layer]
         .map(|needed| format!("{} of {}", needed.name, dims(&needed.shape)))
         .collect();
     // Those that have the right ending first: one of them may be the tensor that was meant, in another shape.
-    let (near, far): (Vec<_>, Vec<_>) = names.iter().partition(|name| candidate(name).is_some());
+    let (near, far): (Vec<_>, Vec<_>) =
+        contents.tensors.iter().partition(|(name, _)| candidate(name).is_some());
+    let unread =
+        contents.unread.iter().map(|(name, what)| format!("{} {}", printable(name), printable(what)));
+    let count = contents.tensors.len() + contents.unread.len();
     let mut there: Vec<_> = near
         .into_iter()
         .chain(far)
+        .map(|(name, entry)| format!("{} of {}", printable(name), dims(&entry.shape)))
+        .chain(unread)
         .take(QUOTED)
-        .filter_map(|name| Some(format!("{} of {}", printable(name), dims(&header.info(name)?.shape))))
         .collect();
-    if names.len() > QUOTED {
-        there.push(format!("{} more", names.len() - QUOTED));
+    if count > QUOTED {
+        there.push(format!("{} more", count - QUOTED));
     }
     let there = if there.is_empty() { "no tensors at all".to_owned() } else { there.join(", ") };
     Error::Weights(format!(

@@ -69,30 +69,51 @@ impl Reader<'_> {
         self.length
     }
 
-    /// `length` bytes from `start` on, read into `buffer` in place of what it held. The caller has checked them
-    /// against [`length`](Self::length), so that no more is allocated than there is to read.
+    /// `length` bytes from `start` on. No more is allocated than there is to read.
     ///
     /// # Errors
     /// [`Error::Io`] where they cannot be read.
-    pub(super) fn read(&mut self, start: u64, length: usize, buffer: &mut Vec<u8>) -> Result<()> {
-        buffer.clear();
-        match &mut self.handle {
-            Handle::File(file, path) => {
-                buffer.resize(length, 0);
-                file.seek(SeekFrom::Start(start))
-                    .and_then(|_| file.read_exact(buffer))
-                    .map_err(|source| Error::Io { path: path.to_path_buf(), source })
+    pub(super) fn read(&self, start: u64, length: usize) -> Result<Vec<u8>> {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            return Err(self.failed(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let mut bytes = vec![0; length];
+        self.read_into(start, &mut bytes).map_err(|error| self.failed(error))?;
+        Ok(bytes)
+    }
+
+    fn read_into(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match &self.handle {
+            Handle::File(file, _) => {
+                let mut file = file;
+                file.seek(SeekFrom::Start(start))?;
+                file.read_exact(bytes)
             }
-            Handle::Memory(bytes) => {
-                let range = usize::try_from(start)
-                    .ok()
-                    .and_then(|start| bytes.get(start..)?.get(..length))
-                    .ok_or_else(|| {
-                    Error::Weights("a range outside of the bytes was asked for".to_owned())
-                })?;
-                buffer.extend_from_slice(range);
+            Handle::Memory(memory) => {
+                let there =
+                    usize::try_from(start).ok().and_then(|start| memory.get(start..)?.get(..bytes.len()));
+                bytes.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
                 Ok(())
             }
         }
+    }
+
+    /// The error that reading ended with.
+    pub(super) fn failed(&self, source: io::Error) -> Error {
+        let path = match self.handle {
+            Handle::File(_, path) => path.to_owned(),
+            Handle::Memory(_) => PathBuf::from("memory"),
+        };
+        Error::Io { path, source }
+    }
+}
+
+/// For the zip archive's directory, of which as much is read at a time as its reader has room for.
+#[cfg(feature = "pth")]
+impl rawzip::ReaderAt for Reader<'_> {
+    fn read_at(&self, buffer: &mut [u8], start: u64) -> io::Result<usize> {
+        let length = self.length.saturating_sub(start).min(buffer.len() as u64) as usize;
+        self.read_into(start, buffer.get_mut(..length).unwrap_or_default())?;
+        Ok(length)
     }
 }

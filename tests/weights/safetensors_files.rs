@@ -1,214 +1,16 @@
-//! Weights by the public API: the seeded recipe, and what is read of a safetensors file.
+//! What is read of a safetensors file.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{fs, path::Path, thread};
 
 use half::{bf16, f16};
-use perceptual_loss::{
-    Error, Network,
-    network::{Layer, LayerKind},
-    weights::{Parameters, Weights},
-};
+use perceptual_loss::{Error, Network, network::LayerKind, weights::Weights};
 use proptest::prelude::*;
-use safetensors::tensor::{Dtype, TensorView, serialize};
+use safetensors::tensor::Dtype;
 
-/// Layers to the first convolution, and to the second.
-const ONE: usize = 1;
-const TWO: usize = 3;
-/// Layers to vgg19's conv2_2.
-const FOUR: usize = 8;
-
-/// A tensor on its way into a file.
-#[derive(Clone)]
-struct Tensor {
-    name: String,
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Tensor {
-    fn f32(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
-        Self {
-            name: name.into(),
-            dtype: Dtype::F32,
-            shape: shape.to_vec(),
-            bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        }
-    }
-
-    fn zeros(name: &str, shape: &[usize]) -> Self {
-        Self::f32(name, shape, &vec![0.0; shape.iter().product()])
-    }
-
-    /// Its values, encoded again.
-    fn encode<const N: usize>(&mut self, dtype: Dtype, encode: impl Fn(f32) -> [u8; N]) {
-        let (values, _) = self.bytes.as_chunks();
-        self.bytes = values.iter().flat_map(|&v| encode(f32::from_le_bytes(v))).collect();
-        self.dtype = dtype;
-    }
-}
-
-/// A file's tensors, to be changed for a test.
-struct Tensors(Vec<Tensor>);
-
-impl Tensors {
-    /// vgg19's convolutions among its first `depth` layers, with seeded values, under torchvision's names.
-    fn vgg19(depth: usize) -> Self {
-        let loaded = Weights::seeded(1).load(Network::Vgg19, depth).unwrap();
-        let tensors = loaded.convolutions.iter().flat_map(|convolution| {
-            let layer: Layer = convolution.layer;
-            let (outputs, inputs) = (layer.outputs as usize, layer.inputs as usize);
-            [
-                Tensor::f32(layer.weight_name(), &[outputs, inputs, 3, 3], &convolution.weight),
-                Tensor::f32(layer.bias_name(), &[outputs], &convolution.bias),
-            ]
-        });
-        Self(tensors.collect())
-    }
-
-    fn with(mut self, tensor: Tensor) -> Self {
-        self.0.push(tensor);
-        self
-    }
-
-    fn without(mut self, name: &str) -> Self {
-        self.0.retain(|tensor| tensor.name != name);
-        self
-    }
-
-    fn get(&mut self, name: &str) -> &mut Tensor {
-        self.0.iter_mut().find(|tensor| tensor.name == name).unwrap()
-    }
-
-    fn named(mut self, prefix: &str) -> Self {
-        for tensor in &mut self.0 {
-            tensor.name = tensor.name.replacen("features.", prefix, 1);
-        }
-        self
-    }
-
-    fn file(&self) -> Vec<u8> {
-        let views = self.0.iter().map(|tensor| {
-            (&tensor.name, TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap())
-        });
-        serialize(views, None).unwrap()
-    }
-
-    fn load(&self, depth: usize) -> perceptual_loss::Result<Parameters> {
-        load(self.file(), depth)
-    }
-
-    /// The message that loading ends with.
-    fn refusal(&self, depth: usize) -> String {
-        weights_message(self.load(depth))
-    }
-}
-
-fn load(file: Vec<u8>, depth: usize) -> perceptual_loss::Result<Parameters> {
-    Weights::from_bytes(file, "w.safetensors")?.load(Network::Vgg19, depth)
-}
-
-/// The message of an [`Error::Weights`]: one line.
-fn weights_message<T>(result: perceptual_loss::Result<T>) -> String {
-    match result.err() {
-        Some(Error::Weights(message)) => {
-            assert!(!message.contains('\n') && message.len() < 1000, "{message}");
-            message
-        }
-        other => panic!("not Error::Weights but {other:?}"),
-    }
-}
-
-#[track_caller]
-fn assert_says(message: &str, words: &[&str]) {
-    for word in words {
-        assert!(message.contains(word), "'{word}' is not in '{message}'");
-    }
-}
-
-fn same_to_the_bit(a: &Parameters, b: &Parameters) -> bool {
-    a.convolutions.len() == b.convolutions.len()
-        && a.convolutions.iter().zip(&b.convolutions).all(|(a, b)| {
-            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            a.layer == b.layer && bits(&a.weight) == bits(&b.weight) && bits(&a.bias) == bits(&b.bias)
-        })
-}
-
-/// A file in a directory of its own, which goes when the test ends.
-fn on_disk(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("w.safetensors");
-    fs::write(&path, bytes).unwrap();
-    (folder, path)
-}
-
-/// Bytes of a file whose header is this text, with `data` zeros after it.
-fn with_header(header: &str, data: usize) -> Vec<u8> {
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(header.as_bytes());
-    bytes.resize(bytes.len() + data, 0);
-    bytes
-}
-
-#[test]
-fn seeded_weights_are_numpys_to_the_bit() {
-    let golden: serde_json::Value = serde_json::from_str(include_str!("golden/seeded.json")).unwrap();
-    let cases = golden.as_array().unwrap();
-    assert_eq!(cases.len(), 6);
-    for case in cases {
-        let network: Network = case["network"].as_str().unwrap().parse().unwrap();
-        let seed = case["seed"].as_u64().unwrap();
-        let loaded = Weights::seeded(seed).load(network, network.layers().len()).unwrap();
-        for (name, expected) in case["values"].as_object().unwrap() {
-            let (layer, part) = name.split_once('.').unwrap();
-            let convolution = loaded.convolution(layer).unwrap();
-            let values = if part == "weight" { &convolution.weight } else { &convolution.bias };
-            let bits: Vec<_> = values.iter().map(|v| format!("{:08x}", v.to_bits())).collect();
-            let shown = expected["first"].as_array().unwrap().len();
-            assert_eq!(expected["first"], serde_json::json!(bits[..shown]), "{network} {seed} {name}");
-            assert_eq!(
-                expected["last"],
-                serde_json::json!(bits[bits.len() - shown..]),
-                "{network} {seed} {name}"
-            );
-        }
-        assert_eq!(loaded.info.sha256, case["sha256"].as_str().unwrap(), "{network} {seed}");
-    }
-}
-
-#[test]
-fn seeded_weights_say_what_they_are() {
-    let loaded = Weights::seeded(7).load(Network::Vgg16, TWO).unwrap();
-    assert_eq!(loaded.info.origin, "seeded:7");
-    assert_eq!(loaded.info.trained, Some(false));
-    let json = serde_json::to_value(&loaded.info).unwrap();
-    assert_eq!(json["origin"], "seeded:7");
-    assert_eq!(json["trained"], false);
-    assert_eq!(json["sha256"].as_str().unwrap().len(), 64);
-}
-
-#[test]
-fn depth_counts_layers() {
-    let weights = Weights::seeded(0);
-    let names = |network, depth| -> Vec<&str> {
-        weights.load(network, depth).unwrap().convolutions.iter().map(|c| c.layer.name).collect()
-    };
-    assert!(names(Network::Vgg19, 0).is_empty());
-    assert_eq!(names(Network::Vgg19, 2), ["conv1_1"]);
-    assert_eq!(names(Network::Vgg19, FOUR), ["conv1_1", "conv1_2", "conv2_1", "conv2_2"]);
-    let loaded = weights.load(Network::Vgg19, TWO).unwrap();
-    assert_eq!(loaded.convolution("conv1_2").unwrap().bias.len(), 64);
-    assert!(loaded.convolution("conv2_1").is_none() && loaded.convolution("relu1_1").is_none());
-    let error = weights.load(Network::Vgg16, 99).unwrap_err();
-    assert!(matches!(error, Error::Config(_)));
-    assert_says(&error.to_string(), &["vgg16", "30", "99"]);
-    // A file with none of the tensors will do where none is needed.
-    assert!(Tensors(vec![]).load(0).unwrap().convolutions.is_empty());
-}
+use crate::common::{
+    FOUR, ONE, TWO, Tensor, Tensors, assert_says, load, on_disk, same_to_the_bit, weights_message,
+    with_header,
+};
 
 #[test]
 fn a_file_gives_back_what_was_written() {
@@ -383,41 +185,6 @@ fn values_that_are_not_finite_are_found() {
     assert_says(&large.refusal(TWO), &["features.2.bias", "[0]", "float32"]);
 }
 
-#[test]
-fn what_is_no_safetensors_file_is_refused_in_one_line() {
-    let endless = [[0xff; 8].as_slice(), b"{}"].concat();
-    let zip = b"PK\x03\x04\x14\0\0\0\x08\0archive/data.pkl";
-    let pickle = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
-    let cases: [(&[u8], &str); 10] = [
-        (b"", "empty"),
-        (b"{}", "2 bytes"),
-        (b"Dear reader, this is text.", "header"),
-        (&endless, "18446744073709551615"),
-        (&with_header("", 0), "EOF"),
-        (&with_header("{\"a\":", 0), "line 1"),
-        (&with_header("\u{0}\u{1}\u{2}\u{3}", 0), "line 1"),
-        (&with_header(r#"{"a":{"dtype":"Q9\n","shape":[1],"data_offsets":[0,1]}}"#, 1), "Q9"),
-        (zip, "PyTorch"),
-        (pickle, "PyTorch"),
-    ];
-    for (bytes, word) in cases {
-        let message = weights_message(Weights::from_bytes(bytes, "w.safetensors"));
-        assert_says(
-            &message,
-            &[
-                "w.safetensors: not a safetensors file (",
-                word,
-                "expected torchvision's VGG converted to safetensors",
-            ],
-        );
-        let (_folder, path) = on_disk(bytes);
-        assert_says(
-            &weights_message(Weights::open(&path)),
-            &["w.safetensors: not a safetensors file (", word],
-        );
-    }
-}
-
 /// 640 bytes of header begin a file as a pickle begins, 19280 as a zip archive does.
 #[test]
 fn a_good_header_may_have_any_length() {
@@ -476,7 +243,7 @@ fn a_file_of_another_length_than_its_header_says_is_refused() {
 
 #[test]
 fn a_header_longer_than_the_formats_limit_is_not_read() {
-    let (_folder, path) = on_disk(&100_000_001_u64.to_le_bytes());
+    let (_folder, path) = on_disk(&[&100_000_001_u64.to_le_bytes()[..], b"{"].concat());
     // A hole: as long as the header would be, and no bytes on the disk.
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(200_000_000).unwrap();
     assert_says(&weights_message(Weights::open(&path)), &["not a safetensors file", "100000001 bytes"]);

@@ -1,0 +1,237 @@
+//! Weights into a safetensors file, under torchvision's names.
+
+use std::{
+    ffi::OsString,
+    fmt, fs,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process,
+    str::FromStr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use half::{bf16, f16};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Parameters, bias_shape, hash, weight_shape};
+use crate::{
+    error::{Error, Result},
+    network::{Layer, LayerKind, Network},
+};
+
+/// How values are kept in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Precision {
+    /// Every bit, in 4 bytes a value.
+    F32,
+    /// 11 significant bits up to 65504, in 2 bytes.
+    F16,
+    /// 8 significant bits and float32's range, in 2 bytes.
+    Bf16,
+}
+
+impl Precision {
+    /// The nearest value that can be kept, the even one of two.
+    #[must_use]
+    pub fn round(self, value: f32) -> f32 {
+        match self {
+            Self::F32 => value,
+            Self::F16 => f16::from_f32(value).to_f32(),
+            Self::Bf16 => bf16::from_f32(value).to_f32(),
+        }
+    }
+
+    /// The name that a safetensors header has for it.
+    fn dtype(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+        }
+    }
+
+    /// Bytes of a value.
+    fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    fn encode(self, values: &[f32], bytes: &mut Vec<u8>) {
+        match self {
+            Self::F32 => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            Self::F16 => bytes.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes())),
+            Self::Bf16 => bytes.extend(values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes())),
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        [Self::F32, Self::F16, Self::Bf16]
+            .into_iter()
+            .find(|precision| precision.to_string() == name)
+            .ok_or_else(|| {
+                Error::Config(format!("no precision is called '{name}'; there are f32, f16 and bf16"))
+            })
+    }
+}
+
+impl Parameters {
+    /// The same, with every value rounded as a file of this precision would have it.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where a value is too large for it.
+    pub fn rounded(mut self, precision: Precision) -> Result<Self> {
+        for convolution in &mut self.convolutions {
+            let layer = convolution.layer;
+            for (name, values) in
+                [(layer.weight_name(), &mut convolution.weight), (layer.bias_name(), &mut convolution.bias)]
+            {
+                for value in values {
+                    let rounded = precision.round(*value);
+                    if !rounded.is_finite() {
+                        return Err(Error::Weights(format!(
+                            "{}: {name} of {} has {value}, which is too large for {precision}; use f32{}",
+                            self.info.origin,
+                            layer.name,
+                            if precision == Precision::F16 { " or bf16" } else { "" },
+                        )));
+                    }
+                    *value = rounded;
+                }
+            }
+        }
+        self.info.sha256 = hash::sha256(&self.convolutions);
+        Ok(self)
+    }
+
+    /// Writes a safetensors file of this precision, with the convolutions under torchvision's names and nothing else;
+    /// returns its bytes' count. The same parameters make the same bytes. The file is there as a whole or not at
+    /// all: what stood at `path` is replaced when all is written.
+    ///
+    /// Its metadata has the networks whose first layers these are, and the SHA-256 of the tensors before they
+    /// were rounded.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where a value is too large for `precision`, [`Error::Io`] where the file cannot be
+    /// written.
+    pub fn write(&self, path: impl AsRef<Path>, precision: Precision) -> Result<u64> {
+        let path = path.as_ref();
+        let rounded = self.clone().rounded(precision)?;
+        let header = self.header(precision);
+        replace(path, |file| rounded.write_to(file, &header, precision))
+            .map_err(|source| Error::Io { path: path.to_owned(), source })
+    }
+
+    /// The header, by hand and not by the safetensors crate, which keeps metadata in an
+    /// order that changes from run to run, and wants all tensors' bytes at once.
+    fn header(&self, precision: Precision) -> Vec<u8> {
+        let mut header = Map::new();
+        let networks: Vec<_> =
+            Network::ALL.into_iter().filter(|&network| self.begins(network)).map(Network::name).collect();
+        header.insert(
+            "__metadata__".to_owned(),
+            json!({
+                "format": "pt",
+                "network": networks.join(" or "),
+                "source_sha256": self.info.sha256,
+            }),
+        );
+        let mut start = 0;
+        for convolution in &self.convolutions {
+            let layer = &convolution.layer;
+            for (name, shape) in [
+                (layer.weight_name(), weight_shape(layer).to_vec()),
+                (layer.bias_name(), bias_shape(layer).to_vec()),
+            ] {
+                let end = start + shape.iter().product::<usize>() * precision.size();
+                header.insert(
+                    name,
+                    json!({"dtype": precision.dtype(), "shape": shape, "data_offsets": [start, end]}),
+                );
+                start = end;
+            }
+        }
+        let mut text = Value::Object(header).to_string().into_bytes();
+        // So that the tensors are aligned, as the format's own writer has them.
+        text.resize(text.len().next_multiple_of(8), b' ');
+        text
+    }
+
+    fn begins(&self, network: Network) -> bool {
+        let mut layers = network.layers().iter().filter(|layer| layer.kind == LayerKind::Conv);
+        self.convolutions
+            .iter()
+            .all(|convolution| layers.next().is_some_and(|l: &Layer| *l == convolution.layer))
+    }
+
+    fn write_to(&self, file: &mut dyn Write, header: &[u8], precision: Precision) -> io::Result<u64> {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(header)?;
+        let mut written = 8 + header.len() as u64;
+        let mut bytes = Vec::new();
+        for convolution in &self.convolutions {
+            for values in [&convolution.weight, &convolution.bias] {
+                bytes.clear();
+                precision.encode(values, &mut bytes);
+                file.write_all(&bytes)?;
+                written += bytes.len() as u64;
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// Writes a file beside `path` and then gives it that name. Where anything fails, it is removed.
+fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<u64>) -> io::Result<u64> {
+    // A device would be replaced by the file, and a link by what it should have led to.
+    if fs::metadata(path).is_ok_and(|target| !target.is_file()) {
+        return Err(io::Error::other("exists and is not a file"));
+    }
+    let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}-{}.tmp", process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
+    let temporary = path.with_file_name(temporary);
+    let file = fs::File::create_new(&temporary).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(error.kind(), "its folder does not exist"),
+        _ => error,
+    })?;
+    let temporary = Temporary(temporary);
+    let mut file = BufWriter::new(file);
+    let written = write(&mut file)?;
+    file.into_inner()?.sync_all()?;
+    fs::rename(&temporary.0, path)?;
+    Ok(written)
+}
+
+/// Files that this process began, so that no two have one name.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
+
+/// A file that is removed unless it was renamed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It is not there where all went well.
+        let _ = fs::remove_file(&self.0);
+    }
+}
