@@ -431,7 +431,7 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
         ("compare a.png a.png wide.png --target b.png", "wide.png is 41x24"),
         ("compare tiny.png tiny.png", "the smallest that works is 8x8"),
         ("compare a.png b.png --weights none.safetensors", "none.safetensors"),
-        ("compare a.png b.png --weights text.safetensors", "text.safetensors: not a weights file"),
+        ("compare a.png b.png --weights text.safetensors", "text.safetensors: not a safetensors file"),
         ("compare a.png b.png --weights seeded:-1", "'seeded:-1' names no seed"),
         ("compare a.png b.png --taps relu9_9=1", "no layer 'relu9_9'"),
         ("compare a.png b.png --taps relu1_1=nan", "weight NaN"),
