@@ -156,7 +156,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
 }
 
 /// The only report of a batch of one.
-fn one(reports: Vec<Report>) -> Result<Report, Failure> {
+pub fn one(reports: Vec<Report>) -> Result<Report, Failure> {
     reports.into_iter().next().ok_or_else(|| Failure::run("a comparison has given no report"))
 }
 

@@ -12,6 +12,7 @@ use perceptual_loss::{Image, Report};
 use serde::Serialize;
 
 use crate::{
+    compare::one,
     failure::Failure,
     options::{DeviceOptions, LossOptions},
     output::Output,
@@ -86,11 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         let mut row = vec![];
         for distortion in Distortion::ALL {
             let (picture, strength) = distortion.to_psnr(&original, psnr)?;
-            let reports = session.compare_to_blocking(&target, &[Image::from(&picture)])?;
-            let report = reports
-                .into_iter()
-                .next()
-                .ok_or_else(|| Failure::run("the comparison gave no result".to_owned()))?;
+            let report = one(session.compare_to_blocking(&target, &[Image::from(&picture)])?)?;
             let (mse, psnr) = (distortion::mse(&original, &picture), distortion::psnr(&original, &picture));
             row.push(Sample { distortion, strength, picture, mse, psnr, report });
             progress.step();

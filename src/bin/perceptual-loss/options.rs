@@ -6,9 +6,6 @@ use perceptual_loss::{Config, Context, Criterion, Model, Normalization, Preset, 
 use crate::failure::Failure;
 
 /// Which loss, with which weights.
-///
-/// Without weights of your own the network is untrained (seeded:0): it tells pictures apart, but it does not
-/// see as a trained one does, and its numbers compare with no published ones.
 #[derive(Args)]
 pub struct LossOptions {
     /// A file with torchvision's VGG, or seeded:N for untrained weights from a seed.
