@@ -21,6 +21,7 @@ use crate::{
         told::Told,
     },
     progress::Progress,
+    say,
 };
 
 /// Compare a picture with a target, or many pictures with one target.
@@ -150,7 +151,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     told.unused(read);
     told.print();
     if untrained {
-        eprintln!("{}", arguments.loss.untrained_note());
+        say::note(&arguments.loss.untrained_note());
     }
     Ok(output)
 }

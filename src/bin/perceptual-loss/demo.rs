@@ -17,6 +17,7 @@ use crate::{
     options::{DeviceOptions, LossOptions},
     output::Output,
     progress::Progress,
+    say,
 };
 use distortion::Distortion;
 use sheet::Tile;
@@ -104,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
 
     let samples = rows.iter().flat_map(|(_, row)| row);
     if samples.clone().any(|sample| sample.report.weights.trained == Some(false)) {
-        eprintln!("{}", arguments.loss.untrained_note());
+        say::note(&arguments.loss.untrained_note());
     }
     if arguments.json { json(samples) } else { Ok(table(samples, arguments)) }
 }

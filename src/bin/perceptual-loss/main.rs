@@ -7,6 +7,7 @@ mod options;
 mod output;
 mod picture;
 mod progress;
+mod say;
 mod weights;
 
 use std::{

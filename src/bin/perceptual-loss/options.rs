@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use perceptual_loss::{Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, say};
 
 /// Which loss, with which weights.
 #[derive(Args)]
@@ -91,7 +91,7 @@ impl LossOptions {
     /// A line for standard error, where these weights turn out to be untrained.
     pub fn untrained_note(&self) -> String {
         format!(
-            "note: the weights {} are untrained; bring torchvision's VGG with --weights for numbers that mean what others' do",
+            "the weights {} are untrained; bring torchvision's VGG with --weights for numbers that mean what others' do",
             self.weights
         )
     }
@@ -130,7 +130,7 @@ impl DeviceOptions {
             None => Context::gpu_blocking()?,
         };
         if let Some(adapter) = context.adapter().filter(|adapter| adapter.software) {
-            eprintln!("warning: the adapter '{}' is a software one: the CPU does the work", adapter.name);
+            say::warning(&format!("the adapter '{}' is a software one: the CPU does the work", adapter.name));
         }
         Ok(context)
     }

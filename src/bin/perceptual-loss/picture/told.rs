@@ -8,6 +8,7 @@ use super::{
     options::{Filter, PictureOptions, Range, name},
     source::Source,
 };
+use crate::say;
 
 /// What is to be said on standard error.
 #[derive(Default)]
@@ -51,7 +52,7 @@ impl Told {
 
     /// Says it all.
     pub fn print(&self) {
-        self.lines.iter().for_each(|line| eprintln!("{line}"));
+        self.lines.iter().for_each(|line| say::line(line));
     }
 
     /// Options that no picture took up.
