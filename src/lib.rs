@@ -89,6 +89,7 @@ mod loss;
 pub mod network;
 mod normalization;
 pub mod plan;
+mod profile;
 mod report;
 pub mod weights;
 
@@ -100,6 +101,7 @@ pub use self::{
     network::Network,
     normalization::{ChannelOrder, Normalization},
     plan::Tuning,
+    profile::{Clock, Peak, Profile, StepProfile},
     report::{LayerReport, Report},
     weights::{Weights, WeightsInfo},
 };

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     image::Image,
     plan::{Plan, Tuning},
+    profile::{Peak, Profile, Stopwatch},
     report::{LayerReport, Report},
     weights::{Parameters, Weights},
 };
@@ -133,6 +134,21 @@ impl Context {
         }
     }
 
+    /// What the device does at best: arithmetic and memory, each measured for about half a second. The CPU is measured
+    /// on the context's threads.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] where there is no room for what is copied; [`Error::Device`] where a kernel gave a wrong
+    /// result, and [`Error::DeviceLost`].
+    pub fn peak_blocking(&self) -> Result<Peak> {
+        match &self.0 {
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(gpu) => gpu::peak(gpu),
+            #[cfg(feature = "cpu")]
+            Backend::Cpu(engine) => cpu::peak(engine),
+        }
+    }
+
     /// `gpu`, `cpu` or `twin`.
     #[must_use]
     pub fn backend(&self) -> &'static str {
@@ -144,6 +160,17 @@ impl Context {
                 cpu::Kind::Fast => "cpu",
                 cpu::Kind::Twin => "twin",
             },
+        }
+    }
+
+    /// How many threads the CPU works on, when asked from here; none on a GPU.
+    #[must_use]
+    pub fn threads(&self) -> Option<usize> {
+        match &self.0 {
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(_) => None,
+            #[cfg(feature = "cpu")]
+            Backend::Cpu(engine) => Some(engine.run(cpu::rayon::current_num_threads)),
         }
     }
 
@@ -237,6 +264,12 @@ impl Model {
             tuning,
             parameters,
         })))
+    }
+
+    /// What computes it.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.0.context
     }
 
     /// The loss it computes.
@@ -434,8 +467,45 @@ impl Session {
         pollster::block_on(self.run(candidates, Against::Target(target), Wait::Block))
     }
 
-    /// The one way in: everything is checked before the first picture is uploaded.
+    /// [`compare_batch_blocking`](Self::compare_batch_blocking), with the time of each step. Slower as a whole: on a
+    /// GPU every step is a pass of its own.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare), and [`Error::OutOfMemory`].
+    pub fn profile_batch_blocking(&mut self, pairs: &[(Image<'_>, Image<'_>)]) -> Result<Profile> {
+        let pictures: Vec<_> = pairs.iter().flat_map(|(generated, target)| [*generated, *target]).collect();
+        self.profile(&pictures, Against::Each)
+    }
+
+    /// [`compare_to_blocking`](Self::compare_to_blocking), with the time of each step, as
+    /// [`profile_batch_blocking`](Self::profile_batch_blocking).
+    ///
+    /// # Errors
+    /// As [`compare_to`](Self::compare_to), and [`Error::OutOfMemory`].
+    pub fn profile_to_blocking(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Profile> {
+        self.profile(candidates, Against::Target(target))
+    }
+
+    fn profile(&mut self, pictures: &[Image<'_>], against: Against<'_>) -> Result<Profile> {
+        let mut watch = Stopwatch::new(&self.plan);
+        let run = self.run_timed(pictures, against, Wait::Block, Some(&mut watch));
+        let reports = pollster::block_on(run)?;
+        let on_gpu = self.model.0.context.backend() == "gpu";
+        Ok(Profile { reports, clock: watch.clock, steps: watch.steps(&self.plan, on_gpu) })
+    }
+
     async fn run(&mut self, pictures: &[Image<'_>], against: Against<'_>, wait: Wait) -> Result<Vec<Report>> {
+        self.run_timed(pictures, against, wait, None).await
+    }
+
+    /// The one way in: everything is checked before the first picture is uploaded.
+    async fn run_timed(
+        &mut self,
+        pictures: &[Image<'_>],
+        against: Against<'_>,
+        wait: Wait,
+        mut watch: Option<&mut Stopwatch>,
+    ) -> Result<Vec<Report>> {
         pictures.iter().try_for_each(|picture| self.check(picture))?;
         if let Against::Target(target) = against
             && !(Arc::ptr_eq(&target.model.0, &self.model.0)
@@ -452,9 +522,9 @@ impl Session {
             SessionKind::Gpu(session) => {
                 for round in pictures.chunks(session.pictures()) {
                     sums.extend(match against {
-                        Against::Each => session.pairs(round, wait).await?,
+                        Against::Each => session.pairs(round, wait, watch.as_deref_mut()).await?,
                         Against::Target(Target { kind: TargetKind::Gpu(target), .. }) => {
-                            session.candidates(target, round, wait).await?
+                            session.candidates(target, round, wait, watch.as_deref_mut()).await?
                         }
                         #[cfg(feature = "cpu")]
                         Against::Target(_) => vec![], // another backend is another model
@@ -466,12 +536,12 @@ impl Session {
                 Against::Each => {
                     let _ = wait; // nothing to wait for
                     for pair in pictures.chunks_exact(2) {
-                        sums.push(session.pair(&pair[0], &pair[1])?);
+                        sums.push(session.pair(&pair[0], &pair[1], watch.as_deref_mut())?);
                     }
                 }
                 Against::Target(Target { kind: TargetKind::Cpu(target), .. }) => {
                     for picture in pictures {
-                        sums.push(session.candidate(picture, target)?);
+                        sums.push(session.candidate(picture, target, watch.as_deref_mut())?);
                     }
                 }
                 #[cfg(feature = "gpu")]

@@ -7,6 +7,7 @@
 
 mod engine;
 pub mod fast;
+mod peak;
 mod session;
 pub mod twin;
 
@@ -14,6 +15,7 @@ pub use rayon;
 
 pub(crate) use self::{
     engine::{Engine, Kind, Model},
+    peak::peak,
     session::{Features, Session},
 };
 use crate::{

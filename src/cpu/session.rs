@@ -1,7 +1,7 @@
 //! Comparing on the CPU. The two pictures of a pair go through the steps side by side, each in a lane of its own,
 //! so that features are compared while both are there and are let go of at once.
 
-use std::fmt;
+use std::{fmt, time::Instant};
 
 use rayon::prelude::*;
 
@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     image::Image,
     plan::{Operation, Plan, TensorId},
+    profile::Stopwatch,
 };
 
 /// What a session asks of an executor whose plan is for one image.
@@ -50,14 +51,19 @@ impl Session {
     /// A picture's features at every tap.
     pub(crate) fn features(&mut self, picture: &Image<'_>) -> Result<Features> {
         let mut features = vec![];
-        self.run(&[picture], |lanes, tensor, _| features.push(lanes[0].values(tensor).to_vec()))?;
+        self.run(&[picture], None, |lanes, tensor, _| features.push(lanes[0].values(tensor).to_vec()))?;
         Ok(features)
     }
 
     /// The sum of differences between a pair of pictures at each tap.
-    pub(crate) fn pair(&mut self, a: &Image<'_>, b: &Image<'_>) -> Result<Vec<f64>> {
+    pub(crate) fn pair(
+        &mut self,
+        a: &Image<'_>,
+        b: &Image<'_>,
+        watch: Option<&mut Stopwatch>,
+    ) -> Result<Vec<f64>> {
         let mut sums = vec![];
-        self.run(&[a, b], |lanes, tensor, criterion| {
+        self.run(&[a, b], watch, |lanes, tensor, criterion| {
             let [a, b] = [0, 1].map(|lane| lanes[lane].values(tensor));
             sums.push(lanes[0].difference(tensor, criterion, a, b));
         })?;
@@ -65,26 +71,35 @@ impl Session {
     }
 
     /// The sum of differences between a picture and a target at each tap.
-    pub(crate) fn candidate(&mut self, picture: &Image<'_>, target: &Features) -> Result<Vec<f64>> {
+    pub(crate) fn candidate(
+        &mut self,
+        picture: &Image<'_>,
+        target: &Features,
+        watch: Option<&mut Stopwatch>,
+    ) -> Result<Vec<f64>> {
         let mut sums: Vec<f64> = vec![];
-        self.run(&[picture], |lanes, tensor, criterion| {
+        self.run(&[picture], watch, |lanes, tensor, criterion| {
             let features = lanes[0].values(tensor);
             sums.push(lanes[0].difference(tensor, criterion, features, &target[sums.len()]));
         })?;
         Ok(sums)
     }
 
-    /// Runs every step, a picture a lane, and calls `at_tap` in the order of the taps.
+    /// Runs every step, a picture a lane, and calls `at_tap` in the order of the taps. One picture is compared with a
+    /// target, or not at all.
     fn run(
         &mut self,
         pictures: &[&Image<'_>],
+        watch: Option<&mut Stopwatch>,
         mut at_tap: impl FnMut(&[Lane], TensorId, Criterion) + Send,
     ) -> Result<()> {
         let Self { engine, plan, lanes } = self;
         let lanes = &mut lanes[..pictures.len()];
         engine.run(|| {
             let packed: Vec<_> = pictures.iter().map(|picture| [picture.packed()]).collect();
+            let mut seconds = vec![];
             for (now, step) in plan.steps.iter().enumerate() {
+                let start = Instant::now();
                 match (step.operation, step.input) {
                     (Operation::Difference { criterion, .. }, Some(tensor)) => {
                         at_tap(lanes, tensor, criterion);
@@ -100,6 +115,10 @@ impl Session {
                 {
                     lanes.iter_mut().for_each(|lane| lane.release(input));
                 }
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+            if let Some(watch) = watch {
+                watch.round(plan, pictures.len(), pictures.len() == 1, &seconds);
             }
             Ok(())
         })

@@ -6,9 +6,10 @@ use std::{
     num::NonZeroU64,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc,
     },
+    time::{Duration, Instant},
 };
 
 use super::{adapter, adapter::Adapter, capabilities::Capabilities, kernel::Kernel};
@@ -23,6 +24,8 @@ pub(crate) struct Gpu {
     pub(crate) capabilities: Capabilities,
     pipelines: Mutex<HashMap<Kernel, Arc<Pipeline>>>,
     compiled: AtomicUsize,
+    /// Nanoseconds.
+    compiling: AtomicU64,
     /// What only a device of our own has; a host's is neither polled nor given callbacks.
     own: Option<Own>,
 }
@@ -66,6 +69,8 @@ impl Gpu {
     async fn open_adapter(adapter: wgpu::Adapter) -> Result<Self> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("perceptual-loss"),
+            // For profiles; what runs otherwise needs no feature.
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
             // All that the adapter has, since pictures are as large as its bindings.
             required_limits: adapter.limits(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
@@ -118,6 +123,7 @@ impl Gpu {
             queue,
             pipelines: Mutex::default(),
             compiled: AtomicUsize::new(0),
+            compiling: AtomicU64::new(0),
             own,
         })
     }
@@ -125,7 +131,13 @@ impl Gpu {
     /// A kernel's pipeline, compiled when it is first asked for.
     pub(crate) fn pipeline(&self, kernel: Kernel) -> Arc<Pipeline> {
         let mut pipelines = lock(&self.pipelines);
-        Arc::clone(pipelines.entry(kernel).or_insert_with(|| Arc::new(self.compile(kernel))))
+        Arc::clone(pipelines.entry(kernel).or_insert_with(|| {
+            let start = Instant::now();
+            let pipeline = Arc::new(self.compile(kernel));
+            self.compiled.fetch_add(1, Ordering::Relaxed);
+            self.compiling.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            pipeline
+        }))
     }
 
     /// Pipelines compiled so far.
@@ -133,8 +145,12 @@ impl Gpu {
         self.compiled.load(Ordering::Relaxed)
     }
 
+    /// The time that compiling them took.
+    pub(crate) fn compile_time(&self) -> Duration {
+        Duration::from_nanos(self.compiling.load(Ordering::Relaxed))
+    }
+
     fn compile(&self, kernel: Kernel) -> Pipeline {
-        self.compiled.fetch_add(1, Ordering::Relaxed);
         let label = Some(kernel.name());
         let descriptor =
             wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(kernel.source().into()) };

@@ -127,6 +127,22 @@ impl Executor {
         }
     }
 
+    /// Records one command of a program, a dispatch, in a pass of its own.
+    pub(super) fn record_alone(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        Prepared { program, bind_groups }: &Prepared,
+        index: usize,
+        pictures: u32,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("perceptual-loss timed"),
+            timestamp_writes,
+        });
+        self.dispatch(&mut pass, &program.commands[index], bind_groups[index].as_ref(), pictures);
+    }
+
     fn dispatch(
         &self,
         pass: &mut wgpu::ComputePass<'_>,
@@ -173,14 +189,10 @@ impl Executor {
         for (index, picture) in pictures.iter().enumerate() {
             self.upload(index as u32, picture, &mut words);
         }
-        let step_of = |command: &Command| match command {
-            Command::Dispatch { step, .. } => Some(*step),
-            Command::CopyToTarget { .. } => None,
-        };
         let mut encoder =
             self.gpu().device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         for (index, command) in self.pairs.program.commands.iter().enumerate() {
-            if step_of(command).is_some_and(|step| steps.contains(&step)) {
+            if command.step().is_some_and(|step| steps.contains(&step)) {
                 self.record(&mut encoder, &self.pairs, index..index + 1, self.lanes.pictures(), &[]);
             }
         }
@@ -284,6 +296,11 @@ impl Prepared {
             bound.iter().map(|bound| bound.as_ref().map(bind)).collect()
         })?;
         Ok(Self { program, bind_groups })
+    }
+
+    /// The step of each command; copies belong to none.
+    pub(super) fn steps(&self) -> Vec<Option<usize>> {
+        self.program.commands.iter().map(Command::step).collect()
     }
 
     /// Its commands, for recording all of them.

@@ -14,10 +14,12 @@ pub(crate) enum Kernel {
     MaxPool,
     Difference,
     Sum,
+    PeakFma,
+    PeakCopy,
 }
 
 impl Kernel {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Pixels,
         Self::Conv3x3Direct,
         Self::Conv3x3Blocked,
@@ -25,6 +27,8 @@ impl Kernel {
         Self::MaxPool,
         Self::Difference,
         Self::Sum,
+        Self::PeakFma,
+        Self::PeakCopy,
     ];
 
     pub(crate) fn of_tuning(tuning: Tuning) -> Self {
@@ -49,6 +53,8 @@ impl Kernel {
             Self::MaxPool => file!("max_pool"),
             Self::Difference => file!("difference"),
             Self::Sum => file!("sum"),
+            Self::PeakFma => file!("peak.fma"),
+            Self::PeakCopy => file!("peak.copy"),
         }
     }
 
@@ -76,7 +82,8 @@ impl Kernel {
     /// parameters.
     pub(crate) fn reads(self) -> u32 {
         match self {
-            Self::Pixels | Self::Relu | Self::MaxPool | Self::Sum => 1,
+            Self::PeakFma => 0,
+            Self::Pixels | Self::Relu | Self::MaxPool | Self::Sum | Self::PeakCopy => 1,
             Self::Difference => 2,
             Self::Conv3x3Direct | Self::Conv3x3Blocked => 3,
         }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Threads of a workgroup, in every kernel.
-const WORKGROUP: u64 = 64;
+pub(super) const WORKGROUP: u64 = 64;
 /// Elements that a workgroup of `shaders/difference.wgsl` sums.
 const DIFFERENCE_ELEMENTS: u64 = WORKGROUP * 8 * 8;
 
@@ -95,6 +95,16 @@ pub(crate) enum Command {
     },
     /// The first image of a slot copied to a target's features.
     CopyToTarget { slot: usize, tap: usize, bytes: u64 },
+}
+
+impl Command {
+    /// The step that it is part of; a copy is part of none.
+    pub(crate) fn step(&self) -> Option<usize> {
+        match self {
+            Self::Dispatch { step, .. } => Some(*step),
+            Self::CopyToTarget { .. } => None,
+        }
+    }
 }
 
 /// Bytes that a session takes on the device. Weights are the model's and not counted.
@@ -445,7 +455,7 @@ fn conv3x3_groups(kernel: Kernel, output: &Tensor) -> u64 {
 }
 
 /// `groups` workgroups as x by y, neither above the limit, with as few as possible to spare.
-fn grid(groups: u64, limit: u32) -> Result<[u32; 2]> {
+pub(super) fn grid(groups: u64, limit: u32) -> Result<[u32; 2]> {
     let limit = u64::from(limit.max(1));
     let y = groups.div_ceil(limit).max(1);
     let x = groups.div_ceil(y);

@@ -12,10 +12,12 @@ mod kernel;
 mod lower;
 mod model;
 mod params;
+mod peak;
 mod session;
+mod timing;
 mod weights;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use wgpu;
 
@@ -25,6 +27,7 @@ pub use self::{
 pub(crate) use self::{
     context::Gpu,
     model::Model,
+    peak::peak,
     session::{Session, Target, Wait},
 };
 use crate::{
@@ -57,6 +60,15 @@ pub fn device(context: &Context) -> Result<(wgpu::Device, wgpu::Queue)> {
 /// [`Error::Config`] where the context is not a GPU's.
 pub fn pipelines_compiled(context: &Context) -> Result<usize> {
     Ok(gpu_of(context)?.pipelines_compiled())
+}
+
+/// How long the context has taken so far to compile pipelines. Some drivers put part of that off until a pipeline
+/// first runs.
+///
+/// # Errors
+/// [`Error::Config`] where the context is not a GPU's.
+pub fn compile_time(context: &Context) -> Result<Duration> {
+    Ok(gpu_of(context)?.compile_time())
 }
 
 fn gpu_of(context: &Context) -> Result<Arc<Gpu>> {

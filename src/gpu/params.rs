@@ -98,3 +98,20 @@ pub(super) struct Sum {
     pub first: u32,
     pub pad: [u32; 2],
 }
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct PeakFma {
+    pub rounds: u32,
+    pub groups: u32,
+    pub factor: f32,
+    pub addend: f32,
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct PeakCopy {
+    pub elements: u32,
+    pub groups: u32,
+    pub pad: [u32; 2],
+}

@@ -12,11 +12,13 @@ use super::{
     executor::{Executor, Prepared},
     lower::{Lanes, Memory, Mode, arrange},
     model::Model,
+    timing::timed,
 };
 use crate::{
     error::{Error, Result},
     image::Image,
     plan::Plan,
+    profile::Stopwatch,
 };
 
 /// A session on a GPU.
@@ -71,8 +73,17 @@ impl Session {
 
     /// Compares pictures 2k and 2k + 1, at most [`pictures`](Self::pictures) of them. For each pair, the sum of
     /// differences at each tap.
-    pub(crate) async fn pairs(&mut self, pictures: &[Image<'_>], wait: Wait) -> Result<Vec<Vec<f64>>> {
-        let encoder = round(&self.executor, &self.executor.pairs, pictures, &[], &mut self.words);
+    pub(crate) async fn pairs(
+        &mut self,
+        pictures: &[Image<'_>],
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let prepared = &self.executor.pairs;
+        let encoder = match watch {
+            None => round(&self.executor, prepared, pictures, &[], &mut self.words),
+            Some(watch) => timed_round(&self.executor, prepared, pictures, &mut self.words, false, watch)?,
+        };
         self.finish(encoder, pictures.len() / 2, wait).await
     }
 
@@ -83,13 +94,17 @@ impl Session {
         target: &Target,
         pictures: &[Image<'_>],
         wait: Wait,
+        watch: Option<&mut Stopwatch>,
     ) -> Result<Vec<Vec<f64>>> {
         let prepared = match self.candidates.take() {
             Some((id, prepared)) if id == target.id => prepared,
             _ => self.executor.prepare(Mode::Candidates, &target.features)?,
         };
         let (_, prepared) = self.candidates.insert((target.id, prepared));
-        let encoder = round(&self.executor, prepared, pictures, &[], &mut self.words);
+        let encoder = match watch {
+            None => round(&self.executor, prepared, pictures, &[], &mut self.words),
+            Some(watch) => timed_round(&self.executor, prepared, pictures, &mut self.words, true, watch)?,
+        };
         self.finish(encoder, pictures.len(), wait).await
     }
 
@@ -147,13 +162,37 @@ fn round(
     target: &[wgpu::Buffer],
     words: &mut Vec<u32>,
 ) -> wgpu::CommandEncoder {
+    upload(executor, pictures, words);
+    let mut encoder = encoder(executor);
+    executor.record(&mut encoder, prepared, prepared.range(), pictures.len() as u32, target);
+    encoder
+}
+
+/// As [`round`], with every step timed: its commands are done when this returns, and the encoder is empty.
+fn timed_round(
+    executor: &Executor,
+    prepared: &Prepared,
+    pictures: &[Image<'_>],
+    words: &mut Vec<u32>,
+    cached_target: bool,
+    watch: &mut Stopwatch,
+) -> Result<wgpu::CommandEncoder> {
+    upload(executor, pictures, words);
+    let (clock, seconds) = timed(executor, prepared, pictures.len() as u32)?;
+    watch.clock = clock;
+    watch.round(executor.plan(), pictures.len(), cached_target, &seconds);
+    Ok(encoder(executor))
+}
+
+fn upload(executor: &Executor, pictures: &[Image<'_>], words: &mut Vec<u32>) {
     for (index, picture) in pictures.iter().enumerate() {
         executor.upload(index as u32, picture, words);
     }
+}
+
+fn encoder(executor: &Executor) -> wgpu::CommandEncoder {
     let descriptor = wgpu::CommandEncoderDescriptor { label: Some("perceptual-loss") };
-    let mut encoder = executor.gpu().device.create_command_encoder(&descriptor);
-    executor.record(&mut encoder, prepared, prepared.range(), pictures.len() as u32, target);
-    encoder
+    executor.gpu().device.create_command_encoder(&descriptor)
 }
 
 /// A buffer that is being mapped; unmapped when dropped, so that a future given up halfway leaves the session

@@ -1,6 +1,7 @@
 //! What is to be computed, as data: steps over tensors. A plan knows no backend and is made by pure functions.
 
 mod build;
+mod cost;
 mod slots;
 mod tensor;
 mod tuning;
@@ -14,6 +15,7 @@ use crate::{
 };
 
 pub use self::{
+    cost::Cost,
     tensor::{Element, Layout, Region, Tensor},
     tuning::Tuning,
 };

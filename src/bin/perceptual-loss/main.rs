@@ -1,5 +1,6 @@
 //! The `perceptual-loss` command.
 
+mod bench;
 mod compare;
 mod demo;
 mod failure;
@@ -32,6 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Arguments),
     Compare(compare::Arguments),
     Demo(demo::Arguments),
     Weights(weights::Arguments),
@@ -40,6 +42,7 @@ enum Command {
 fn main() -> ExitCode {
     quiet_wayland();
     let result = match Arguments::parse().command {
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Weights(arguments) => weights::run(&arguments),

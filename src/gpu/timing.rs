@@ -1,0 +1,105 @@
+//! How long each step takes on a GPU: by its timestamps, or where it has none, by waiting for each step alone.
+
+use std::time::Instant;
+
+use super::{
+    context::{Gpu, one_line},
+    executor::{Executor, Prepared},
+};
+use crate::{
+    error::{Error, Result},
+    profile::Clock,
+};
+
+/// Runs all of a program's commands for a round of `pictures` uploaded pictures, and gives the seconds of each step.
+/// Blocks until they are done.
+pub(super) fn timed(executor: &Executor, prepared: &Prepared, pictures: u32) -> Result<(Clock, Vec<f64>)> {
+    let steps = prepared.steps();
+    let mut seconds = vec![0.0; executor.plan().steps.len()];
+    if let Some(timestamps) = Timestamps::new(executor.gpu(), steps.len())? {
+        let mut encoder = encoder(executor.gpu());
+        for index in 0..steps.len() {
+            let writes = Some(timestamps.writes(index));
+            executor.record_alone(&mut encoder, prepared, index, pictures, writes);
+        }
+        for (step, time) in steps.into_iter().zip(timestamps.read(executor.gpu(), encoder)?) {
+            if let Some(step) = step {
+                seconds[step] += time;
+            }
+        }
+        return Ok((Clock::Device, seconds));
+    }
+    for (index, step) in steps.into_iter().enumerate() {
+        let mut encoder = encoder(executor.gpu());
+        executor.record_alone(&mut encoder, prepared, index, pictures, None);
+        let start = Instant::now();
+        executor.gpu().wait(executor.gpu().queue.submit([encoder.finish()]))?;
+        if let Some(step) = step {
+            seconds[step] += start.elapsed().as_secs_f64();
+        }
+    }
+    executor.gpu().check()?;
+    Ok((Clock::Wall, seconds))
+}
+
+fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
+    gpu.device
+        .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("perceptual-loss timed") })
+}
+
+/// Two timestamps for each of a number of passes: at its beginning and at its end.
+pub(super) struct Timestamps {
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+    readback: wgpu::Buffer,
+}
+
+impl Timestamps {
+    /// For `passes` passes; none where the device has no timestamps, or not as many.
+    pub(super) fn new(gpu: &Gpu, passes: usize) -> Result<Option<Self>> {
+        let count = 2 * passes as u32;
+        let has = gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY);
+        if !has || count == 0 || count > wgpu::QUERY_SET_MAX_QUERIES {
+            return Ok(None);
+        }
+        let bytes = u64::from(count) * 8;
+        gpu.create("timestamps", 2 * bytes, || {
+            use wgpu::BufferUsages as Usage;
+            Some(Self {
+                queries: gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+                    label: Some("timestamps"),
+                    ty: wgpu::QueryType::Timestamp,
+                    count,
+                }),
+                resolved: gpu.buffer("timestamps", bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC),
+                readback: gpu.buffer("timestamps read", bytes, Usage::MAP_READ | Usage::COPY_DST),
+            })
+        })
+    }
+
+    /// What a pass writes.
+    pub(super) fn writes(&self, pass: usize) -> wgpu::ComputePassTimestampWrites<'_> {
+        let first = 2 * pass as u32;
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.queries,
+            beginning_of_pass_write_index: Some(first),
+            end_of_pass_write_index: Some(first + 1),
+        }
+    }
+
+    /// Submits what `encoder` holds, waits for it, and gives the seconds of each pass.
+    pub(super) fn read(&self, gpu: &Gpu, mut encoder: wgpu::CommandEncoder) -> Result<Vec<f64>> {
+        let count = (self.resolved.size() / 8) as u32;
+        encoder.resolve_query_set(&self.queries, 0..count, &self.resolved, 0);
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.readback, 0, self.resolved.size());
+        let submission = gpu.queue.submit([encoder.finish()]);
+        self.readback.map_async(wgpu::MapMode::Read, .., |_| {});
+        gpu.wait(submission)?;
+        gpu.check()?;
+        let lost = |error: wgpu::MapRangeError| Error::DeviceLost(one_line(&error.to_string()));
+        let view = self.readback.get_mapped_range(..).map_err(lost)?;
+        let period = f64::from(gpu.queue.get_timestamp_period()) * 1e-9;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&view[..]);
+        Ok(ticks.chunks_exact(2).map(|pass| pass[1].saturating_sub(pass[0]) as f64 * period).collect())
+    }
+}

@@ -1,0 +1,97 @@
+//! Where a comparison's time goes: step by step, beside what the device could do at best.
+
+use crate::{
+    plan::{Cost, Operation, Plan},
+    report::Report,
+};
+
+/// A comparison, or a batch of them, with the time of each step.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Profile {
+    /// What [`compare`](crate::Session::compare) would have given, in its order.
+    pub reports: Vec<Report>,
+    /// The plan's steps in order. What goes on between them (packing, upload, readback) is not among them.
+    pub steps: Vec<StepProfile>,
+    /// What told the time.
+    pub clock: Clock,
+}
+
+/// A step's time and cost, over all pictures of the comparison.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StepProfile {
+    /// Its name in the plan, such as `conv3_1` or `relu3_3 difference`.
+    pub name: String,
+    /// Its kernel: `pixels`, `conv3x3`, `relu`, `max_pool` or `difference`.
+    pub kernel: &'static str,
+    /// How the kernel computes it, where it has more ways than one.
+    pub tuning: Option<&'static str>,
+    /// The time that it took.
+    pub seconds: f64,
+    /// What it computed and moved.
+    pub cost: Cost,
+}
+
+/// What told the time of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Clock {
+    /// The GPU's timestamps, around each dispatch.
+    Device,
+    /// The host's clock. On a GPU without timestamps each step is submitted and waited for by itself, which its time
+    /// includes.
+    Wall,
+}
+
+/// What a device does at best, measured by small kernels that do nothing else.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Peak {
+    /// Floating-point operations a second, by fused multiply-adds in registers, each counted as two.
+    pub flops_per_second: f64,
+    /// Bytes read and written a second, by copying.
+    pub bytes_per_second: f64,
+}
+
+/// Steps' times, added up over the rounds in which a batch goes through.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    pub(crate) clock: Clock,
+    seconds: Vec<f64>,
+    costs: Vec<Cost>,
+}
+
+impl Stopwatch {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let steps = plan.steps.len();
+        Self { clock: Clock::Wall, seconds: vec![0.0; steps], costs: vec![Cost::default(); steps] }
+    }
+
+    /// Adds a round of `pictures` pictures: the seconds of each step.
+    pub(crate) fn round(&mut self, plan: &Plan, pictures: usize, cached_target: bool, seconds: &[f64]) {
+        for (step, more) in seconds.iter().enumerate() {
+            self.seconds[step] += more;
+            let cost = plan.cost(step, pictures as u64, cached_target);
+            self.costs[step].flops = self.costs[step].flops.saturating_add(cost.flops);
+            self.costs[step].bytes = self.costs[step].bytes.saturating_add(cost.bytes);
+        }
+    }
+
+    /// The steps. Only a GPU's have tunings.
+    pub(crate) fn steps(self, plan: &Plan, on_gpu: bool) -> Vec<StepProfile> {
+        let times = self.seconds.into_iter().zip(self.costs);
+        (plan.steps.iter().zip(times))
+            .map(|(step, (seconds, cost))| {
+                let (kernel, tuning) = match step.operation {
+                    Operation::Pixels { .. } => ("pixels", None),
+                    Operation::Conv3x3 { tuning, .. } => ("conv3x3", on_gpu.then(|| tuning.name())),
+                    Operation::Relu => ("relu", None),
+                    Operation::MaxPool => ("max_pool", None),
+                    Operation::Difference { .. } => ("difference", None),
+                };
+                StepProfile { name: step.name.clone(), kernel, tuning, seconds, cost }
+            })
+            .collect()
+    }
+}
