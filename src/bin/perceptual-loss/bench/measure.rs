@@ -89,13 +89,24 @@ const LEAST: u32 = 5;
 const MOST: u32 = 100;
 const SECONDS: f64 = 3.0;
 
+/// A side that every network's deepest layer can be computed from.
+const SMALL: u32 = 32;
+
+impl Work {
+    /// Pairs, or a target and its candidates.
+    fn pictures(&self) -> u32 {
+        if self.cached_target { self.batch + 1 } else { 2 * self.batch }
+    }
+}
+
 /// Measures `work`, with the model that `open` makes.
 pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Result<Measurement, Failure> {
     let start = Instant::now();
     let model = open()?;
+    let lazily = model.context().adapter().map(|_| compile(&model)).transpose()?;
     let mut session = model.batch_session(work.width, work.height, work.batch)?;
     let opening = start.elapsed();
-    let pixels = noise(work)?;
+    let pixels = noise(work.width, work.height, work.pictures())?;
     let pictures: Vec<Image<'_>> =
         pixels.iter().map(|pixels| Image::rgb8(pixels, work.width, work.height)).collect();
 
@@ -104,7 +115,9 @@ pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Re
     run.whole()?;
     let first_s = (opening + start.elapsed()).as_secs_f64();
     let context = model.context();
-    let compile_s = gpu::compile_time(context).ok().map(|time| time.as_secs_f64());
+    let compile_s = lazily
+        .map(|lazily| Ok::<_, Failure>(gpu::compile_time(context)?.as_secs_f64() + lazily))
+        .transpose()?;
 
     let mut wholes = vec![run.whole()?];
     let runs = work.runs.unwrap_or(((SECONDS / wholes[0]) as u32).clamp(LEAST, MOST));
@@ -203,13 +216,26 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The pictures of a run: pairs, or a target and its candidates.
-fn noise(work: &Work) -> Result<Vec<Vec<u8>>, Failure> {
-    let bytes = (work.width as usize).checked_mul(work.height as usize).and_then(|n| n.checked_mul(3));
-    let pictures = if work.cached_target { work.batch + 1 } else { 2 * work.batch };
-    let too_large = || {
-        Failure::run(format!("there is no memory for {pictures} pictures of {}x{}", work.width, work.height))
+/// Makes the driver compile every shader of a model, on pictures so small that they cost nothing. Gives the seconds
+/// that it puts off until shaders first run; those before are told by [`gpu::compile_time`].
+fn compile(model: &Model) -> Result<f64, Failure> {
+    let pixels = noise(SMALL, SMALL, 2)?;
+    let mut session = model.session(SMALL, SMALL)?;
+    let mut seconds = || -> Result<f64, Failure> {
+        let start = Instant::now();
+        let [a, b] = [0, 1].map(|index| Image::rgb8(&pixels[index], SMALL, SMALL));
+        session.compare_blocking(a, b)?;
+        Ok(start.elapsed().as_secs_f64())
     };
+    let first = seconds()?;
+    Ok((first - seconds()?).max(0.0))
+}
+
+/// Pictures of `width` by `height` pixels, RGB.
+fn noise(width: u32, height: u32, pictures: u32) -> Result<Vec<Vec<u8>>, Failure> {
+    let bytes = (width as usize).checked_mul(height as usize).and_then(|n| n.checked_mul(3));
+    let too_large =
+        || Failure::run(format!("there is no memory for {pictures} pictures of {width}x{height}"));
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     (0..pictures)
         .map(|_| {

@@ -62,10 +62,10 @@ fn bars(area: &Area<'_>, measurement: &Measurement) -> Drawn {
         area.draw(&rectangle)?;
         area.draw_text(&format!("{}  {}", step.name, index + 1), &label(HPos::Right), (LEFT - 8, middle))?;
         let figures = format!(
-            "{:.2} ms, {:.1} %, {:.0} GFLOP/s",
+            "{:.2} ms, {:.1} %, {} GFLOP/s",
             step.median_s * 1e3,
             100.0 * step.median_s / whole.median_s,
-            step.gflops
+            number(step.gflops)
         );
         area.draw_text(&figures, &label(HPos::Left), (end + 8, middle))?;
     }
@@ -104,20 +104,29 @@ fn roofline(area: &Area<'_>, Measurement { steps, peak, .. }: &Measurement) -> D
         .draw()?;
     let corners = [x.start, ridge, x.end].map(|intensity| (intensity, roof(intensity)));
     chart.draw_series([PathElement::new(corners.to_vec(), BLACK.stroke_width(2))])?;
-    let named = |text: String, at: (f64, f64)| {
+    let named = |text: String, at: (f64, f64), offset: (i32, i32)| {
         let style = ("sans-serif", 13).into_font().color(&BLACK);
-        EmptyElement::at(at) + Text::new(text, (6, -16), style)
+        EmptyElement::at(at) + Text::new(text, offset, style)
     };
+    // Half-way up the slope, as it looks on axes of powers.
+    let half_way = (x.start * ridge).sqrt();
     chart.draw_series([
-        named(format!("{:.0} GFLOP/s", peak.gflops), corners[1]),
-        named(format!("{:.1} GB/s", peak.bytes_per_s / 1e9), corners[0]),
+        named(format!("{} GFLOP/s", number(peak.gflops)), corners[1], (6, -18)),
+        named(format!("{} GB/s", number(peak.bytes_per_s / 1e9)), (half_way, roof(half_way)), (-70, -18)),
     ])?;
-    chart.draw_series(points.iter().map(|(number, step, intensity)| {
-        let style = ("sans-serif", 12).into_font().color(&BLACK);
-        EmptyElement::at((*intensity, step.gflops))
-            + Circle::new((0, 0), 4, colour(step).filled())
-            + Text::new(number.to_string(), (6, -6), style)
+    chart.draw_series(points.iter().map(|point| {
+        EmptyElement::at((point.2, point.1.gflops)) + Circle::new((0, 0), 4, colour(point.1).filled())
     }))?;
+    // Points that lie together share a label.
+    let near = |a: f64, b: f64| (a / b).ln().abs() < 0.12;
+    let mut labels: Vec<(String, (f64, f64))> = vec![];
+    for (number, step, intensity) in points {
+        match labels.iter_mut().find(|(_, (x, y))| near(*x, intensity) && near(*y, step.gflops)) {
+            Some((label, _)) => *label += &format!(" {number}"),
+            None => labels.push((number.to_string(), (intensity, step.gflops))),
+        }
+    }
+    chart.draw_series(labels.into_iter().map(|(label, at)| named(label, at, (-4, 8))))?;
     Ok(())
 }
 
@@ -131,6 +140,11 @@ fn colour(step: &Step) -> RGBColor {
     }
 }
 
+/// Two digits or more.
 fn number(value: f64) -> String {
-    if value >= 1.0 { format!("{value:.0}") } else { format!("{value}") }
+    match value {
+        10.0.. => format!("{value:.0}"),
+        1.0.. => format!("{value:.1}").replace(".0", ""),
+        _ => format!("{value:.2}"),
+    }
 }
