@@ -63,6 +63,11 @@
 //! host hands over ([`Context::on_pool`]), and gives the same bits on any number of threads. [`Context::twin`] runs
 //! the plain loops that all else is checked against.
 //!
+//! # Where the time goes
+//!
+//! [`Session::profile_batch_blocking`] and [`Session::profile_to_blocking`] compare as their namesakes do and time every
+//! step; [`Context::peak_blocking`] measures what the device could do at best.
+//!
 //! # An engine's own device
 //!
 //! [`gpu::from_device`] takes the host's device and queue. Nothing is installed on it, and nothing but the functions

@@ -118,7 +118,7 @@ fn roofline(area: &Area<'_>, Measurement { steps, peak, .. }: &Measurement) -> D
         EmptyElement::at((point.2, point.1.gflops)) + Circle::new((0, 0), 4, colour(point.1).filled())
     }))?;
     // Points that lie together share a label.
-    let near = |a: f64, b: f64| (a / b).ln().abs() < 0.12;
+    let near = |a: f64, b: f64| (a / b).ln().abs() < 0.2;
     let mut labels: Vec<(String, (f64, f64))> = vec![];
     for (number, step, intensity) in points {
         match labels.iter_mut().find(|(_, (x, y))| near(*x, intensity) && near(*y, step.gflops)) {
@@ -145,6 +145,6 @@ fn number(value: f64) -> String {
     match value {
         10.0.. => format!("{value:.0}"),
         1.0.. => format!("{value:.1}").replace(".0", ""),
-        _ => format!("{value:.2}"),
+        _ => format!("{value:.2}").trim_end_matches('0').to_owned(),
     }
 }
