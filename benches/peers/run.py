@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Times this project and what a user would run instead: the same work, in one sitting, in turn.
+
+    benches/peers/setup && benches/peers/.venv/bin/python benches/peers/run.py
+
+Every window is a process of its own: it loads, warms up with one run, and times some more. Windows go round the peers, and
+one in which something else used the machine is dropped and run again. A peer whose loss is not this project's is
+reported as wrong. What came out goes to benches/results/ as JSON, and to standard output as a table.
+"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+
+import python_peers
+import table
+from measure import watch
+from work import COMMAND, ROOT, Work
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OURS = {"perceptual-loss": "cpu", "perceptual-loss-gpu": "gpu"}
+RUST = {
+    "candle": ["peer-candle"],
+    "tract": ["peer-tract"],
+    "burn-ndarray": ["peer-burn", "--device", "ndarray"],
+    "burn-flex": ["peer-burn", "--device", "flex"],
+    "burn-wgpu": ["peer-burn", "--device", "wgpu"],
+}
+PEERS = [*OURS, *python_peers.PEERS, *RUST]
+# How often a window may be run again because the machine was not quiet.
+RETRIES = 3
+
+
+def command(peer, work, runs):
+    if peer in OURS:
+        return [COMMAND, "bench", "--json", "--backend", OURS[peer], "--weights", work.weights, "--size", str(work.size), "--runs", str(runs)]
+    if peer in RUST:
+        program, *options = RUST[peer]
+        return [os.path.join(HERE, "rust", "target", "release", program), *options, "--pixels", work.pixels, "--weights", work.weights,
+                "--model", work.model, "--width", str(work.size), "--height", str(work.size), "--runs", str(runs)]
+    return [sys.executable, os.path.join(HERE, "python_peers.py"), peer, str(work.size), work.folder, work.weights, str(runs)]
+
+
+def measure(peer, work, options):
+    """One window that counts, and how many were dropped before it; or a window with an error."""
+    for dropped in range(RETRIES + 1):
+        window = watch(command(peer, work, options.runs), options.timeout)
+        if window.code != 0:
+            last = (window.errors.strip().splitlines() or ["no message"])[-1]
+            return {"error": f"took more than {options.timeout} s" if window.code == -9 else last, "dropped": dropped}
+        result = json.loads(window.output.strip().splitlines()[-1])
+        if peer in OURS:
+            adapter = f" on {result['adapter']}" if result["adapter"] else ""
+            # Its own figure leaves out what measuring the machine's peak takes.
+            result = {"median_s": result["whole"]["median_s"], "min_s": result["whole"]["min_s"],
+                      "peak_bytes": result["whole"]["peak_bytes"], "version": f"perceptual-loss {result['version']}{adapter}"}
+        else:
+            result = {"median_s": statistics.median(result["times"]), "min_s": min(result["times"]),
+                      "peak_bytes": window.peak_bytes, "loss": result["loss"], "version": result["version"]}
+        result |= {"foreign": round(window.foreign, 4), "dropped": dropped}
+        if window.foreign <= options.foreign:
+            return result
+        print(f"    {peer}: dropped, others used {window.foreign:.0%} of the machine", flush=True)
+    return {"error": f"the machine was never quiet: others used more than {options.foreign:.0%} of it", "dropped": RETRIES + 1}
+
+
+def sitting(work, peers, options):
+    """Every peer's windows for one size, in turn."""
+    print(f"{work.size}x{work.size}", flush=True)
+    truth = work.loss()
+    results = {peer: [] for peer in peers}
+    for number in range(options.windows):
+        for peer in peers:
+            # What failed once is not tried again; what never found the machine quiet may.
+            if any("error" in window and "quiet" not in window["error"] for window in results[peer]):
+                continue
+            window = measure(peer, work, options)
+            loss = window.pop("loss", truth)
+            if abs(loss - truth) > 1e-3 * truth:
+                window = {"error": f"its loss is {loss}, where it should be {truth}", "dropped": 0}
+            results[peer].append(window)
+            print(f"  {number + 1} {peer}: {window.get('error') or format(window['median_s'], '.4f') + ' s'}", flush=True)
+    return results
+
+
+def machine():
+    with open("/proc/cpuinfo") as file:
+        lines = file.read().splitlines()
+    with open("/proc/meminfo") as file:
+        memory = int(file.readline().split()[1]) * 1024
+    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    return {
+        "cpu": next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()),
+        "cores": os.cpu_count(),
+        "sets": [flag for flag in ("avx2", "avx512f", "amx_bf16", "amx_tile") if flag in flags],
+        "memory_bytes": memory,
+        "system": platform.platform(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="256,512", help="widths and heights of the pictures (256,512)")
+    parser.add_argument("--windows", type=int, default=5, help="windows a peer (5)")
+    parser.add_argument("--runs", type=int, default=5, help="runs a window (5)")
+    parser.add_argument("--timeout", type=int, default=300, help="seconds that a window may take (300)")
+    parser.add_argument("--foreign", type=float, default=0.05, help="the part of the machine that others may use in a window that counts (0.05)")
+    parser.add_argument("--only", help="peers, separated by commas: " + ", ".join(PEERS))
+    parser.add_argument("--weights", help="VGG19 as float32 safetensors; seeded weights by default")
+    parser.add_argument("--output", help="the JSON file; benches/results/DATE.json by default")
+    options = parser.parse_args()
+    peers = options.only.split(",") if options.only else PEERS
+    for peer in peers:
+        if peer not in PEERS:
+            parser.error(f"there is no peer {peer}; there are {', '.join(PEERS)}")
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+
+    with tempfile.TemporaryDirectory() as folder:
+        weights = options.weights
+        if weights is None:
+            weights = os.path.join(folder, "seeded.safetensors")
+            seeded = watch([COMMAND, "weights", "seeded", "--seed", "0", "-o", weights], 60)
+            if seeded.code != 0:
+                sys.exit(seeded.errors)
+        record = {"date": now.isoformat(), "machine": machine(), "runs_a_window": options.runs, "foreign": options.foreign, "sizes": {}}
+        for size in map(int, options.sizes.split(",")):
+            work = Work(size, folder, os.path.abspath(weights))
+            work.make()
+            record["sizes"][str(size)] = sitting(work, peers, options)
+
+    path = options.output or os.path.join(ROOT, "benches", "results", f"{now:%Y-%m-%dT%H%M%SZ}.json")
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "w") as file:
+        json.dump(record, file, indent=1)
+        file.write("\n")
+    print(f"\n{table.text(record)}\n{path}")
+
+
+if __name__ == "__main__":
+    main()
