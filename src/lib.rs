@@ -86,6 +86,8 @@ compile_error!("enable a backend: feature \"gpu\", \"cpu\" or both");
 pub mod config;
 #[cfg(feature = "cpu")]
 pub mod cpu;
+#[cfg(all(feature = "gpu", feature = "cpu"))]
+pub mod doctor;
 mod error;
 #[cfg(feature = "gpu")]
 pub mod gpu;

@@ -423,6 +423,21 @@ fn an_unknown_adapter_is_an_error_that_lists_those_there_are() {
 }
 
 #[test]
+fn every_adapter_that_is_listed_can_be_opened_and_chosen() {
+    let listed = gpu::adapters_blocking();
+    assert_eq!(&listed[0].adapter, context().adapter().unwrap(), "the best comes first");
+    for (number, available) in listed.iter().enumerate() {
+        let opened = available.open_blocking().unwrap();
+        assert_eq!(opened.adapter(), Some(&available.adapter));
+        let chosen = Context::gpu_named_blocking(&number.to_string()).unwrap();
+        assert_eq!(chosen.adapter(), Some(&available.adapter));
+        let driver = &available.adapter.driver;
+        let chosen = Context::gpu_named_blocking(driver).unwrap();
+        assert_eq!(&chosen.adapter().unwrap().driver, driver);
+    }
+}
+
+#[test]
 fn a_destroyed_device_is_named_and_others_go_on() {
     let all = pictures(16, 16, 2);
     let own = gpu_device::open();

@@ -8,10 +8,13 @@
 mod engine;
 pub mod fast;
 mod peak;
+mod processor;
 mod session;
 pub mod twin;
 
 pub use rayon;
+
+pub use self::processor::{Processor, processor};
 
 pub(crate) use self::{
     engine::{Engine, Kind, Model},

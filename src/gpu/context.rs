@@ -26,6 +26,9 @@ pub(crate) struct Gpu {
     compiled: AtomicUsize,
     /// Nanoseconds.
     compiling: AtomicU64,
+    /// Kernels that tests put in place of those of `shaders/`, to see them found wrong.
+    #[cfg(test)]
+    pub(crate) replaced: HashMap<Kernel, String>,
     /// What only a device of our own has; a host's is neither polled nor given callbacks.
     own: Option<Own>,
 }
@@ -66,7 +69,7 @@ impl Gpu {
         }
     }
 
-    async fn open_adapter(adapter: wgpu::Adapter) -> Result<Self> {
+    pub(super) async fn open_adapter(adapter: wgpu::Adapter) -> Result<Self> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("perceptual-loss"),
             // For profiles; what runs otherwise needs no feature.
@@ -124,6 +127,8 @@ impl Gpu {
             pipelines: Mutex::default(),
             compiled: AtomicUsize::new(0),
             compiling: AtomicU64::new(0),
+            #[cfg(test)]
+            replaced: HashMap::new(),
             own,
         })
     }
@@ -150,10 +155,21 @@ impl Gpu {
         Duration::from_nanos(self.compiling.load(Ordering::Relaxed))
     }
 
+    /// A kernel's WGSL.
+    fn source(&self, kernel: Kernel) -> String {
+        #[cfg(test)]
+        if let Some(source) = self.replaced.get(&kernel) {
+            return source.clone();
+        }
+        kernel.source()
+    }
+
     fn compile(&self, kernel: Kernel) -> Pipeline {
         let label = Some(kernel.name());
-        let descriptor =
-            wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(kernel.source().into()) };
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(self.source(kernel).into()),
+        };
         // SAFETY: the shaders are this crate's own, index within what lowering has checked, and all their loops
         // end. The checks left out cost 5 % of the direct convolution on a software adapter, and much more where
         // a driver cannot see through the bound on loops (gfx-rs/wgpu#7698).

@@ -3,6 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
+    capabilities::Capabilities,
     context::{Gpu, PARAMS_BYTES, one_line},
     kernel::Kernel,
     lower::{self, Binding, Command, Count, Lanes, Memory, Mode, Program, Sizes},
@@ -223,6 +224,23 @@ impl Executor {
             .collect())
     }
 
+    /// The partial sums that a tap's sums are made of, of each pair of images: what
+    /// `shaders/difference.wgsl` hands to `shaders/sum.wgsl`. All taps share the memory, so that these are of the
+    /// last one run.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] where the device failed meanwhile.
+    pub fn partials_blocking(&self, tap: usize) -> Result<Vec<Vec<f32>>> {
+        let plan = &self.lanes.plan;
+        let each = lower::partials_of(&plan.tensors[plan.taps[tap].tensor]) as usize;
+        let partials = self.read_buffer(&self.buffers.partials, self.buffers.partials.size())?;
+        Ok(partials
+            .chunks_exact(each)
+            .take(self.lanes.pictures() as usize / 2)
+            .map(<[f32]>::to_vec)
+            .collect())
+    }
+
     fn read_buffer(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<f32>> {
         let gpu = self.gpu();
         let staging = gpu.buffer("read", bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
@@ -255,7 +273,8 @@ impl Buffers {
                 })
                 .collect(),
             slots: lanes.map(slots).collect(),
-            partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE),
+            // Copied for diagnosis alone.
+            partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE | Usage::COPY_SRC),
             sums: gpu.buffer("sums", sizes.sums, Usage::STORAGE | Usage::COPY_SRC),
         }
     }
@@ -315,7 +334,7 @@ pub(super) fn params_bytes(program: &Program) -> u64 {
 }
 
 /// What a session over `lanes` takes, told before anything is allocated.
-pub(super) fn memory(lanes: &Lanes, gpu: &Gpu) -> Result<Memory> {
-    let program = lower::lower(lanes, Mode::Pairs, &gpu.capabilities)?;
-    Ok(lower::sizes(lanes, &gpu.capabilities)?.memory(lanes, params_bytes(&program)))
+pub(super) fn memory(lanes: &Lanes, capabilities: &Capabilities) -> Result<Memory> {
+    let program = lower::lower(lanes, Mode::Pairs, capabilities)?;
+    Ok(lower::sizes(lanes, capabilities)?.memory(lanes, params_bytes(&program)))
 }

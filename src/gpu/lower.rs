@@ -17,7 +17,7 @@ use crate::{
 /// Threads of a workgroup, in every kernel.
 pub(super) const WORKGROUP: u64 = 64;
 /// Elements that a workgroup of `shaders/difference.wgsl` sums.
-const DIFFERENCE_ELEMENTS: u64 = WORKGROUP * 8 * 8;
+pub(crate) const DIFFERENCE_ELEMENTS: u64 = WORKGROUP * 8 * 8;
 
 /// What the pictures of a round are to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -439,7 +439,7 @@ struct Operands {
 }
 
 /// Partial sums of one image of a tensor.
-fn partials_of(tensor: &Tensor) -> u64 {
+pub(super) fn partials_of(tensor: &Tensor) -> u64 {
     let [width, height] = tensor.region.owned_extent().map(u64::from);
     (width * height * u64::from(tensor.channels)).div_ceil(DIFFERENCE_ELEMENTS)
 }

@@ -14,6 +14,7 @@ mod model;
 mod params;
 mod peak;
 mod session;
+mod sum;
 mod timing;
 mod weights;
 
@@ -21,8 +22,17 @@ use std::{sync::Arc, time::Duration};
 
 pub use wgpu;
 
+#[cfg(all(test, feature = "cpu"))]
+pub(crate) use self::kernel::Kernel;
+#[cfg(feature = "cpu")]
+pub(crate) use self::lower::DIFFERENCE_ELEMENTS;
 pub use self::{
-    adapter::Adapter, capabilities::Capabilities, executor::Executor, kernel::shaders, lower::Memory,
+    adapter::{Adapter, AdapterKind, AvailableAdapter, adapters, adapters_blocking},
+    capabilities::Capabilities,
+    executor::Executor,
+    kernel::shaders,
+    lower::Memory,
+    sum::sum_blocking,
 };
 pub(crate) use self::{
     context::Gpu,

@@ -129,7 +129,7 @@ impl Dispatch {
     }
 }
 
-fn read(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, bytes: u64) -> Result<Vec<f32>> {
+pub(super) fn read(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, bytes: u64) -> Result<Vec<f32>> {
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
     let staging = gpu.create("readback", bytes, || gpu.buffer("readback", bytes, usage))?;
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

@@ -63,7 +63,7 @@ impl Session {
 
     /// What [`new`](Self::new) would allocate.
     pub(crate) fn memory(gpu: &Gpu, plan: impl Fn(u32) -> Result<Plan>, pairs: u32) -> Result<Memory> {
-        super::executor::memory(&arrange(plan, pairs, &gpu.capabilities)?, gpu)
+        super::executor::memory(&arrange(plan, pairs, &gpu.capabilities)?, &gpu.capabilities)
     }
 
     /// Pictures that one round holds.

@@ -3,7 +3,7 @@
 use perceptual_loss::{gpu, plan::Region};
 
 use crate::{
-    common::{Rng, SUM, context, parameters},
+    common::{Rng, SUM, context, parameters, small_integers},
     difference,
 };
 
@@ -23,6 +23,19 @@ fn not_one_partial_sum_is_missed() {
             [[elements as f32], [elements as f32]],
             "{elements}"
         );
+    }
+}
+
+/// The kernel by itself, for more partial sums than the differences of this device's largest tensor make: a picture of
+/// 4096x4096 has 262,144.
+#[test]
+fn sums_of_any_number_of_partial_sums() {
+    for count in [1, 64, 1024, 1025, 16_384, 16_385, 40_000, 262_144] {
+        // Exact in any order, so that not one may be missed.
+        let partials: Vec<f32> =
+            small_integers(count, 2 * count).into_iter().map(|value| value + 3.0).collect();
+        let exact: Vec<f32> = partials.chunks(count as usize).map(|pair| pair.iter().sum()).collect();
+        assert_eq!(gpu::sum_blocking(context(), &partials, count as u32).unwrap(), exact, "{count}");
     }
 }
 

@@ -1,21 +1,28 @@
 //! How the command fails: one line, and an exit code.
 
-/// A line for standard error, without its "error: ", and the exit code.
+/// A line for standard error, without its "error: ", the exit code, and what is printed all the same.
 #[derive(Debug)]
 pub struct Failure {
     pub message: String,
     pub code: u8,
+    /// For standard output: a report whose finding is the failure. Nothing, of most failures.
+    pub output: String,
 }
 
 impl Failure {
     /// Bad usage or input.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
+        Self { message: message.into(), code: 2, output: String::new() }
     }
 
     /// A run that failed although its input was good.
     pub fn run(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 3 }
+        Self { message: message.into(), code: 3, output: String::new() }
+    }
+
+    /// The same, with a report that is printed all the same.
+    pub fn with_output(self, output: String) -> Self {
+        Self { output, ..self }
     }
 }
 

@@ -3,6 +3,8 @@
 mod bench;
 mod compare;
 mod demo;
+mod devices;
+mod doctor;
 mod failure;
 mod options;
 mod output;
@@ -36,6 +38,8 @@ enum Command {
     Bench(bench::Arguments),
     Compare(compare::Arguments),
     Demo(demo::Arguments),
+    Devices(devices::Arguments),
+    Doctor(doctor::Arguments),
     Weights(weights::Arguments),
 }
 
@@ -45,11 +49,15 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Weights(arguments) => weights::run(&arguments),
     };
     match result.and_then(|output| print(&output)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { message, code }) => {
+        Err(Failure { message, code, output }) => {
+            // The failure at hand is told rather than one of printing.
+            let _ = print(&output);
             // Where standard error is gone, the exit code still tells.
             let _ = writeln!(io::stderr(), "error: {message}");
             ExitCode::from(code)

@@ -40,7 +40,7 @@ pub struct DeviceOptions {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
-    /// The GPU adapter, by a part of its name; the best by default.
+    /// The GPU adapter, by its number in `perceptual-loss devices` or words of its name, driver or API; the best by default.
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
 

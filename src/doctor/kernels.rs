@@ -1,0 +1,327 @@
+//! What the doctor holds against the twins: for each kernel a few shapes, odd ones and those at the edges of its
+//! blocks.
+
+use std::sync::Arc;
+
+use super::{
+    CONV3X3, Deviation, LOSS, PIXELS, SUM, bounds,
+    bounds::compare_totals,
+    compare, compare_sums, first_step, on_twin,
+    values::{Rng, convolution, features, values},
+};
+use crate::{
+    Config, Context, Criterion, Image, Model, Normalization, Preset, Tuning, Weights,
+    cpu::{fast, twin},
+    error::Result,
+    gpu,
+    network::Layer,
+    plan::{Operation, Plan, Region, Tensor},
+    weights::Parameters,
+};
+
+/// A kernel, or a whole loss.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject {
+    Pixels,
+    Conv3x3(Tuning),
+    Relu,
+    MaxPool,
+    Difference,
+    Sum,
+    Loss(Tuning),
+}
+
+impl Subject {
+    /// All that such a context computes with; whole losses come last.
+    pub(super) fn all(context: &Context) -> Vec<Self> {
+        // The CPU has one form of each, and adds its sums up as it goes.
+        let (tunings, sum) = match context.gpu_handle() {
+            Some(_) => (&Tuning::ALL[..], Some(Self::Sum)),
+            None => (&Tuning::ALL[..1], None),
+        };
+        let tuned = |make: fn(Tuning) -> Self| tunings.iter().copied().map(make);
+        [Self::Pixels]
+            .into_iter()
+            .chain(tuned(Self::Conv3x3))
+            .chain([Self::Relu, Self::MaxPool, Self::Difference])
+            .chain(sum)
+            .chain(tuned(Self::Loss))
+            .collect()
+    }
+
+    /// Its name, which is its shader's file's, as far as it has one.
+    pub(super) fn name(self, context: &Context) -> String {
+        let tuned = |name: &str, tuning: Tuning| match context.gpu_handle() {
+            Some(_) => format!("{name}.{tuning}"),
+            None => name.to_owned(),
+        };
+        match self {
+            Self::Pixels => "pixels".to_owned(),
+            Self::Conv3x3(tuning) => tuned("conv3x3", tuning),
+            Self::Relu => "relu".to_owned(),
+            Self::MaxPool => "max_pool".to_owned(),
+            Self::Difference => "difference".to_owned(),
+            Self::Sum => "sum".to_owned(),
+            Self::Loss(tuning) => tuned("loss", tuning),
+        }
+    }
+
+    /// How far it may be from its twin.
+    pub(super) fn allowed(self) -> f64 {
+        match self {
+            Self::Pixels => PIXELS,
+            Self::Conv3x3(_) => CONV3X3,
+            Self::Relu | Self::MaxPool => 0.0,
+            Self::Difference | Self::Sum => SUM,
+            Self::Loss(_) => LOSS,
+        }
+    }
+
+    /// How far it is from its twin.
+    pub(super) fn hold(self, context: &Context) -> Result<Deviation> {
+        match self {
+            Self::Pixels => pixels(context),
+            Self::Conv3x3(tuning) => conv3x3(context, tuning),
+            Self::Relu => relu(context),
+            Self::MaxPool => max_pool(context),
+            Self::Difference => difference(context),
+            Self::Sum => sum(context),
+            Self::Loss(tuning) => loss(context, tuning),
+        }
+    }
+}
+
+/// Deviations of several shapes, taken together.
+fn all(deviations: impl Iterator<Item = Result<Deviation>>) -> Result<Deviation> {
+    deviations.reduce(|all, next| Ok(all?.and(next?))).unwrap_or_else(|| Ok(Deviation::default()))
+}
+
+/// The region of `whole` from (x, y) on with this extent, and no halo.
+fn part(whole: [u32; 2], origin: [u32; 2], extent: [u32; 2]) -> Region {
+    Region { origin, extent, halo: [0; 4], whole }
+}
+
+fn no_weights() -> Arc<Parameters> {
+    Arc::new(Parameters::new(vec![], "none"))
+}
+
+/// A plan of one step from tensor 0 to tensor 1, each given as channels and region.
+fn one_step(images: u32, operation: Operation, input: (u32, Region), output: (u32, Region)) -> Result<Plan> {
+    let mut plan = Plan::empty(images);
+    let from = plan.tensor("input", input.0, input.1);
+    let to = plan.tensor("output", output.0, output.1);
+    plan.push("the step", operation, Some(from), Some(to));
+    plan.finish()
+}
+
+/// A step with the values of `features` on the context and on its twin.
+fn hold(
+    context: &Context,
+    plan: &Plan,
+    parameters: &Arc<Parameters>,
+    input: Option<&[f32]>,
+    pictures: &[Image<'_>],
+) -> Result<Deviation> {
+    let twin = on_twin(plan, parameters, input, pictures)?;
+    let bounds = bounds(&twin, parameters, 0)?;
+    let result = first_step(context, plan, parameters, input, pictures)?;
+    let output = plan.steps[0].output.unwrap_or_default();
+    Ok(compare(&result, twin.read(output), &bounds))
+}
+
+/// A picture of each format in one batch, with padded rows and values beyond [0, 1] where floats have them.
+fn pixels(context: &Context) -> Result<Deviation> {
+    let size @ [width, height] = [37, 23];
+    let mut rng = Rng::new(1);
+    let (row, rows) = (4 * width as usize + 5, 3 * height as usize);
+    let bytes: Vec<u8> = (0..row * rows).map(|_| rng.bits() as u8).collect();
+    let floats: Vec<f32> =
+        (0..row * rows).map(|_| (rng.bits() >> 40) as f32 / (1 << 23) as f32 - 0.5).collect();
+    let pictures = [
+        Image::rgb8(&bytes, width, height),
+        Image::rgba8(&bytes, width, height),
+        Image::rgb_f32(&floats, width, height),
+        Image::planar_f32(&floats, width, height),
+    ]
+    .map(|picture| picture.with_row_stride(row));
+    let none = no_weights();
+    let regions = [Region::whole(width, height), part(size, [11, 3], [13, 19])];
+    all(regions.into_iter().flat_map(|region| {
+        let normalizations =
+            [Normalization::NONE, Normalization::IMAGENET, Normalization::SIGNED, Normalization::CAFFE];
+        normalizations.map(|normalization| {
+            let mut plan = Plan::empty(pictures.len() as u32);
+            let output = plan.tensor("pixels", 3, region);
+            plan.push("pixels", Operation::Pixels { normalization }, None, Some(output));
+            hold(context, &plan.finish()?, &none, None, &pictures)
+        })
+    }))
+}
+
+fn conv3x3(context: &Context, tuning: Tuning) -> Result<Deviation> {
+    let whole = |[width, height]: [u32; 2]| [Region::whole(width, height); 2];
+    let shapes = [
+        // Nothing but padding around; a batch of the first layer's channels; channels that leave a block of four
+        // partly empty; one more than a workgroup's tile; one row; as many channels as there are.
+        (1, 5, 7, whole([1, 1])),
+        (2, 3, 64, whole([17, 33])),
+        (2, 13, 9, whole([33, 35])),
+        (1, 3, 5, whole([67, 1])),
+        (1, 512, 6, whole([7, 5])),
+        // A tile inside a picture reads its neighbours; one at a corner is padded on two sides.
+        (2, 5, 6, [part([39, 23], [1, 0], [36, 22]), part([39, 23], [2, 1], [34, 20])]),
+        (1, 6, 3, [part([39, 23], [20, 10], [19, 13]), part([39, 23], [21, 11], [18, 12])]),
+    ];
+    all(shapes.into_iter().enumerate().flat_map(|(i, (images, inputs, outputs, [from, to]))| {
+        [false, true].map(|relu| {
+            let layer = Layer::conv("conv", 0, inputs, outputs);
+            let parameters = Arc::new(Parameters::new(vec![convolution(layer, i as u64)?], "random"));
+            let operation = Operation::Conv3x3 { layer, relu, tuning };
+            let plan = one_step(images, operation, (inputs, from), (outputs, to))?;
+            let input = features(i as u64, plan.tensors[0].elements());
+            hold(context, &plan, &parameters, Some(&input), &[])
+        })
+    }))
+}
+
+fn relu(context: &Context) -> Result<Deviation> {
+    let shapes = [(1, 1, [1, 1]), (2, 3, [9, 7]), (3, 5, [65, 63])];
+    all(shapes.into_iter().map(|(images, channels, [width, height])| {
+        let features = (channels, Region::whole(width, height));
+        let plan = one_step(images, Operation::Relu, features, features)?;
+        let input = values(u64::from(images), plan.tensors[0].elements());
+        hold(context, &plan, &no_weights(), Some(&input), &[])
+    }))
+}
+
+/// Odd sides, whose last row or column is dropped, and a tile whose input begins at odd positions.
+fn max_pool(context: &Context) -> Result<Deviation> {
+    let whole =
+        |width: u32, height: u32| [Region::whole(width, height), Region::whole(width / 2, height / 2)];
+    let shapes = [
+        (1, 1, whole(2, 2)),
+        (2, 3, whole(17, 9)),
+        (1, 64, whole(33, 31)),
+        (2, 3, [part([29, 18], [9, 7], [19, 11]), part([14, 9], [5, 4], [9, 5])]),
+    ];
+    all(shapes.into_iter().map(|(images, channels, [from, to])| {
+        let plan = one_step(images, Operation::MaxPool, (channels, from), (channels, to))?;
+        let input = values(u64::from(images), plan.tensors[0].elements());
+        hold(context, &plan, &no_weights(), Some(&input), &[])
+    }))
+}
+
+/// A plan that compares the pairs of its one tensor, squared (tap 0) and absolute (tap 1), and its values.
+fn pairs(images: u32, channels: u32, region: Region) -> Result<(Plan, Vec<f32>)> {
+    let mut plan = Plan::empty(images);
+    let tensor = plan.tensor("features", channels, region);
+    plan.tap("squared", 1.0, Criterion::Mse, tensor);
+    plan.tap("absolute", 1.0, Criterion::Mae, tensor);
+    let plan = plan.finish()?;
+    let mut values = features(u64::from(channels), plan.tensors[0].elements());
+    // What the region holds for others' sake alone must not be in any sum.
+    let owned = owned(&region);
+    for plane in values.chunks_mut(owned.len()) {
+        for (value, owned) in plane.iter_mut().zip(&owned) {
+            *value = if *owned { *value } else { f32::NAN };
+        }
+    }
+    Ok((plan, values))
+}
+
+/// Of each position that a region holds, whether it owns it.
+fn owned(region: &Region) -> Vec<bool> {
+    let [width, height] = region.extent;
+    let [left, top, right, bottom] = region.halo;
+    let inside = |x, y| x >= left && x < width - right && y >= top && y < height - bottom;
+    (0..height).flat_map(|y| (0..width).map(move |x| inside(x, y))).collect()
+}
+
+/// Shapes around the 4096 elements of a partial sum, and one with a halo.
+fn difference(context: &Context) -> Result<Deviation> {
+    let shapes = [
+        (2, 1, Region::whole(1, 1)),
+        (3, 3, Region::whole(5, 3)),
+        (2, 1, Region::whole(4097, 1)),
+        (4, 64, Region::whole(33, 31)),
+        (2, 3, Region { halo: [2, 1, 3, 4], ..part([200, 100], [11, 3], [75, 59]) }),
+    ];
+    all(shapes.into_iter().map(|(images, channels, region)| {
+        let (plan, values) = pairs(images, channels, region)?;
+        if context.gpu_handle().is_some() {
+            return partials(context, &plan, &values);
+        }
+        let mut executor = fast::Executor::new(plan.clone(), &no_weights());
+        executor.write(0, &values)?;
+        executor.run(0..plan.steps.len(), &[])?;
+        let mut twin = twin::Executor::new(plan.clone(), no_weights());
+        twin.write(0, &values)?;
+        twin.run(0..plan.steps.len(), &[])?;
+        Ok(executor
+            .sums()
+            .iter()
+            .zip(twin.sums())
+            .map(|(sums, twin)| compare_sums(sums, twin))
+            .fold(Deviation::default(), Deviation::and))
+    }))
+}
+
+/// Each of the partial sums that the shader hands on.
+fn partials(context: &Context, plan: &Plan, values: &[f32]) -> Result<Deviation> {
+    let executor = gpu::Executor::new(context, plan.clone(), no_weights())?;
+    executor.write(0, values)?;
+    let tensor = &plan.tensors[0];
+    let owned = owned(&tensor.region);
+    // What is summed, in the shader's order.
+    let images: Vec<Vec<f32>> = values
+        .chunks(tensor.image_stride() as usize)
+        .map(|image| {
+            image.iter().zip(owned.iter().cycle()).filter(|(_, owned)| **owned).map(|(v, _)| *v).collect()
+        })
+        .collect();
+    all([Criterion::Mse, Criterion::Mae].into_iter().enumerate().map(|(tap, criterion)| {
+        executor.run(tap..tap + 1, &[])?;
+        let pairs = images.chunks_exact(2).zip(executor.partials_blocking(tap)?);
+        Ok(pairs
+            .map(|(pair, partials)| {
+                const EACH: usize = gpu::DIFFERENCE_ELEMENTS as usize;
+                let twin: Vec<f64> = (pair[0].chunks(EACH).zip(pair[1].chunks(EACH)))
+                    .map(|(a, b)| {
+                        let row = Tensor::new("partial", 1, 1, Region::whole(a.len() as u32, 1));
+                        twin::difference(&row, criterion, a, b)
+                    })
+                    .collect();
+                compare_sums(&partials, &twin)
+            })
+            .fold(Deviation::default(), Deviation::and))
+    }))
+}
+
+/// Counts around those that the shader's threads, their spans and spans of spans take in a round.
+fn sum(context: &Context) -> Result<Deviation> {
+    all([1, 63, 65, 1023, 1025, 16_385, 40_001].into_iter().map(|count| {
+        let pairs = 3;
+        // Partial sums are sums of squares: none is below 0.
+        let partials: Vec<f32> =
+            features(count, pairs * count).into_iter().map(|value| value * value).collect();
+        let twin: Vec<f64> = partials.chunks(count as usize).map(twin::sum).collect();
+        Ok(compare_sums(&gpu::sum_blocking(context, &partials, count as u32)?, &twin))
+    }))
+}
+
+/// Two pictures of the default loss, with seeded weights, layer by layer.
+fn loss(context: &Context, tuning: Tuning) -> Result<Deviation> {
+    let [width, height] = [19, 17];
+    let mut rng = Rng::new(2);
+    let pixels: [Vec<u8>; 2] =
+        std::array::from_fn(|_| (0..width * height * 3).map(|_| rng.bits() as u8).collect());
+    let config: Config = Preset::default().config();
+    let layers = |context: &Context| -> Result<Vec<f64>> {
+        let model = Model::with_tuning(context, &config, &Weights::seeded(0), tuning)?;
+        let [a, b] = pixels.each_ref().map(|pixels| Image::rgb8(pixels, width, height));
+        let report = model.session(width, height)?.compare_blocking(a, b)?;
+        Ok(report.layers.iter().map(|layer| layer.loss).collect())
+    };
+    let twin = layers(&Context::twin())?;
+    Ok(compare_totals(&layers(context)?, &twin, LOSS))
+}

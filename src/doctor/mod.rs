@@ -1,0 +1,82 @@
+//! Whether what computes can be trusted: each kernel, in each of its tunings, held against its twin.
+//!
+//! [`examine`] is what `perceptual-loss doctor` runs on every adapter: a few shapes with the edges that go wrong,
+//! in a few seconds. The parts are what the project's own tests hold many more shapes against the twins with:
+//! [`first_step`] runs a step on any context, [`bounds`] says how far it may be from its twin, and [`compare`]
+//! how far it is.
+//!
+//! ```
+//! use perceptual_loss::{Context, doctor};
+//!
+//! for finding in doctor::examine(|| Ok(Context::cpu()))? {
+//!     assert!(finding.is_good(), "{}: {:?}", finding.kernel, finding.fault);
+//! }
+//! # Ok::<(), perceptual_loss::Error>(())
+//! ```
+
+mod bounds;
+mod kernels;
+mod step;
+#[cfg(test)]
+mod tests;
+pub mod values;
+
+use serde::Serialize;
+
+use self::kernels::Subject;
+pub use self::{
+    bounds::{
+        Bounds, CONV3X3, Deviation, LOSS, PIXELS, SUM, bounds, compare, compare_sums, conv3x3_magnitudes,
+    },
+    step::{first_step, on_twin},
+};
+use crate::{
+    Context,
+    error::{Error, Result},
+};
+
+/// What was found of a kernel.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The kernel and its tuning, such as `conv3x3.blocked`; `loss` is a whole one.
+    pub kernel: String,
+    /// The largest difference from its twin, relative to what [`Bounds`] measure by; none where there is no
+    /// result to compare.
+    pub largest: Option<f64>,
+    /// The largest that is allowed; 0 where every bit must be the same.
+    pub allowed: f64,
+    /// What is wrong with it, if anything is.
+    pub fault: Option<String>,
+}
+
+impl Finding {
+    /// Whether nothing is wrong with it.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+/// Holds every kernel that the contexts of `open` compute with against its twin, and then whole losses. Each is
+/// given a context of its own, so that a fault of one kernel, or a device lost to it, is not the next one's.
+///
+/// # Errors
+/// `open`'s where there is no context at all, and [`Error::Config`] where it is of the twins, which nothing is
+/// held against. What goes wrong later is a kernel's [`Finding`].
+pub fn examine(open: impl Fn() -> Result<Context>) -> Result<Vec<Finding>> {
+    let context = open()?;
+    if context.backend() == "twin" {
+        return Err(Error::Config(
+            "the twins are what others are held against; examine the CPU or a GPU".into(),
+        ));
+    }
+    let examine = |subject: &Subject| {
+        let (largest, fault) = match open().and_then(|context| subject.hold(&context)) {
+            Ok(Deviation { largest, fault }) => (Some(largest), fault),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Finding { kernel: subject.name(&context), largest, allowed: subject.allowed(), fault }
+    };
+    Ok(Subject::all(&context).iter().map(examine).collect())
+}

@@ -1,0 +1,97 @@
+//! Kernels that are wrong on purpose, each seen by the doctor and named.
+
+use super::{Finding, examine};
+use crate::{
+    Context, Error,
+    gpu::{Gpu, Kernel},
+};
+
+/// What is found where `from` stands as `to` in a kernel's source.
+fn findings(kernel: Kernel, from: &str, to: &str) -> Vec<Finding> {
+    let source = kernel.source();
+    assert_eq!(source.matches(from).count(), 1, "'{from}' in {}", kernel.name());
+    let source = source.replace(from, to);
+    examine(|| {
+        let mut gpu = pollster::block_on(Gpu::open(None))?;
+        gpu.replaced.insert(kernel, source.clone());
+        Ok(Context::from_gpu(gpu))
+    })
+    .unwrap()
+}
+
+/// The names of what is wrong.
+fn wrong(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().filter(|finding| !finding.is_good()).map(|finding| finding.kernel.as_str()).collect()
+}
+
+#[test]
+fn nothing_is_wrong_on_the_gpu_and_on_the_cpu() {
+    let gpu = examine(Context::gpu_blocking).unwrap();
+    let cpu = examine(|| Ok(Context::cpu())).unwrap();
+    for (findings, names) in [
+        (&gpu, &["pixels", "conv3x3.direct", "conv3x3.blocked", "relu", "max_pool", "difference", "sum"][..]),
+        (&cpu, &["pixels", "conv3x3", "relu", "max_pool", "difference"]),
+    ] {
+        assert_eq!(wrong(findings), [""; 0], "{findings:?}");
+        for (finding, name) in findings.iter().zip(names) {
+            assert_eq!(finding.kernel, *name);
+            assert!(finding.largest.unwrap() <= finding.allowed, "{finding:?}");
+        }
+        assert!(findings.iter().skip(names.len()).all(|finding| finding.kernel.starts_with("loss")));
+        // Rounding shows that there was something to compare.
+        assert!(findings.iter().filter(|finding| finding.largest > Some(0.0)).count() >= 3, "{findings:?}");
+    }
+    assert_eq!(gpu.len(), 9);
+    assert_eq!(cpu.len(), 6);
+}
+
+/// One tap, one operator, one element: the mistakes that one makes. Losses may be wrong with them, other kernels not.
+#[test]
+fn a_wrong_kernel_is_named() {
+    for (kernel, from, to) in [
+        (Kernel::Conv3x3Direct, "kx < 3", "kx < 2"),
+        (Kernel::Conv3x3Direct, "at.x >= i32(params.input.width)", "at.x > i32(params.input.width)"),
+        (Kernel::Conv3x3Blocked, "    s7 = add_taps(s7, r9, k2);\n", ""),
+        (Kernel::Conv3x3Blocked, "if channels > 2u {", "if channels > 3u {"),
+        (Kernel::MaxPool, "= max(max(", "= min(max("),
+        (Kernel::Sum, "if i < params.count {", "if i + 1 < params.count {"),
+        (Kernel::Sum, "outer_sum += span_sum", "outer_sum = span_sum"),
+        (Kernel::Sum, "sum += outer_sum", "sum = outer_sum"),
+        (Kernel::Difference, "abs(difference)", "difference"),
+        (Kernel::Difference, "if element < elements {", "if element + 1 < elements {"),
+        (Kernel::Pixels, "* params.scale[c]", "* params.scale_8bit[c]"),
+        (Kernel::Relu, "max(input[at], 0.0)", "abs(input[at])"),
+    ] {
+        let findings = findings(kernel, from, to);
+        let found = wrong(&findings);
+        assert_eq!(found.first(), Some(&kernel.name()), "'{to}': {found:?}");
+        assert!(found[1..].iter().all(|name| name.starts_with("loss.")), "'{to}': {found:?}");
+        let finding = findings.iter().find(|finding| finding.kernel == kernel.name()).unwrap();
+        assert!(finding.largest > Some(finding.allowed), "{finding:?}");
+        assert!(finding.fault.as_ref().unwrap().contains("from the twin"), "{finding:?}");
+    }
+}
+
+/// What is written past an output's end is no difference from the twin, and a fault all the same.
+#[test]
+fn a_kernel_that_writes_too_far_is_named() {
+    let findings = findings(Kernel::Relu, "element >= params.elements", "element > params.elements");
+    assert_eq!(wrong(&findings), ["relu"]);
+    let fault = findings[3].fault.as_ref().unwrap();
+    assert!(fault.contains("wrote element 1 of an output of 1"), "{fault}");
+    assert_eq!(findings[3].largest, None);
+}
+
+/// A pipeline that the device refuses is that kernel's fault; the others are examined all the same.
+#[test]
+fn a_refused_kernel_is_named() {
+    let findings = findings(Kernel::MaxPool, "max(max(", "maximum(max(");
+    assert_eq!(wrong(&findings), ["max_pool", "loss.direct", "loss.blocked"]);
+    assert!(findings[4].fault.as_ref().unwrap().contains("maximum"), "{:?}", findings[4]);
+}
+
+#[test]
+fn what_cannot_be_opened_or_examined_is_an_error() {
+    assert!(matches!(examine(|| Err(Error::NoAdapter)), Err(Error::NoAdapter)));
+    assert!(matches!(examine(|| Ok(Context::twin())), Err(Error::Config(_))));
+}

@@ -1,0 +1,68 @@
+//! Reproducible values to feed kernels with.
+
+use crate::{error::Result, network::Layer, weights::Convolution};
+
+/// splitmix64: the same numbers on every machine, and cheap enough for 2^30 of them.
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// A sequence of its own for each seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        // Neighbouring seeds must not begin at neighbouring states, which would be one sequence, shifted.
+        Self(Self(seed).bits())
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = self.0;
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A whole number from 0 up to, not including, `end`, which is not 0.
+    pub fn below(&mut self, end: u32) -> u32 {
+        (self.bits() % u64::from(end)) as u32
+    }
+
+    /// Of either sign, the magnitude in [2^-powers, 2^powers), with all powers of two alike. Never -0.
+    pub fn spread(&mut self, powers: u32) -> f32 {
+        let bits = self.bits();
+        let exponent = 127 - powers + (bits >> 32) as u32 % (2 * powers);
+        f32::from_bits((bits as u32 & 0x807f_ffff) | exponent << 23)
+    }
+
+    /// Of either sign, the magnitude from 1e-3 to 1e3.
+    pub fn wide(&mut self) -> f32 {
+        self.spread(10)
+    }
+}
+
+/// Values of either sign and of magnitudes from 1e-3 to 1e3.
+#[must_use]
+pub fn values(seed: u64, count: u64) -> Vec<f32> {
+    let mut rng = Rng::new(seed);
+    (0..count).map(|_| rng.wide()).collect()
+}
+
+/// What convolutions are fed: of either sign and of magnitudes from 1/4 to 4, so that each product weighs enough
+/// to be missed.
+#[must_use]
+pub fn features(seed: u64, count: u64) -> Vec<f32> {
+    let mut rng = Rng::new(seed);
+    (0..count).map(|_| rng.spread(2)).collect()
+}
+
+/// A convolution whose weights and biases are like [`features`].
+///
+/// # Errors
+/// [`Convolution::new`]'s, which this many finite values do not give.
+pub fn convolution(layer: Layer, seed: u64) -> Result<Convolution> {
+    let weights = u64::from(layer.inputs * layer.outputs) * 9;
+    let mut weight = features(seed, weights + u64::from(layer.outputs));
+    let bias = weight.split_off(weights as usize);
+    Convolution::new(layer, weight, bias)
+}
