@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use perceptual_loss::{Clock, Image, Model, Profile, Session, Target, gpu};
+use perceptual_loss::{Clock, Image, Model, Profile, Session, Target, cpu, gpu};
 use serde::Serialize;
 
-use super::machine;
+use super::memory;
 use crate::{failure::Failure, progress::Progress};
 
 /// What one run is.
@@ -132,7 +132,7 @@ pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Re
     }
     drop(progress);
     // Before the peak's own buffers.
-    let peak_bytes = machine::peak_bytes();
+    let peak_bytes = memory::peak_bytes();
     let peak = context.peak_blocking()?;
 
     let first = profiles.first().ok_or_else(|| Failure::run("nothing was measured"))?;
@@ -172,7 +172,7 @@ pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Re
         },
         peak: Peak { gflops: peak.flops_per_second / 1e9, bytes_per_s: peak.bytes_per_second },
         version: report.version,
-        cpu: machine::cpu(),
+        cpu: cpu::processor().name,
         threads: context.threads(),
         driver: adapter.map(|adapter| adapter.driver.clone()),
     })

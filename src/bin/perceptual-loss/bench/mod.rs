@@ -1,7 +1,7 @@
 //! `perceptual-loss bench`: how long a comparison takes here, step by step, beside what the device could do.
 
-mod machine;
 mod measure;
+mod memory;
 mod plot;
 mod table;
 
