@@ -1,4 +1,4 @@
-"""One process, watched: what it printed, its memory, and how much of the machine something else used meanwhile."""
+"""One process, watched: what it printed, and how much of the machine something else used meanwhile."""
 import os
 import subprocess
 import tempfile
@@ -11,8 +11,6 @@ class Window:
     output: str
     errors: str
     code: int
-    seconds: float
-    peak_bytes: int
     # The part of the machine's time that other processes, or other machines on the same host, took.
     foreign: float
 
@@ -42,4 +40,4 @@ def watch(command, timeout):
         foreign = max(0.0, busy() - before - own) / (seconds * os.cpu_count())
         output.seek(0)
         errors.seek(0)
-        return Window(output.read(), errors.read(), process.returncode, seconds, usage.ru_maxrss * 1024, foreign)
+        return Window(output.read(), errors.read(), process.returncode, foreign)

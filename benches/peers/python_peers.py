@@ -48,6 +48,8 @@ def torch_loss(work, channels_last=False, compiled=False):
 
     loss = Loss().eval()
     if compiled:
+        # In this process: workers that outlive it would look like somebody else.
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
         import torch._inductor.config
 
         torch._inductor.config.freezing = True
@@ -146,6 +148,13 @@ PEERS = {
 }
 
 
+def peak_bytes():
+    """The most memory that this process has had resident."""
+    with open("/proc/self/status") as file:
+        line = next(line for line in file if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
 def main():
     name, size, folder, weights, runs = sys.argv[1:]
     run, version = PEERS[name](Work(int(size), folder, weights))
@@ -155,7 +164,8 @@ def main():
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
-    print(json.dumps({"loss": loss() if callable(loss) else loss, "times": times, "version": version}))
+    memory = peak_bytes()
+    print(json.dumps({"loss": loss() if callable(loss) else loss, "times": times, "peak_bytes": memory, "version": version}))
 
 
 if __name__ == "__main__":

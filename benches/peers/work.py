@@ -52,9 +52,9 @@ class Work:
         with open(self.model, "wb") as file:
             file.write(onnx_model(self))
 
-    def loss(self):
+    def loss(self, backend):
         """What this project says that the loss is."""
-        command = [COMMAND, "compare", *self.pictures, "--weights", self.weights, "--backend", "cpu", "--json"]
+        command = [COMMAND, "compare", *self.pictures, "--weights", self.weights, "--backend", backend, "--json"]
         return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["total"]
 
 

@@ -22,9 +22,6 @@ pub const LAYERS: [Layer; 13] = {
     ]
 };
 
-/// The weights of the taps, in their order.
-pub const TAPS: [f64; 4] = [1.0, 0.75, 0.5, 0.25];
-
 pub struct Work {
     arguments: HashMap<String, String>,
     pub height: usize,
@@ -77,7 +74,15 @@ impl Work {
                 Ok(start.elapsed().as_secs_f64())
             })
             .collect::<Result<Vec<f64>>>()?;
-        println!("{}", serde_json::json!({"loss": loss, "times": times, "version": version}));
+        let line = serde_json::json!({"loss": loss, "times": times, "peak_bytes": peak_bytes()?, "version": version});
+        println!("{line}");
         Ok(())
     }
+}
+
+/// The most memory that this process has had resident.
+fn peak_bytes() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("the system tells no VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
