@@ -111,8 +111,19 @@ impl Gpu {
                 )));
             }
         }
+        let adapter = Adapter::from(&device.adapter_info());
+        tracing::debug!(
+            adapter = adapter.name,
+            driver = adapter.driver,
+            software = adapter.software,
+            of_host = own.is_none(),
+            max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size,
+            max_buffer_size = limits.max_buffer_size,
+            max_compute_workgroup_storage_size = limits.max_compute_workgroup_storage_size,
+            "device"
+        );
         Ok(Self {
-            adapter: Adapter::from(&device.adapter_info()),
+            adapter,
             capabilities: Capabilities::of(&limits),
             device,
             queue,
@@ -135,6 +146,7 @@ impl Gpu {
 
     fn compile(&self, kernel: Kernel) -> Pipeline {
         self.compiled.fetch_add(1, Ordering::Relaxed);
+        let _span = tracing::debug_span!("compile", kernel = kernel.name()).entered();
         let label = Some(kernel.name());
         let descriptor =
             wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(kernel.source().into()) };

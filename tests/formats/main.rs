@@ -6,6 +6,9 @@ mod failure;
 #[path = "../../src/bin/perceptual-loss/picture/mod.rs"]
 #[allow(dead_code)] // Resizing and cropping are tested through the command.
 mod picture;
+#[path = "../../src/bin/perceptual-loss/say.rs"]
+#[allow(dead_code)]
+mod say;
 
 mod damage;
 mod golden;
