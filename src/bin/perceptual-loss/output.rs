@@ -61,7 +61,8 @@ impl Output {
 
 fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = temporary(folder)?;
-    file.write_all(bytes)?;
+    // Through the file itself, whose errors do not name it: it means nothing to a user.
+    file.as_file_mut().write_all(bytes)?;
     // Some file systems tell only now that they are full.
     file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|error| error.error)
@@ -73,7 +74,10 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     // Temporary files are made for their owner alone; this one is to be read as any other file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("its folder does not exist"),
+        kind => kind.into(),
+    })
 }
 
 #[cfg(test)]
