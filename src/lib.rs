@@ -73,6 +73,11 @@
 //! [`gpu::from_device`] takes the host's device and queue. Nothing is installed on it, and nothing but the functions
 //! whose names end in `_blocking` polls it.
 //!
+//! # What it is doing
+//!
+//! Events and spans go to `tracing`, at its debug level: the device with its limits, each shader as it is compiled,
+//! weights as they are loaded, and the memory of a session. Nothing is told for each comparison.
+//!
 //! # Features
 //!
 //! `gpu` (wgpu), `cpu` (gemm and rayon), `pth` (PyTorch's files) and `cli` (the command) are on by default; `image`

@@ -293,6 +293,8 @@ impl Model {
     /// [`Error::Image`] where the size is zero or too small for the deepest tap; [`Error::TooLarge`] where the
     /// device cannot bind a picture's feature map; [`Error::OutOfMemory`].
     pub fn batch_session(&self, width: u32, height: u32, pairs: u32) -> Result<Session> {
+        let backend = self.0.context.backend();
+        let _span = tracing::debug_span!("session", backend, width, height, pairs).entered();
         let plan = self.plan(width, height);
         let kind = match &self.0.backend {
             #[cfg(feature = "gpu")]

@@ -119,8 +119,19 @@ impl Gpu {
                 )));
             }
         }
+        let adapter = Adapter::from(&device.adapter_info());
+        tracing::debug!(
+            adapter = adapter.name,
+            driver = adapter.driver,
+            software = adapter.software,
+            of_host = own.is_none(),
+            max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size,
+            max_buffer_size = limits.max_buffer_size,
+            max_compute_workgroup_storage_size = limits.max_compute_workgroup_storage_size,
+            "device"
+        );
         Ok(Self {
-            adapter: Adapter::from(&device.adapter_info()),
+            adapter,
             capabilities: Capabilities::of(&limits),
             device,
             queue,
@@ -165,6 +176,7 @@ impl Gpu {
     }
 
     fn compile(&self, kernel: Kernel) -> Pipeline {
+        let _span = tracing::debug_span!("compile", kernel = kernel.name()).entered();
         let label = Some(kernel.name());
         let descriptor = wgpu::ShaderModuleDescriptor {
             label,

@@ -65,6 +65,9 @@ impl Executor {
         let sizes = lower::sizes(&lanes, capabilities)?;
         let program = lower::lower(&lanes, Mode::Pairs, capabilities)?;
         let memory = sizes.memory(&lanes, params_bytes(&program));
+        let Memory { features, pictures, scratch } = memory;
+        let slots = sizes.slots.len();
+        tracing::debug!(lanes = lanes.lanes, slots, features, pictures, scratch, "buffers");
         let buffers = model
             .gpu
             .create("feature maps", memory.total(), || Buffers::new(&model.gpu, lanes.lanes, &sizes))?;

@@ -143,6 +143,7 @@ impl Weights {
         let layers = layers.get(..depth).ok_or_else(|| {
             Error::Config(format!("{network} has {} layers; a depth of {depth} is too many", layers.len()))
         })?;
+        let _span = tracing::debug_span!("weights", origin = self.origin(), %network).entered();
         let layers: Vec<Layer> =
             layers.iter().copied().filter(|layer| layer.kind == LayerKind::Conv).collect();
         let convolutions = match &self.kind {
@@ -151,6 +152,8 @@ impl Weights {
         };
         let mut parameters = Parameters::new(convolutions, self.origin());
         parameters.info.trained = self.trained;
+        let (convolutions, sha256) = (parameters.convolutions.len(), &parameters.info.sha256);
+        tracing::debug!(convolutions, sha256, "loaded");
         Ok(parameters)
     }
 

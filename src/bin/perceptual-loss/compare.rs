@@ -1,17 +1,18 @@
 //! `perceptual-loss compare`: pairs of picture files in, reports out.
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-};
+mod csv;
+mod file;
+mod line;
 
-use clap::Args;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
 use perceptual_loss::{Image, Report};
-use serde::Serialize;
 
 use crate::{
     failure::Failure,
     options::{DeviceOptions, LossOptions},
+    output::Output,
     picture::{
         Picture,
         fit::{check_ranges, wanted_size},
@@ -23,6 +24,8 @@ use crate::{
     progress::Progress,
     say,
 };
+use file::Format;
+use line::Line;
 
 /// Compare a picture with a target, or many pictures with one target.
 ///
@@ -36,11 +39,11 @@ pub struct Arguments {
     /// standard input. Pictures are turned upright by their Exif data; of animations and files with many pictures
     /// the first is read, of icons the largest. Colours are sRGB as stored: gamma chunks and colour profiles are
     /// not applied, and alpha is dropped. EXR and HDR hold linear light and are encoded.
-    #[arg(required = true, value_name = "PICTURE")]
+    #[arg(required = true, value_name = "PICTURE", value_hint = ValueHint::FilePath)]
     pictures: Vec<PathBuf>,
 
     /// The picture that all others are compared with; its features are computed once.
-    #[arg(long, value_name = "PICTURE")]
+    #[arg(long, value_name = "PICTURE", value_hint = ValueHint::FilePath)]
     target: Option<PathBuf>,
 
     #[command(flatten)]
@@ -49,9 +52,17 @@ pub struct Arguments {
     #[command(flatten)]
     device: DeviceOptions,
 
-    /// One JSON object a generated picture, a line each.
+    /// Print one JSON object a generated picture, a line each.
     #[arg(long)]
     json: bool,
+
+    /// Write the report to a file, as its name ends: .json, .jsonl (or .ndjson) or .csv.
+    ///
+    /// Nothing is printed then, unless --json asks for it. .json has one object for GENERATED TARGET and an array of
+    /// them with --target; .jsonl has an object a line, as --json prints; .csv a row a generated picture, with a column
+    /// for each layer. The file is written as a whole or not at all.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
 
     #[command(flatten)]
     picture: PictureOptions,
@@ -60,22 +71,15 @@ pub struct Arguments {
     fit: FitOptions,
 }
 
-/// A report with the files that it is about.
-#[derive(Serialize)]
-struct Line<'a> {
-    #[serde(flatten)]
-    report: &'a Report,
-    generated: String,
-    target: String,
-    #[serde(skip_serializing_if = "Record::is_plain")]
-    pictures: Record,
-}
-
 /// What is to be printed.
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let (generated, target) = split(&arguments.pictures, arguments.target.as_deref())?;
     let config = arguments.loss.config()?;
     let weights = arguments.loss.weights()?;
+    let output = match &arguments.output {
+        Some(path) => Some((Format::of(path)?, Output::create(path)?)),
+        None => None,
+    };
     let (read, fit) = (&arguments.picture, &arguments.fit);
     let mut told = Told::default();
 
@@ -102,8 +106,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
 
     let model = arguments.device.model(&config, &weights)?;
     let mut session = model.session(width, height)?;
-    let mut output = String::new();
-    let mut untrained = false;
+    let mut lines = vec![];
     let cached = match generated {
         [_] => None,
         _ => Some(session.target(&target_picture)?),
@@ -120,12 +123,13 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             picture = picture.resized(wanted, fit.filter).map_err(|what| source.wrong(&what))?;
         }
         let picture = picture.cropped(fit.crop)?;
+        let span = tracing::debug_span!("compare", generated = %path.display()).entered();
         let report = match &cached {
             None => session.compare_blocking(&picture, &target_picture)?,
             Some(target) => one(session.compare_to_blocking(target, &[Image::from(&picture)])?)?,
         };
+        drop(span);
         progress.step();
-        untrained |= report.weights.trained == Some(false);
         if report.total == 0.0 && picture.alpha() != target_picture.alpha() {
             told.warning(format!(
                 "{} and {} differ in alpha alone, which the loss does not see: it is 0, but they are not the same",
@@ -133,27 +137,28 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
                 target_source.name()
             ));
         }
-        let line = Line {
-            report: &report,
+        lines.push(Line {
+            report,
             generated: path.display().to_string(),
             target: target.display().to_string(),
             pictures: Record::new(read, fit, resized),
-        };
-        // Writing to a string does not fail.
-        let _ = if arguments.json {
-            let json = serde_json::to_string(&line).map_err(|error| Failure::run(error.to_string()))?;
-            writeln!(output, "{json}")
-        } else {
-            writeln!(output, "{} against {}\n{report}", line.generated, line.target)
-        };
+        });
     }
     drop(progress);
+    let printed = match (&output, arguments.json) {
+        (_, true) => lines.iter().map(|line| Ok(line.json()? + "\n")).collect::<Result<_, Failure>>()?,
+        (Some(_), false) => String::new(),
+        (None, false) => lines.iter().map(Line::table).collect(),
+    };
+    if let Some((format, file)) = output {
+        file.finish(format.encode(&lines, arguments.target.is_some())?.as_bytes())?;
+    }
     told.unused(read);
     told.print();
-    if untrained {
+    if lines.iter().any(|line| line.report.weights.trained == Some(false)) {
         say::note(&arguments.loss.untrained_note());
     }
-    Ok(output)
+    Ok(printed)
 }
 
 /// The only report of a batch of one.

@@ -6,7 +6,7 @@ mod sheet;
 
 use std::{fmt::Write as _, io::Cursor, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use image::{ImageFormat, RgbImage};
 use perceptual_loss::{Image, Report};
 use serde::Serialize;
@@ -29,7 +29,7 @@ use sheet::Tile;
 #[derive(Args)]
 pub struct Arguments {
     /// The contact sheet, a PNG.
-    #[arg(short, long, value_name = "FILE", default_value = "perceptual-loss-demo.png")]
+    #[arg(short, long, value_name = "FILE", default_value = "perceptual-loss-demo.png", value_hint = ValueHint::FilePath)]
     output: PathBuf,
 
     /// The picture's width and height in pixels.

@@ -1,27 +1,27 @@
 //! Options that commands share: which loss, and what computes it.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use perceptual_loss::{Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights};
 
-use crate::{failure::Failure, say};
+use crate::{failure::Failure, one_of::OneOf, say};
 
 /// Which loss, with which weights.
 #[derive(Args)]
 pub struct LossOptions {
     /// A file with torchvision's VGG, or seeded:N for untrained weights from a seed.
-    #[arg(long, value_name = "FILE|seeded:N", default_value = "seeded:0")]
+    #[arg(long, value_name = "FILE|seeded:N", default_value = "seeded:0", value_hint = ValueHint::FilePath)]
     pub weights: String,
 
-    /// The loss: vgg19, study-card, johnson, srgan, esrgan, real-esrgan or pix2pixhd.
-    #[arg(long, default_value_t)]
+    /// The loss.
+    #[arg(long, default_value_t, value_parser = OneOf(&Preset::ALL))]
     preset: Preset,
 
     /// Layers and their weights, instead of the preset's: relu1_2=1.0,conv3_4=0.5
     #[arg(long, value_name = "LAYER=WEIGHT,...")]
     taps: Option<String>,
 
-    /// mse or mae, instead of the preset's.
-    #[arg(long)]
+    /// What is averaged, instead of the preset's: squared or absolute differences.
+    #[arg(long, value_parser = OneOf(&[Criterion::Mse, Criterion::Mae]))]
     criterion: Option<Criterion>,
 
     /// none, imagenet, signed, caffe, or mean=R/G/B,std=R/G/B,scale=S,order=rgb, instead of the preset's.
@@ -44,8 +44,8 @@ pub struct DeviceOptions {
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
 
-    /// How the GPU computes convolutions: blocked or direct; blocked by default.
-    #[arg(long, value_name = "NAME")]
+    /// How the GPU computes convolutions; blocked by default.
+    #[arg(long, value_name = "NAME", value_parser = OneOf(&Tuning::ALL))]
     tuning: Option<Tuning>,
 }
 

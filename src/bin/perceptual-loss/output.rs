@@ -10,15 +10,16 @@ use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 
-/// A file that is to be written. It takes its name when it is whole: until then nothing of that name changes.
+/// A file that is to be written. It takes its name when it is whole: until then nothing of that name changes, and
+/// nothing of another name is there.
 pub struct Output {
     path: PathBuf,
     place: Place,
 }
 
 enum Place {
-    /// Beside the file, on the same file system, to be renamed.
-    Beside(NamedTempFile),
+    /// A file, which is written in this folder under another name, on the same file system, and renamed.
+    File(PathBuf),
     /// A pipe or a device, which must not be replaced by a file.
     Direct(File),
 }
@@ -38,7 +39,10 @@ impl Output {
             }
             _ => {
                 let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty());
-                Place::Beside(temporary(folder.unwrap_or(Path::new("."))).map_err(refused)?)
+                let folder = folder.unwrap_or(Path::new("."));
+                // It is gone at once: a run that is ended before it has a result leaves nothing.
+                temporary(folder).map_err(refused)?;
+                Place::File(folder.to_owned())
             }
         };
         Ok(Self { path: real, place })
@@ -48,13 +52,20 @@ impl Output {
     pub fn finish(self, bytes: &[u8]) -> Result<(), Failure> {
         let Self { path, place } = self;
         let written = match place {
-            Place::Beside(mut file) => file
-                .write_all(bytes)
-                .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error)),
+            Place::File(folder) => replace(&path, &folder, bytes),
             Place::Direct(mut file) => file.write_all(bytes),
         };
         written.map_err(|error| Failure::run(format!("{}: cannot be written: {error}", path.display())))
     }
+}
+
+fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = temporary(folder)?;
+    // Through the file itself, whose errors do not name it: it means nothing to a user.
+    file.as_file_mut().write_all(bytes)?;
+    // Some file systems tell only now that they are full.
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
@@ -63,7 +74,10 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     // Temporary files are made for their owner alone; this one is to be read as any other file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("its folder does not exist"),
+        kind => kind.into(),
+    })
 }
 
 #[cfg(test)]
@@ -76,6 +90,7 @@ mod tests {
         let path = folder.path().join("a.txt");
         fs::write(&path, "before").unwrap();
         let output = Output::create(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is there before it is whole");
         assert_eq!(fs::read_to_string(&path).unwrap(), "before");
         output.finish(b"after").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "after");

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::say;
+
 /// A bar on standard error that comes up after a second and is gone at the end. Nothing is drawn where standard
-/// error is no terminal.
+/// error is no terminal, or where only errors are wanted.
 pub struct Progress {
     bar: ProgressBar,
     started: Instant,
@@ -25,7 +27,7 @@ impl Progress {
 
     /// One step is done.
     pub fn step(&self) {
-        if self.bar.is_hidden() && self.started.elapsed() > Duration::from_secs(1) {
+        if self.bar.is_hidden() && !say::is_quiet() && self.started.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.inc(1);

@@ -12,7 +12,7 @@ use perceptual_loss::{
     weights::{Inspection, Parameters, Precision, Served},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, one_of::OneOf};
 
 /// Look at a weights file, convert one to safetensors, or write untrained weights.
 #[derive(Args)]
@@ -43,8 +43,8 @@ enum Action {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
 
-        /// f32, f16 or bf16. f16 keeps 11 significant bits (1 part in 2048; less below 0.00006), bf16 8, f32 all.
-        #[arg(long, default_value_t = Precision::F16)]
+        /// f16 keeps 11 significant bits (1 part in 2048; less below 0.00006), bf16 8, f32 all.
+        #[arg(long, default_value_t = Precision::F16, value_parser = OneOf(&PRECISIONS))]
         dtype: Precision,
     },
     /// Write untrained weights from a seed, those of --weights seeded:N.
@@ -57,15 +57,17 @@ enum Action {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
 
-        /// vgg19 or vgg16.
-        #[arg(long, default_value_t = Network::Vgg19)]
+        /// The network.
+        #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(&Network::ALL))]
         net: Network,
 
-        /// f32, f16 or bf16; only f32 keeps every bit.
-        #[arg(long, default_value_t = Precision::F32)]
+        /// Only f32 keeps every bit.
+        #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&PRECISIONS))]
         dtype: Precision,
     },
 }
+
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Bf16];
 
 /// What is to be printed.
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {

@@ -8,13 +8,13 @@ use super::{
     options::{Filter, PictureOptions, Range, name},
     source::Source,
 };
-use crate::say;
+use crate::say::{self, Kind};
 
 /// What is to be said on standard error.
 #[derive(Default)]
 pub struct Told {
-    lines: Vec<String>,
-    seen: HashSet<String>,
+    lines: Vec<(Kind, String)>,
+    seen: HashSet<(Kind, String)>,
     linear: bool,
     float: bool,
 }
@@ -28,31 +28,34 @@ impl Told {
     }
 
     pub fn warning(&mut self, warning: String) {
-        self.line(format!("warning: {warning}"));
+        self.line(Kind::Warning, warning);
     }
 
     /// A picture is resized.
     pub fn resized(&mut self, source: &Source, from: (u32, u32), to: (u32, u32), filter: Filter) {
-        self.line(format!(
-            "note: {}: resized from {}x{} to {}x{} by {}, in sRGB values",
-            source.name(),
-            from.0,
-            from.1,
-            to.0,
-            to.1,
-            name(filter)
-        ));
+        self.line(
+            Kind::Note,
+            format!(
+                "{}: resized from {}x{} to {}x{} by {}, in sRGB values",
+                source.name(),
+                from.0,
+                from.1,
+                to.0,
+                to.1,
+                name(filter)
+            ),
+        );
     }
 
-    fn line(&mut self, line: String) {
-        if self.seen.insert(line.clone()) {
-            self.lines.push(line);
+    fn line(&mut self, kind: Kind, text: String) {
+        if self.seen.insert((kind, text.clone())) {
+            self.lines.push((kind, text));
         }
     }
 
     /// Says it all.
     pub fn print(&self) {
-        self.lines.iter().for_each(|line| say::line(line));
+        self.lines.iter().for_each(|(kind, text)| say::say(*kind, text));
     }
 
     /// Options that no picture took up.
