@@ -26,8 +26,9 @@ use crate::{
 
 /// Compare a picture with a target, or many pictures with one target.
 ///
-/// Without weights of your own the network is untrained (seeded:0): it tells pictures apart, but it does not
-/// see as a trained one does, and its numbers compare with no published ones.
+/// Until 'perceptual-loss weights fetch' has brought trained weights, or --weights names some, the network is untrained
+/// (seeded:0): it tells pictures apart, but it does not see as a trained one does, and its numbers compare with no
+/// published ones.
 #[derive(Args)]
 pub struct Arguments {
     /// GENERATED TARGET, picture files of one size; with --target, any number of generated pictures.
@@ -100,10 +101,9 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let target_picture = target_picture.cropped(fit.crop)?;
     let (width, height) = target_picture.size();
 
-    let model = arguments.device.model(&config, &weights)?;
+    let model = arguments.device.model(&config, &weights.weights)?;
     let mut session = model.session(width, height)?;
     let mut output = String::new();
-    let mut untrained = false;
     let cached = match generated {
         [_] => None,
         _ => Some(session.target(&target_picture)?),
@@ -125,7 +125,6 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             Some(target) => one(session.compare_to_blocking(target, &[Image::from(&picture)])?)?,
         };
         progress.step();
-        untrained |= report.weights.trained == Some(false);
         if report.total == 0.0 && picture.alpha() != target_picture.alpha() {
             told.warning(format!(
                 "{} and {} differ in alpha alone, which the loss does not see: it is 0, but they are not the same",
@@ -150,8 +149,8 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     drop(progress);
     told.unused(read);
     told.print();
-    if untrained {
-        say::note(&arguments.loss.untrained_note());
+    if let Some(note) = weights.note() {
+        say::note(&note);
     }
     Ok(output)
 }

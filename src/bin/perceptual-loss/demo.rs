@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
 
     let progress = Progress::new("comparing", ROWS.len() * Distortion::ALL.len());
     let original = scene::draw(size);
-    let model = arguments.device.model(&config, &weights)?;
+    let model = arguments.device.model(&config, &weights.weights)?;
     let mut session = model.session(size, size)?;
     let target = session.target(&original)?;
     let mut rows = vec![];
@@ -103,10 +103,10 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         .map_err(|error| Failure::run(format!("the contact sheet could not be encoded: {error}")))?;
     output.finish(&file.into_inner())?;
 
-    let samples = rows.iter().flat_map(|(_, row)| row);
-    if samples.clone().any(|sample| sample.report.weights.trained == Some(false)) {
-        say::note(&arguments.loss.untrained_note());
+    if let Some(note) = weights.note() {
+        say::note(&note);
     }
+    let samples = rows.iter().flat_map(|(_, row)| row);
     if arguments.json { json(samples) } else { Ok(table(samples, arguments)) }
 }
 

@@ -1,0 +1,89 @@
+//! `perceptual-loss weights`: what a weights file is, official files, and files of one's own.
+
+mod cache;
+pub mod choice;
+mod convert;
+mod download;
+mod fetch;
+mod inspect;
+mod list;
+mod partial;
+mod published;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use perceptual_loss::{Network, weights::Precision};
+
+use crate::failure::Failure;
+
+/// Fetch trained weights, look at a weights file, convert one to safetensors, or write untrained weights.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    Fetch(fetch::Arguments),
+    /// List the weights that were fetched, those that can be, and which ones a run takes.
+    List {
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a weights file holds: its networks, each convolution, and whether it looks trained.
+    Inspect {
+        /// A safetensors file or PyTorch .pth.
+        file: PathBuf,
+
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Convert a PyTorch .pth or a safetensors file to safetensors with the convolutions alone.
+    ///
+    /// vgg19-dcbb9e9d.pth of torchvision, 548 MiB, becomes 38 MiB at f16.
+    Convert {
+        /// A safetensors file or PyTorch .pth. Nothing in it is executed.
+        file: PathBuf,
+
+        /// The file to write.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+
+        /// f32, f16 or bf16. f16 keeps 11 significant bits (1 part in 2048; less below 0.00006), bf16 8, f32 all.
+        #[arg(long, default_value_t = Precision::F16)]
+        dtype: Precision,
+    },
+    /// Write untrained weights from a seed, those of --weights seeded:N.
+    Seeded {
+        /// A whole number from 0.
+        #[arg(long)]
+        seed: u64,
+
+        /// The file to write.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+
+        /// vgg19 or vgg16.
+        #[arg(long, default_value_t = Network::Vgg19)]
+        net: Network,
+
+        /// f32, f16 or bf16; only f32 keeps every bit.
+        #[arg(long, default_value_t = Precision::F32)]
+        dtype: Precision,
+    },
+}
+
+/// What is to be printed.
+pub fn run(arguments: &Arguments) -> Result<String, Failure> {
+    match &arguments.action {
+        Action::Fetch(arguments) => fetch::run(arguments),
+        Action::List { json } => list::run(*json),
+        Action::Inspect { file, json } => inspect::run(file, *json),
+        Action::Convert { file, output, dtype } => convert::run(file, output, *dtype),
+        Action::Seeded { seed, output, net, dtype } => convert::seeded(*seed, *net, output, *dtype),
+    }
+}
