@@ -76,7 +76,7 @@ struct Line<'a> {
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let (generated, target) = split(&arguments.pictures, arguments.target.as_deref())?;
     let config = arguments.loss.config()?;
-    let weights = arguments.loss.weights()?;
+    let chosen = arguments.loss.weights()?;
     let (read, fit) = (&arguments.picture, &arguments.fit);
     let mut told = Told::default();
 
@@ -101,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let target_picture = target_picture.cropped(fit.crop)?;
     let (width, height) = target_picture.size();
 
-    let model = arguments.device.model(&config, &weights.weights)?;
+    let model = arguments.device.model(&config, &chosen.weights)?;
     let mut session = model.session(width, height)?;
     let mut output = String::new();
     let cached = match generated {
@@ -149,7 +149,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     drop(progress);
     told.unused(read);
     told.print();
-    if let Some(note) = weights.note() {
+    if let Some(note) = chosen.note() {
         say::note(&note);
     }
     Ok(output)
