@@ -1,12 +1,14 @@
 //! The command, end to end: what it prints, its exit codes, and that an error is one line and nothing else.
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/scene.rs"]
 mod scene;
 
 use std::{
     io::Write as _,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Output, Stdio},
 };
 
 use image::{ImageBuffer, Rgb, Rgb32FImage, RgbImage, Rgba};
@@ -44,11 +46,7 @@ impl Folder {
     }
 
     fn run(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
-            .args(arguments.split_whitespace())
-            .current_dir(self.0.path())
-            .output()
-            .unwrap()
+        command::command().args(arguments.split_whitespace()).current_dir(self.0.path()).output().unwrap()
     }
 
     /// One JSON object a line.
@@ -365,7 +363,7 @@ fn pictures_of_other_sizes_are_resized_and_cropped_on_request() {
 fn standard_input_is_a_picture() {
     let folder = Folder::new();
     let run = |arguments: &str, bytes: &[u8]| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
+        let mut child = command::command()
             .args(arguments.split_whitespace())
             .args(["--taps", "relu1_2", "--backend", "cpu", "--json"])
             .current_dir(folder.0.path())
@@ -472,7 +470,7 @@ fn a_device_is_no_picture() {
 fn a_run_that_fails_ends_with_code_3() {
     let folder = Folder::new();
     // A driver list that names no driver: no adapter is left.
-    let output = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
+    let output = command::command()
         .args(["compare", "a.png", "b.png", "--backend", "gpu"])
         .env("VK_DRIVER_FILES", folder.path("none.json"))
         .env("VK_ICD_FILENAMES", folder.path("none.json"))
@@ -487,7 +485,7 @@ fn a_run_that_fails_ends_with_code_3() {
     }
     // A full disk.
     if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
-        let output = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
+        let output = command::command()
             .args(["compare", "a.png", "b.png", "--taps", "relu1_1", "--backend", "cpu"])
             .stdout(full)
             .current_dir(folder.0.path())

@@ -1,15 +1,14 @@
 //! `perceptual-loss bench`, end to end: what its JSON, table and plot hold.
 
-use std::process::{Command, Output};
+#[path = "common/command.rs"]
+mod command;
+
+use std::process::Output;
 
 use serde_json::Value;
 
 fn run(arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
-        .arg("bench")
-        .args(arguments.split_whitespace())
-        .output()
-        .unwrap()
+    command::command().arg("bench").args(arguments.split_whitespace()).output().unwrap()
 }
 
 fn json(arguments: &str) -> Value {

@@ -1,10 +1,9 @@
 //! `perceptual-loss demo`, end to end: its table, its sheet, and that the two say the same.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+#[path = "common/command.rs"]
+mod command;
+
+use std::{fs, path::Path, process::Output};
 
 use image::RgbImage;
 use serde_json::Value;
@@ -12,11 +11,7 @@ use serde_json::Value;
 const SIZE: u32 = 192;
 
 fn run(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
-        .args(arguments.split_whitespace())
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    command::command().args(arguments.split_whitespace()).current_dir(folder).output().unwrap()
 }
 
 /// Where the tiles of a row begin, and the rows, down and across the sheet.

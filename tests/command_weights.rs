@@ -1,5 +1,7 @@
 //! `perceptual-loss weights`, end to end: what it prints and writes, its exit codes, and that nothing partial is left.
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "weights/pickle.rs"]
 #[expect(dead_code, reason = "the weights' own tests use the rest")]
 mod pickle;
@@ -34,11 +36,7 @@ impl Folder {
     }
 
     fn run(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_perceptual-loss"))
-            .args(arguments.split_whitespace())
-            .current_dir(self.0.path())
-            .output()
-            .unwrap()
+        command::command().args(arguments.split_whitespace()).current_dir(self.0.path()).output().unwrap()
     }
 
     fn prints(&self, arguments: &str) -> String {

@@ -29,6 +29,8 @@ pub(super) struct Contents {
     pub(super) tensors: BTreeMap<String, Entry>,
     /// What else has a tensor's place, with what it is: the output of a function that is not run, say.
     pub(super) unread: BTreeMap<String, String>,
+    /// What the file says of itself; only safetensors have a place for it.
+    pub(super) metadata: BTreeMap<String, String>,
 }
 
 /// A tensor in a file.

@@ -4,7 +4,7 @@ use super::{
     Convolution,
     contents::Contents,
     mistaken,
-    names::{self, Needed, dims, printable},
+    names::{self, dims, printable},
     source::{Reader, Source},
 };
 use crate::{
@@ -57,47 +57,58 @@ impl TensorFile {
             return Ok(Vec::new());
         }
         let prefix = self.prefix(network, layers)?;
-        let reader = self.source.open()?;
-        self.still_the_same(&reader)?;
+        let reader = self.open_again()?;
         layers
             .iter()
             .map(|layer| {
                 let [weight, bias] = names::needed(layer, &prefix);
+                let whose = format!("{network}'s {}", layer.name);
                 Ok(Convolution {
                     layer: *layer,
-                    weight: self.tensor(&reader, network, &weight)?,
-                    bias: self.tensor(&reader, network, &bias)?,
+                    weight: self.tensor(&reader, &whose, &weight.name, &weight.shape)?,
+                    bias: self.tensor(&reader, &whose, &bias.name, &bias.shape)?,
                 })
             })
             .collect()
     }
 
-    /// Places found in one file mean nothing in another.
-    fn still_the_same(&self, reader: &Reader<'_>) -> Result<()> {
+    /// The file, if it is still the one whose contents are known: places found in one mean nothing in another.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read, [`Error::Weights`] where it changed.
+    pub(super) fn open_again(&self) -> Result<Reader<'_>> {
+        let reader = self.source.open()?;
         let same = reader.length() == self.length
-            && match Contents::read(reader, &self.origin) {
+            && match Contents::read(&reader, &self.origin) {
                 Err(error @ Error::Io { .. }) => return Err(error),
                 contents => contents.is_ok_and(|contents| contents == self.contents),
             };
         if same {
-            return Ok(());
+            return Ok(reader);
         }
         Err(Error::Weights(format!("{}: the file changed since it was opened; open it again", self.origin)))
     }
 
-    fn tensor(&self, reader: &Reader<'_>, network: Network, needed: &Needed<'_>) -> Result<Vec<f32>> {
+    /// The values of the tensor called `name`, which `whose` needs in this shape.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where there is none that can be used, [`Error::Io`] where it cannot be read.
+    pub(super) fn tensor(
+        &self,
+        reader: &Reader<'_>,
+        whose: &str,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<Vec<f32>> {
         let wrong = |is: &str, kind: &str| {
-            let (name, layer, shape) = (printable(&needed.name), needed.layer.name, dims(&needed.shape));
-            Error::Weights(format!(
-                "{}: {name} is {is}; {network}'s {layer} needs {shape}{kind}",
-                self.origin
-            ))
+            let (name, shape) = (printable(name), dims(shape));
+            Error::Weights(format!("{}: {name} is {is}; {whose} needs {shape}{kind}", self.origin))
         };
-        let Some(entry) = self.contents.tensors.get(&needed.name) else {
-            let unread = self.contents.unread.get(&needed.name);
+        let Some(entry) = self.contents.tensors.get(name) else {
+            let unread = self.contents.unread.get(name);
             return Err(wrong(unread.map_or("missing", String::as_str), ""));
         };
-        if entry.shape != needed.shape {
+        if entry.shape != shape {
             return Err(wrong(&dims(&entry.shape), ""));
         }
         let unread = || wrong(&entry.dtype.to_string(), " of F32, F16, BF16 or F64");
@@ -111,7 +122,7 @@ impl TensorFile {
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(first) => Err(wrong(
-                &format!("not a finite float32 at {:?}", position(first, &needed.shape)),
+                &format!("not a finite float32 at {:?}", position(first, shape)),
                 " of finite values",
             )),
         }

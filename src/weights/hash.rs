@@ -4,14 +4,13 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::{Convolution, bias_shape, weight_shape};
+use super::tensor::Tensor;
 
-/// The hash of these convolutions, in lower-case hexadecimal.
-pub(super) fn sha256(convolutions: &[Convolution]) -> String {
+/// The hash of these tensors, in lower-case hexadecimal.
+pub(super) fn sha256(tensors: &[Tensor<'_>]) -> String {
     let mut hash = Sha256::new();
-    for Convolution { layer, weight, bias } in convolutions {
-        tensor(&mut hash, &layer.weight_name(), &weight_shape(layer), weight);
-        tensor(&mut hash, &layer.bias_name(), &bias_shape(layer), bias);
+    for tensor in tensors {
+        update(&mut hash, tensor);
     }
     hash.finalize().iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
@@ -20,7 +19,7 @@ pub(super) fn sha256(convolutions: &[Convolution]) -> String {
     })
 }
 
-fn tensor(hash: &mut Sha256, name: &str, shape: &[usize], values: &[f32]) {
+fn update(hash: &mut Sha256, Tensor { name, shape, values }: &Tensor<'_>) {
     hash.update(name);
     hash.update((shape.len() as u32).to_le_bytes());
     for &dimension in shape {
@@ -40,7 +39,10 @@ fn tensor(hash: &mut Sha256, name: &str, shape: &[usize], values: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Layer;
+    use crate::{
+        network::Layer,
+        weights::{Convolution, tensor},
+    };
 
     /// Against one buffer written by hand, of more values than a block has.
     #[test]
@@ -58,7 +60,7 @@ mod tests {
         bytes.extend(bias.iter().flat_map(|v: &f32| v.to_le_bytes()));
         let expected: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
 
-        assert_eq!(sha256(&[Convolution { layer, weight, bias }]), expected);
+        assert_eq!(sha256(&tensor::of(&[Convolution { layer, weight, bias }])), expected);
     }
 
     #[test]

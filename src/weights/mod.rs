@@ -5,6 +5,7 @@ mod decode;
 mod file;
 mod hash;
 mod inspect;
+mod linears;
 mod look;
 mod mistaken;
 mod names;
@@ -14,15 +15,17 @@ mod safetensors;
 mod seeded;
 mod sniff;
 mod source;
+mod tensor;
 mod write;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use serde::Serialize;
 
 pub use self::{
     contents::Format,
     inspect::{ConvolutionSummary, Inspection, Served},
+    linears::Linears,
     look::Look,
     write::Precision,
 };
@@ -63,6 +66,8 @@ pub struct Parameters {
     pub convolutions: Vec<Convolution>,
     /// What they are.
     pub info: WeightsInfo,
+    /// What a file that is written says of them besides, by key, such as where they came from. Empty when loaded.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// A convolution's weights and bias; every value is finite.
@@ -157,6 +162,15 @@ impl Weights {
         Ok(parameters)
     }
 
+    /// What the file says of itself under this key. Only safetensors say anything.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        match &self.kind {
+            Kind::Seeded(_) => None,
+            Kind::File(file) => file.contents().metadata.get(key).map(String::as_str),
+        }
+    }
+
     fn origin(&self) -> String {
         match &self.kind {
             Kind::Seeded(seed) => format!("seeded:{seed}"),
@@ -202,8 +216,9 @@ impl Parameters {
     /// Tensors that no file holds, for tests and tools; whether they are trained is not known.
     #[must_use]
     pub fn new(convolutions: Vec<Convolution>, origin: impl Into<String>) -> Self {
-        let sha256 = hash::sha256(&convolutions);
-        Self { convolutions, info: WeightsInfo { origin: origin.into(), sha256, trained: None } }
+        let sha256 = hash::sha256(&tensor::of(&convolutions));
+        let info = WeightsInfo { origin: origin.into(), sha256, trained: None };
+        Self { convolutions, info, metadata: BTreeMap::new() }
     }
 
     /// The convolution called `name`, such as `conv3_1`, if it was loaded.

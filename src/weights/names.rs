@@ -10,17 +10,16 @@ use crate::{
 const QUOTED: usize = 4;
 
 /// A tensor that the network needs.
-pub(super) struct Needed<'a> {
-    pub(super) layer: &'a Layer,
+pub(super) struct Needed {
     /// Its name in the file.
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
 }
 
 /// A layer's weight and bias, as they are called under `prefix`: `features.` for torchvision's own names.
-pub(super) fn needed<'a>(layer: &'a Layer, prefix: &str) -> [Needed<'a>; 2] {
+pub(super) fn needed(layer: &Layer, prefix: &str) -> [Needed; 2] {
     [("weight", weight_shape(layer).to_vec()), ("bias", bias_shape(layer).to_vec())]
-        .map(|(part, shape)| Needed { layer, name: format!("{prefix}{}.{part}", layer.index), shape })
+        .map(|(part, shape)| Needed { name: format!("{prefix}{}.{part}", layer.index), shape })
 }
 
 /// The prefix under which most of the tensors that `layers` need are there in the right shape. Names alone do

@@ -60,7 +60,8 @@ pub(super) fn contents(reader: &Reader<'_>, origin: &str) -> Result<Contents> {
             (name, entry)
         })
         .collect();
-    Ok(Contents { format: Format::Safetensors, tensors, unread: BTreeMap::new() })
+    let metadata = metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+    Ok(Contents { format: Format::Safetensors, tensors, unread: BTreeMap::new(), metadata })
 }
 
 fn dtype(dtype: Type) -> Dtype {

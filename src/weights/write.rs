@@ -1,6 +1,7 @@
 //! Weights into a safetensors file, under torchvision's names.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fmt, fs,
     io::{self, BufWriter, Write},
@@ -14,7 +15,10 @@ use half::{bf16, f16};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Parameters, bias_shape, hash, weight_shape};
+use super::{
+    Parameters, hash,
+    tensor::{self, Tensor},
+};
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
@@ -118,7 +122,7 @@ impl Parameters {
                 }
             }
         }
-        self.info.sha256 = hash::sha256(&self.convolutions);
+        self.info.sha256 = hash::sha256(&tensor::of(&self.convolutions));
         Ok(self)
     }
 
@@ -126,53 +130,20 @@ impl Parameters {
     /// returns its bytes' count. The same parameters make the same bytes. The file is there as a whole or not at
     /// all: what stood at `path` is replaced when all is written.
     ///
-    /// Its metadata has the networks whose first layers these are, and the SHA-256 of the tensors before they
-    /// were rounded.
+    /// Its metadata has the networks whose first layers these are (`network`), the SHA-256 of the tensors before
+    /// they were rounded (`source_sha256`), and [`metadata`](Self::metadata).
     ///
     /// # Errors
     /// [`Error::Weights`] where a value is too large for `precision`, [`Error::Io`] where the file cannot be
     /// written.
     pub fn write(&self, path: impl AsRef<Path>, precision: Precision) -> Result<u64> {
-        let path = path.as_ref();
         let rounded = self.clone().rounded(precision)?;
-        let header = self.header(precision);
-        replace(path, |file| rounded.write_to(file, &header, precision))
-            .map_err(|source| Error::Io { path: path.to_owned(), source })
-    }
-
-    /// The header, by hand and not by the safetensors crate, which keeps metadata in an
-    /// order that changes from run to run, and wants all tensors' bytes at once.
-    fn header(&self, precision: Precision) -> Vec<u8> {
-        let mut header = Map::new();
         let networks: Vec<_> =
             Network::ALL.into_iter().filter(|&network| self.begins(network)).map(Network::name).collect();
-        header.insert(
-            "__metadata__".to_owned(),
-            json!({
-                "format": "pt",
-                "network": networks.join(" or "),
-                "source_sha256": self.info.sha256,
-            }),
-        );
-        let mut start = 0;
-        for convolution in &self.convolutions {
-            let layer = &convolution.layer;
-            for (name, shape) in [
-                (layer.weight_name(), weight_shape(layer).to_vec()),
-                (layer.bias_name(), bias_shape(layer).to_vec()),
-            ] {
-                let end = start + shape.iter().product::<usize>() * precision.size();
-                header.insert(
-                    name,
-                    json!({"dtype": precision.dtype(), "shape": shape, "data_offsets": [start, end]}),
-                );
-                start = end;
-            }
-        }
-        let mut text = Value::Object(header).to_string().into_bytes();
-        // So that the tensors are aligned, as the format's own writer has them.
-        text.resize(text.len().next_multiple_of(8), b' ');
-        text
+        let mut metadata = self.metadata.clone();
+        metadata.insert("network".to_owned(), networks.join(" or "));
+        metadata.insert("source_sha256".to_owned(), self.info.sha256.clone());
+        write(path.as_ref(), &tensor::of(&rounded.convolutions), metadata, precision)
     }
 
     fn begins(&self, network: Network) -> bool {
@@ -181,22 +152,53 @@ impl Parameters {
             .iter()
             .all(|convolution| layers.next().is_some_and(|l: &Layer| *l == convolution.layer))
     }
+}
 
-    fn write_to(&self, file: &mut dyn Write, header: &[u8], precision: Precision) -> io::Result<u64> {
+/// Writes a safetensors file, whole or not at all; returns its bytes' count.
+///
+/// # Errors
+/// [`Error::Io`] where the file cannot be written.
+pub(super) fn write(
+    path: &Path,
+    tensors: &[Tensor<'_>],
+    metadata: BTreeMap<String, String>,
+    precision: Precision,
+) -> Result<u64> {
+    let header = header(tensors, metadata, precision);
+    replace(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(header)?;
+        file.write_all(&header)?;
         let mut written = 8 + header.len() as u64;
         let mut bytes = Vec::new();
-        for convolution in &self.convolutions {
-            for values in [&convolution.weight, &convolution.bias] {
-                bytes.clear();
-                precision.encode(values, &mut bytes);
-                file.write_all(&bytes)?;
-                written += bytes.len() as u64;
-            }
+        for tensor in tensors {
+            bytes.clear();
+            precision.encode(tensor.values, &mut bytes);
+            file.write_all(&bytes)?;
+            written += bytes.len() as u64;
         }
         Ok(written)
+    })
+    .map_err(|source| Error::Io { path: path.to_owned(), source })
+}
+
+/// The header, by hand and not by the safetensors crate, which keeps metadata in an
+/// order that changes from run to run, and wants all tensors' bytes at once.
+fn header(tensors: &[Tensor<'_>], mut metadata: BTreeMap<String, String>, precision: Precision) -> Vec<u8> {
+    metadata.insert("format".to_owned(), "pt".to_owned());
+    let mut header = Map::from_iter([("__metadata__".to_owned(), json!(metadata))]);
+    let mut start = 0;
+    for Tensor { name, shape, values } in tensors {
+        let end = start + values.len() * precision.size();
+        header.insert(
+            name.clone(),
+            json!({"dtype": precision.dtype(), "shape": shape, "data_offsets": [start, end]}),
+        );
+        start = end;
     }
+    let mut text = Value::Object(header).to_string().into_bytes();
+    // So that the tensors are aligned, as the format's own writer has them.
+    text.resize(text.len().next_multiple_of(8), b' ');
+    text
 }
 
 /// Writes a file beside `path` and then gives it that name. Where anything fails, it is removed.

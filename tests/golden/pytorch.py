@@ -3,7 +3,8 @@
 
     python tests/golden/pytorch.py
 
-Each has the first convolution of the seeded weights 1 (`seeded.py`), so that what must come out is known without it.
+Each but the last two has the first convolution of the seeded weights 1 (`seeded.py`), so that what must come out is known
+without it.
 """
 import argparse, contextlib, pathlib
 from collections import OrderedDict
@@ -62,6 +63,15 @@ def checkpoint():
     }
 
 
+def linears():
+    """LPIPS's five layers by their names and shapes, with values that can be told from each other."""
+    layers = enumerate((64, 128, 256, 512, 512))
+    return OrderedDict(
+        (f"lin{i}.model.1.weight", (i + torch.arange(channels) / 1024).view(1, channels, 1, 1))
+        for i, channels in layers
+    )
+
+
 if __name__ == "__main__":
     for old, form in ((False, "zip"), (True, "old")):
         save(f"plain-{form}", state(), old)
@@ -79,3 +89,4 @@ if __name__ == "__main__":
     # A bias that one element stands for.
     save("expanded-zip", state(bias=torch.tensor(0.25).expand(64)))
     save("module-zip", torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)))
+    save("lpips-old", linears(), True)

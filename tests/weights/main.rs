@@ -3,6 +3,8 @@
 mod common;
 #[cfg(feature = "pth")]
 mod hostile;
+#[cfg(feature = "pth")]
+mod linears;
 mod mistaken;
 #[cfg(feature = "pth")]
 mod pickle;

@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod say;
 mod stdout;
+mod weights;
 
 use std::process::ExitCode;
 

@@ -29,8 +29,9 @@ use line::Line;
 
 /// Compare a picture with a target, or many pictures with one target.
 ///
-/// Without weights of your own the network is untrained (seeded:0): it tells pictures apart, but it does not
-/// see as a trained one does, and its numbers compare with no published ones.
+/// Until 'perceptual-loss weights fetch' has brought trained weights, or --weights names some, the network is untrained
+/// (seeded:0): it tells pictures apart, but it does not see as a trained one does, and its numbers compare with no
+/// published ones.
 #[derive(Args)]
 pub struct Arguments {
     /// GENERATED TARGET, picture files of one size; with --target, any number of generated pictures.
@@ -75,7 +76,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let (generated, target) = split(&arguments.pictures, arguments.target.as_deref())?;
     let config = arguments.loss.config()?;
-    let weights = arguments.loss.weights()?;
+    let chosen = arguments.loss.weights()?;
     let output = match &arguments.output {
         Some(path) => Some((Format::of(path)?, Output::create(path)?)),
         None => None,
@@ -104,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let target_picture = target_picture.cropped(fit.crop)?;
     let (width, height) = target_picture.size();
 
-    let model = arguments.device.model(&config, &weights)?;
+    let model = arguments.device.model(&config, &chosen.weights)?;
     let mut session = model.session(width, height)?;
     let mut lines = vec![];
     let cached = match generated {
@@ -155,8 +156,8 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     }
     told.unused(read);
     told.print();
-    if lines.iter().any(|line| line.report.weights.trained == Some(false)) {
-        say::note(&arguments.loss.untrained_note());
+    if let Some(note) = chosen.note() {
+        say::note(&note);
     }
     Ok(printed)
 }

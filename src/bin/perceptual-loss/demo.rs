@@ -74,13 +74,13 @@ struct Line<'a> {
 /// What is to be printed.
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let config = arguments.loss.config()?;
-    let weights = arguments.loss.weights()?;
+    let chosen = arguments.loss.weights()?;
     let output = Output::create(&arguments.output)?;
     let size = arguments.size;
 
     let progress = Progress::new("comparing", ROWS.len() * Distortion::ALL.len());
     let original = scene::draw(size);
-    let model = arguments.device.model(&config, &weights)?;
+    let model = arguments.device.model(&config, &chosen.weights)?;
     let mut session = model.session(size, size)?;
     let target = session.target(&original)?;
     let mut rows = vec![];
@@ -103,10 +103,10 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         .map_err(|error| Failure::run(format!("the contact sheet could not be encoded: {error}")))?;
     output.finish(&file.into_inner())?;
 
-    let samples = rows.iter().flat_map(|(_, row)| row);
-    if samples.clone().any(|sample| sample.report.weights.trained == Some(false)) {
-        say::note(&arguments.loss.untrained_note());
+    if let Some(note) = chosen.note() {
+        say::note(&note);
     }
+    let samples = rows.iter().flat_map(|(_, row)| row);
     if arguments.json { json(samples) } else { Ok(table(samples, arguments)) }
 }
 

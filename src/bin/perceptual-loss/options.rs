@@ -1,16 +1,19 @@
 //! Options that commands share: which loss, and what computes it.
 
+use std::env::{self, VarError};
+
 use clap::{Args, ValueEnum, ValueHint};
 use perceptual_loss::{Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights};
 
-use crate::{failure::Failure, one_of::OneOf, say};
+use crate::{failure::Failure, one_of::OneOf, say, weights::choice::Chosen};
 
 /// Which loss, with which weights.
 #[derive(Args)]
 pub struct LossOptions {
-    /// A file with torchvision's VGG, or seeded:N for untrained weights from a seed.
-    #[arg(long, value_name = "FILE|seeded:N", default_value = "seeded:0", value_hint = ValueHint::FilePath)]
-    pub weights: String,
+    /// A file with torchvision's VGG, or seeded:N for untrained weights from a seed. Where it is left out: what the
+    /// environment variable PERCEPTUAL_LOSS_WEIGHTS names so, what 'weights fetch' has brought, or seeded:0.
+    #[arg(long, value_name = "FILE|seeded:N", value_hint = ValueHint::FilePath)]
+    weights: Option<String>,
 
     /// The loss.
     #[arg(long, default_value_t, value_parser = OneOf(&Preset::ALL))]
@@ -75,25 +78,8 @@ impl LossOptions {
     }
 
     /// Its weights.
-    pub fn weights(&self) -> Result<Weights, Failure> {
-        let Some(seed) = self.weights.strip_prefix("seeded:") else {
-            return Ok(Weights::open(&self.weights)?);
-        };
-        seed.parse().map(Weights::seeded).map_err(|_| {
-            Failure::input(format!(
-                "'{}' names no seed; seeded: takes a whole number from 0 to {}",
-                self.weights,
-                u64::MAX
-            ))
-        })
-    }
-
-    /// A line for standard error, where these weights turn out to be untrained.
-    pub fn untrained_note(&self) -> String {
-        format!(
-            "the weights {} are untrained; bring torchvision's VGG with --weights for numbers that mean what others' do",
-            self.weights
-        )
+    pub fn weights(&self) -> Result<Chosen, Failure> {
+        Chosen::new(self.weights.as_deref(), self.preset.config().network)
     }
 }
 
@@ -139,6 +125,17 @@ impl DeviceOptions {
         match self.threads {
             Some(threads) => Ok(context.on_threads(threads)?),
             None => Ok(context),
+        }
+    }
+}
+
+/// An environment variable that is set, and not to nothing.
+pub fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(value)) => {
+            Err(Failure::input(format!("{name} is no text: {}; set it to UTF-8", value.display())))
         }
     }
 }

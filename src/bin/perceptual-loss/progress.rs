@@ -16,9 +16,26 @@ pub struct Progress {
 impl Progress {
     /// A bar for `steps` steps of `what`.
     pub fn new(what: &'static str, steps: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::hidden());
+        Self::with(what, Some(steps as u64), "{prefix} {bar:32} {pos} of {len}, {eta} left")
+    }
+
+    /// A bar for `total` bytes of `what`, of which `start` are there already. Without a total it counts them.
+    pub fn bytes(what: &'static str, start: u64, total: Option<u64>) -> Self {
+        let template = match total {
+            Some(_) => "{prefix} {bar:32} {binary_bytes} of {binary_total_bytes}, {eta} left",
+            None => "{prefix} {binary_bytes}",
+        };
+        let progress = Self::with(what, total, template);
+        progress.bar.set_position(start);
+        // They came at no speed that says when the rest will.
+        progress.bar.reset_eta();
+        progress
+    }
+
+    fn with(what: &'static str, length: Option<u64>, template: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
         // A template of our own that does not parse would be drawn in the default style.
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:32} {pos} of {len}, {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_prefix(what);
@@ -27,10 +44,15 @@ impl Progress {
 
     /// One step is done.
     pub fn step(&self) {
+        self.advance(1);
+    }
+
+    /// So many are done.
+    pub fn advance(&self, steps: u64) {
         if self.bar.is_hidden() && !say::is_quiet() && self.started.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.inc(1);
+        self.bar.inc(steps);
     }
 }
 

@@ -44,7 +44,8 @@ pub(super) fn contents(pickle: &Pickle, origin: &str, format: Format, place: &Pl
             )));
         }
     };
-    let mut contents = Contents { format, tensors: BTreeMap::new(), unread: BTreeMap::new() };
+    let mut contents =
+        Contents { format, tensors: BTreeMap::new(), unread: BTreeMap::new(), metadata: BTreeMap::new() };
     add(&mut contents, pickle, origin, "", top, place)?;
     // A dict may stand in there twice, and in itself.
     let mut seen = HashSet::from([pickle.root]);

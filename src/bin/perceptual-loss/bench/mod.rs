@@ -72,9 +72,9 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         runs: arguments.runs,
     };
     let config = arguments.loss.config()?;
-    let weights = arguments.loss.weights()?;
+    let chosen = arguments.loss.weights()?;
     let plot = arguments.plot.as_deref().map(Output::create).transpose()?;
-    let measurement = measure::measure(&work, || arguments.device.model(&config, &weights))?;
+    let measurement = measure::measure(&work, || arguments.device.model(&config, &chosen.weights))?;
     if let Some(plot) = plot {
         plot.finish(plot::svg(&measurement)?.as_bytes())?;
     }

@@ -1,0 +1,113 @@
+//! The folder that keeps what was fetched, and what is in it.
+
+use std::{env, path::PathBuf};
+
+use directories::ProjectDirs;
+use perceptual_loss::Weights;
+
+use super::published::Published;
+use crate::failure::Failure;
+
+/// The variable that names another folder than the platform's.
+pub const FOLDER: &str = "PERCEPTUAL_LOSS_CACHE";
+
+/// Under which keys a kept file's metadata say where it came from.
+pub const SOURCE_URL: &str = "source_url";
+pub const SOURCE_FILE_SHA256: &str = "source_file_sha256";
+
+pub struct Cache {
+    folder: PathBuf,
+}
+
+/// A file that was fetched and converted.
+pub struct Kept {
+    pub path: PathBuf,
+    pub weights: Weights,
+    which: Published,
+}
+
+impl Cache {
+    /// The folder, whether or not it is there yet; none where the platform has no place for it.
+    pub fn find() -> Option<Self> {
+        let folder = match env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
+            Some(folder) => PathBuf::from(folder),
+            None => ProjectDirs::from("", "", "perceptual-loss")?.cache_dir().to_owned(),
+        };
+        Some(Self { folder })
+    }
+
+    pub fn folder(&self) -> &PathBuf {
+        &self.folder
+    }
+
+    /// Where the converted file is kept.
+    pub fn path(&self, which: Published) -> PathBuf {
+        self.folder.join(format!("{}.safetensors", which.name()))
+    }
+
+    /// Where the file is while it comes.
+    pub fn partial(&self, which: Published) -> PathBuf {
+        self.folder.join(format!("{}.part", which.name()))
+    }
+
+    pub fn lock(&self, which: Published) -> PathBuf {
+        self.folder.join(format!(".{}.lock", which.name()))
+    }
+
+    /// What was fetched, if it was.
+    ///
+    /// # Errors
+    /// Where it can no longer be read.
+    pub fn kept(&self, which: Published) -> Result<Option<Kept>, Failure> {
+        let path = self.path(which);
+        // What cannot be asked after is not known to be absent; opening it then says why.
+        if let Ok(false) = path.try_exists() {
+            return Ok(None);
+        }
+        let weights = Weights::open(&path).map_err(|error| again(which, error))?;
+        let mut kept = Kept { path, weights, which };
+        if kept.is(which.sha256()) {
+            kept.weights = kept.weights.with_trained(true);
+        }
+        Ok(Some(kept))
+    }
+}
+
+impl Kept {
+    /// Whether it was made from the file of this SHA-256.
+    pub fn is(&self, sha256: &str) -> bool {
+        self.weights.metadata(SOURCE_FILE_SHA256) == Some(sha256)
+    }
+
+    pub fn url(&self) -> &str {
+        self.weights.metadata(SOURCE_URL).unwrap_or("an unknown place")
+    }
+
+    /// Reads it all; the SHA-256 of its tensors, as reports give it.
+    ///
+    /// # Errors
+    /// Where the tensors are not those that were written.
+    pub fn check(&self) -> Result<String, Failure> {
+        let info = match self.which.network() {
+            Some(network) => {
+                let networks = self.weights.networks();
+                let depth = networks.ok().and_then(|n| n.into_iter().find(|s| s.network == network));
+                let depth = depth.map_or(network.layers().len(), |served| served.depth);
+                self.weights.load(network, depth).map(|parameters| parameters.info)
+            }
+            None => self.weights.load_linears().map(|linears| linears.info),
+        }
+        .map_err(|error| again(self.which, error))?;
+        if self.weights.metadata("source_sha256") != Some(&info.sha256) {
+            let changed = format!("{}: the file is not what was written there", self.path.display());
+            return Err(again(self.which, Failure::input(changed)));
+        }
+        Ok(info.sha256)
+    }
+}
+
+fn again(which: Published, failure: impl Into<Failure>) -> Failure {
+    let Failure { message, code, output } = failure.into();
+    let message = format!("{message}; fetch it again with 'perceptual-loss weights fetch {}'", which.name());
+    Failure { message, code, output }
+}

@@ -1,0 +1,91 @@
+//! `perceptual-loss weights`: what a weights file is, official files, and files of one's own.
+
+mod cache;
+pub mod choice;
+mod convert;
+mod download;
+mod fetch;
+mod inspect;
+mod list;
+mod partial;
+mod published;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use perceptual_loss::{Network, weights::Precision};
+
+use crate::{failure::Failure, one_of::OneOf};
+
+/// Fetch trained weights, look at a weights file, convert one to safetensors, or write untrained weights.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    Fetch(fetch::Arguments),
+    /// List the weights that were fetched, those that can be, and which ones a run takes.
+    List {
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a weights file holds: its networks, each convolution, and whether it looks trained.
+    Inspect {
+        /// A safetensors file or PyTorch .pth.
+        file: PathBuf,
+
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Convert a PyTorch .pth or a safetensors file to safetensors with the convolutions alone.
+    ///
+    /// vgg19-dcbb9e9d.pth of torchvision, 548 MiB, becomes 38 MiB at f16.
+    Convert {
+        /// A safetensors file or PyTorch .pth. Nothing in it is executed.
+        file: PathBuf,
+
+        /// The file to write.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+
+        /// f16 keeps 11 significant bits (1 part in 2048; less below 0.00006), bf16 8, f32 all.
+        #[arg(long, default_value_t = Precision::F16, value_parser = OneOf(&PRECISIONS))]
+        dtype: Precision,
+    },
+    /// Write untrained weights from a seed, those of --weights seeded:N.
+    Seeded {
+        /// A whole number from 0.
+        #[arg(long)]
+        seed: u64,
+
+        /// The file to write.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+
+        /// The network.
+        #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(&Network::ALL))]
+        net: Network,
+
+        /// Only f32 keeps every bit.
+        #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&PRECISIONS))]
+        dtype: Precision,
+    },
+}
+
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Bf16];
+
+/// What is to be printed.
+pub fn run(arguments: &Arguments) -> Result<String, Failure> {
+    match &arguments.action {
+        Action::Fetch(arguments) => fetch::run(arguments),
+        Action::List { json } => list::run(*json),
+        Action::Inspect { file, json } => inspect::run(file, *json),
+        Action::Convert { file, output, dtype } => convert::run(file, output, *dtype),
+        Action::Seeded { seed, output, net, dtype } => convert::seeded(*seed, *net, output, *dtype),
+    }
+}

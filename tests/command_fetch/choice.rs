@@ -1,0 +1,201 @@
+//! Which weights a run takes, and what it and `weights list` say of them.
+
+use std::{fs, process::Command};
+
+use perceptual_loss::{
+    Network, Weights,
+    weights::{Parameters, Precision},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Cache, FILE, assert_says, fault,
+    server::{Served, Server},
+};
+
+/// A cache with two pictures beside it, and perhaps what was fetched.
+fn pictures() -> Cache {
+    let cache = Cache::new();
+    for (name, grey) in [("a.png", 100), ("b.png", 120)] {
+        let picture =
+            image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([grey, (x * 9) as u8, (y * 7) as u8]));
+        picture.save(cache.path(name)).unwrap();
+    }
+    cache
+}
+
+fn fetched() -> Cache {
+    let cache = pictures();
+    cache.fetch(&Server::new(|request, _, stream| FILE.answer(request, stream)));
+    cache
+}
+
+fn compare(cache: &Cache, more: &str) -> Command {
+    let mut command =
+        cache.command(&format!("compare a.png b.png --taps relu1_1 --backend cpu --json {more}"));
+    command.current_dir(cache.path(""));
+    command
+}
+
+/// The report's weights, and standard error.
+fn weights(command: &mut Command) -> (Value, String) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    (report["weights"].clone(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_run_takes_the_fetched_file_by_itself_and_says_so() {
+    let cache = fetched();
+    let kept = cache.path("vgg19.safetensors").display().to_string();
+    let (taken, notes) = weights(&mut compare(&cache, ""));
+    assert_eq!(taken["origin"], kept);
+    assert_eq!(taken["sha256"], super::seeded(), "the file's, which has those of the seed");
+    assert_eq!(taken["trained"], Value::Null, "nobody knows of a file of one's own");
+    assert_eq!(notes, format!("note: the weights {kept}, fetched before, are taken\n"));
+    // For its network alone.
+    let (taken, notes) = weights(&mut compare(&cache, "--preset johnson"));
+    assert_eq!(taken["origin"], "seeded:0");
+    assert_says(
+        &notes,
+        &["note: the weights seeded:0 are untrained", "'perceptual-loss weights fetch vgg16'"],
+    );
+}
+
+#[test]
+fn the_option_goes_before_the_variable_and_that_before_what_was_fetched() {
+    let cache = fetched();
+    for (more, variable, origin, note) in [
+        ("--weights seeded:1", Some("seeded:2"), "seeded:1", "the weights seeded:1 are untrained; bring"),
+        (
+            "",
+            Some("seeded:2"),
+            "seeded:2",
+            "the weights seeded:2, named by PERCEPTUAL_LOSS_WEIGHTS, are untrained; bring",
+        ),
+        (
+            "",
+            Some("w.safetensors"),
+            "w.safetensors",
+            "the weights w.safetensors, named by PERCEPTUAL_LOSS_WEIGHTS, are taken\n",
+        ),
+        ("--weights w.safetensors", None, "w.safetensors", ""),
+    ] {
+        fs::copy(cache.path("vgg19.safetensors"), cache.path("w.safetensors")).unwrap();
+        let mut command = compare(&cache, more);
+        let (taken, notes) = weights(command.envs(variable.map(|value| ("PERCEPTUAL_LOSS_WEIGHTS", value))));
+        assert_eq!(taken["origin"], origin);
+        let expected = if note.is_empty() { String::new() } else { format!("note: {note}") };
+        assert!(
+            notes.starts_with(&expected) && notes.lines().count() == usize::from(!note.is_empty()),
+            "{notes}"
+        );
+    }
+    // A variable that is set to nothing says nothing.
+    let (taken, _) = weights(compare(&cache, "").env("PERCEPTUAL_LOSS_WEIGHTS", ""));
+    assert_eq!(taken["origin"], cache.path("vgg19.safetensors").display().to_string());
+}
+
+#[test]
+fn a_variable_or_a_kept_file_that_cannot_be_used_is_an_error() {
+    let cache = fetched();
+    for (variable, part) in [
+        ("none.pth", "none.pth: No such file or directory (os error 2) (named by PERCEPTUAL_LOSS_WEIGHTS)"),
+        ("seeded:x", "'seeded:x' names no seed"),
+    ] {
+        let output = compare(&cache, "").env("PERCEPTUAL_LOSS_WEIGHTS", variable).output().unwrap();
+        let (code, line) = fault(&output);
+        assert_eq!(code, 2);
+        assert_says(&line, &[part]);
+    }
+
+    let kept = cache.path("vgg19.safetensors");
+    let whole = fs::read(&kept).unwrap();
+    fs::write(&kept, &whole[..whole.len() / 2]).unwrap();
+    let (code, line) = fault(&compare(&cache, "").output().unwrap());
+    assert_eq!(code, 2);
+    assert_says(&line, &["cut short", "fetch it again with 'perceptual-loss weights fetch vgg19'"]);
+    assert_says(&cache.prints("weights list"), &["cut short", "losses over vgg19 fail: "]);
+    // So it can be, and also where only a bit has changed.
+    let server = Server::new(|request, _, stream| FILE.answer(request, stream));
+    cache.fetch(&server);
+    assert!(fs::read(&kept).unwrap() != whole, "it names another server");
+    let mut changed = fs::read(&kept).unwrap();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&kept, changed).unwrap();
+    assert_says(&cache.prints("weights list"), &["the file is not what was written there; fetch it again"]);
+    cache.fetch(&server);
+    assert_eq!(server.requests().len(), 2);
+    assert!(!cache.prints("weights list").contains("fetch it again"));
+}
+
+/// Made here, and kept as if it had been made from the official file.
+#[test]
+fn what_came_from_the_publisher_is_known_to_be_trained() {
+    let cache = pictures();
+    let convolutions = Weights::seeded(1).load(Network::Vgg19, 2).unwrap().convolutions;
+    let mut parameters = Parameters::new(convolutions, "here");
+    let official = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44";
+    parameters.metadata.insert("source_file_sha256".to_owned(), official.to_owned());
+    parameters.write(cache.path("vgg19.safetensors"), Precision::F32).unwrap();
+    let (taken, notes) = weights(&mut compare(&cache, ""));
+    assert_eq!(taken["trained"], true);
+    assert_eq!(notes.lines().count(), 1, "{notes}");
+    let list: Value = serde_json::from_str(&cache.prints("weights list --json")).unwrap();
+    assert_eq!(list["files"][0]["fetched"]["official"], true);
+}
+
+#[test]
+fn the_list_says_what_is_there_and_what_is_taken() {
+    let cache = Cache::new();
+    let text = cache.prints("weights list");
+    assert_says(
+        &text,
+        &[
+            "vgg19      not fetched; torchvision's, 548.1 MiB: 'perceptual-loss weights fetch vgg19'\n",
+            "vgg16      not fetched; torchvision's, 527.8 MiB: ",
+            "lpips-vgg  not fetched; lpips's, 0.0 MiB: ",
+            &format!(
+                "fetched files are kept in {}\n",
+                cache.path("").display().to_string().trim_end_matches('/')
+            ),
+            "PERCEPTUAL_LOSS_WEIGHTS is not set\n",
+            "without --weights, losses over vgg16 take seeded:0\n",
+            "without --weights, losses over vgg19 take seeded:0\n",
+        ],
+    );
+    assert!(cache.names().is_empty(), "looking makes nothing");
+
+    let server = Server::new(|request, before, stream| match before {
+        0 => Served { bytes: FILE.bytes, tag: FILE.tag }.cut(100, stream),
+        _ => FILE.answer(request, stream),
+    });
+    cache.fails(&server);
+    let list = |command: &mut Command| -> Value {
+        serde_json::from_slice(&command.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(list(&mut cache.command("weights list --json"))["files"][0]["partial_bytes"], 100);
+    cache.fetch(&server);
+    let kept = cache.path("vgg19.safetensors");
+    let list = list(cache.command("weights list --json").env("PERCEPTUAL_LOSS_WEIGHTS", "seeded:4"));
+    assert_eq!(
+        list["files"][0]["fetched"],
+        json!({
+            "path": kept.display().to_string(),
+            "bytes": fs::metadata(&kept).unwrap().len(),
+            "sha256": super::seeded(),
+            "source_url": server.url(),
+            "official": false,
+        })
+    );
+    assert_eq!(list["files"][1]["fetched"], Value::Null);
+    assert_eq!(list["files"][1]["url"], "https://download.pytorch.org/models/vgg16-397923af.pth");
+    assert_eq!(list["variable"], "seeded:4");
+    assert_eq!(list["taken"]["vgg19"], json!({"weights": "seeded:4", "by": "variable", "error": null}));
+    let text = cache.prints("weights list");
+    assert_says(
+        &text,
+        &[", not the official file\n", &format!("losses over vgg19 take {}\n", kept.display())],
+    );
+}

@@ -1,0 +1,16 @@
+//! The command, as it is for somebody who has fetched nothing and set nothing.
+
+use std::process::Command;
+
+/// Apart from the weights and the environment of whoever runs the tests.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"));
+    command.env("PERCEPTUAL_LOSS_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-fetched"));
+    for variable in ["PERCEPTUAL_LOSS_WEIGHTS", "PERCEPTUAL_LOSS_MIRROR"] {
+        command.env_remove(variable);
+    }
+    for proxy in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+        command.env_remove(proxy).env_remove(proxy.to_lowercase());
+    }
+    command
+}
