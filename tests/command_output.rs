@@ -215,6 +215,16 @@ fn a_reader_that_has_gone_is_a_quiet_end() {
     }
 }
 
+/// A pipe with a name, whose reader goes as soon as the command has opened it and begins its work.
+#[cfg(unix)]
+#[test]
+fn a_reader_of_a_report_may_go_too() {
+    let folder = Folder::new();
+    let shell = "mkfifo r.json; (exec 3<r.json) & exec \"$@\"";
+    let output = folder.shell(shell, &format!("--quiet {COMPARE} -o r.json"));
+    assert_eq!((output.status.code(), texts(&output)), (Some(0), (String::new(), String::new())));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn standard_output_that_cannot_be_written_ends_with_code_3() {

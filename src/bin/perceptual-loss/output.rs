@@ -53,7 +53,11 @@ impl Output {
         let Self { path, place } = self;
         let written = match place {
             Place::File(folder) => replace(&path, &folder, bytes),
-            Place::Direct(mut file) => file.write_all(bytes),
+            Place::Direct(mut file) => match file.write_all(bytes) {
+                // Whoever read has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => written,
+            },
         };
         written.map_err(|error| Failure::run(format!("{}: cannot be written: {error}", path.display())))
     }
