@@ -113,6 +113,11 @@ fn a_file_is_fetched_whole_and_once() {
     cache.assert_whole();
     assert_eq!(server.requests()[0].line, "GET /files/w.pth HTTP/1.1");
     assert_eq!(server.requests()[0].header("range"), None);
+    assert_eq!(
+        server.requests()[0].header("accept-encoding"),
+        Some("identity"),
+        "the hash is the file's own"
+    );
     // Where it came from stands in the file.
     let weights = Weights::open(&kept).unwrap();
     assert_eq!(weights.metadata("source_url"), Some(server.url().as_str()));
