@@ -3,7 +3,7 @@
 #[path = "common/command.rs"]
 mod command;
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -102,5 +102,26 @@ fn what_cannot_be_measured_is_refused() {
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments}: {text}");
         assert!(text.contains(says), "{arguments}: {text}");
+    }
+}
+
+#[test]
+fn a_program_of_its_own_is_the_same() {
+    let bench = |arguments: &str| {
+        let mut bench = command::apart(Command::new(env!("CARGO_BIN_EXE_perceptual-loss-bench")));
+        bench.args(arguments.split_whitespace()).output().unwrap()
+    };
+    let arguments = "--backend cpu --size 32 --runs 1 --json --quiet";
+    let Output { status, stdout, stderr } = bench(arguments);
+    assert!(status.success() && stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+    let alone: Value = serde_json::from_slice(&stdout).unwrap();
+    let command = json("--backend cpu --size 32 --runs 1");
+    let keys = |b: &Value| b.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&alone), keys(&command));
+    assert_eq!(alone["steps"][3]["bytes"], command["steps"][3]["bytes"]);
+    assert_eq!(bench("--size 4 --backend cpu").status.code(), Some(2));
+    let help = String::from_utf8(bench("--help").stdout).unwrap();
+    for word in ["Time comparisons", "Usage: perceptual-loss-bench", "--cached-target", "--quiet"] {
+        assert!(help.contains(word), "{word}:\n{help}");
     }
 }

@@ -1,6 +1,8 @@
 //! Where the command's output goes: reports in files, standard output that nobody reads or that cannot be written,
 //! and what is said on standard error.
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/scene.rs"]
 mod scene;
 
@@ -36,7 +38,7 @@ impl Folder {
     }
 
     fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"));
+        let mut command = command::command();
         command.args(arguments.split_whitespace()).current_dir(self.0.path());
         command
     }
@@ -48,7 +50,7 @@ impl Folder {
     /// The command with `shell` around it, in which it is `"$@"`.
     #[cfg(unix)]
     fn shell(&self, shell: &str, arguments: &str) -> Output {
-        Command::new("sh")
+        command::apart(Command::new("sh"))
             .args(["-c", shell, "sh", env!("CARGO_BIN_EXE_perceptual-loss")])
             .args(arguments.split_whitespace())
             .current_dir(self.0.path())

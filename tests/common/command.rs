@@ -4,7 +4,11 @@ use std::process::Command;
 
 /// Apart from the weights and the environment of whoever runs the tests.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_perceptual-loss"));
+    apart(Command::new(env!("CARGO_BIN_EXE_perceptual-loss")))
+}
+
+/// A program that is the command, or starts it, likewise.
+pub fn apart(mut command: Command) -> Command {
     command.env("PERCEPTUAL_LOSS_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-fetched"));
     for variable in ["PERCEPTUAL_LOSS_WEIGHTS", "PERCEPTUAL_LOSS_MIRROR"] {
         command.env_remove(variable);

@@ -17,10 +17,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// As the other command's.
+/// Time comparisons on this machine, step by step, beside what the device could do at best.
+///
+/// One run is a whole comparison, from pixels in memory to the report. Pictures are made of noise; no file is needed.
 #[derive(Parser)]
-#[command(version)]
-struct Arguments {
+#[command(name = "perceptual-loss-bench", version)]
+struct CommandLine {
     #[command(flatten)]
     bench: bench::Arguments,
 
@@ -29,5 +31,5 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    entry::main(|Arguments { bench, messages }| (messages, move || bench::run(&bench)))
+    entry::main(|CommandLine { bench, messages }| (messages, move || bench::run(&bench)))
 }
