@@ -15,10 +15,19 @@ pub enum Layer {
 pub const LAYERS: [Layer; 13] = {
     use Layer::{Conv, Pool};
     [
-        Conv(0, 0.0), Conv(2, 1.0), Pool,
-        Conv(5, 0.0), Conv(7, 0.75), Pool,
-        Conv(10, 0.0), Conv(12, 0.0), Conv(14, 0.5), Conv(16, 0.0), Pool,
-        Conv(19, 0.0), Conv(21, 0.25),
+        Conv(0, 0.0),
+        Conv(2, 1.0),
+        Pool,
+        Conv(5, 0.0),
+        Conv(7, 0.75),
+        Pool,
+        Conv(10, 0.0),
+        Conv(12, 0.0),
+        Conv(14, 0.5),
+        Conv(16, 0.0),
+        Pool,
+        Conv(19, 0.0),
+        Conv(21, 0.25),
     ]
 };
 
@@ -83,6 +92,7 @@ impl Work {
 /// The most memory that this process has had resident.
 fn peak_bytes() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("the system tells no VmHWM")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("the system tells no VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }

@@ -39,7 +39,7 @@ fn main() -> Result<()> {
         let (mut x, mut total) = (pair.clone(), None);
         for layer in &layers {
             let Some((weight, bias, tap)) = layer else {
-                x = max_pool2d(x, MaxPoolOptions::new([2, 2], [2, 2], [0, 0], [1, 1], false));
+                x = max_pool2d(x, MaxPoolOptions::new([2, 2]));
                 continue;
             };
             x = relu(conv2d(x, weight.clone(), Some(bias.clone()), options.clone()));

@@ -5,10 +5,8 @@ use tract_onnx::prelude::*;
 
 fn main() -> Result<()> {
     let work = Work::from_arguments()?;
-    let model = tract_onnx::onnx()
-        .model_for_path(work.argument("model")?)?
-        .into_optimized()?
-        .into_runnable()?;
+    let model =
+        tract_onnx::onnx().model_for_path(work.argument("model")?)?.into_optimized()?.into_runnable()?;
     let pair = Tensor::from_shape(&[2, 3, work.height, work.width], &work.pixels)?;
     work.time("tract-onnx 0.23.9", || {
         let outputs = model.run(tvec!(pair.clone().into()))?;
