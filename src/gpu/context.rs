@@ -277,6 +277,29 @@ impl Gpu {
         })
     }
 
+    /// Reads a part of a buffer, for diagnosis; all that was submitted before is done then. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] where the device failed meanwhile, [`Error::OutOfMemory`].
+    pub(crate) fn read<T: bytemuck::Pod>(
+        &self,
+        buffer: &wgpu::Buffer,
+        start: u64,
+        bytes: u64,
+    ) -> Result<Vec<T>> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.create("readback", bytes, || self.buffer("readback", bytes, usage))?;
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer, start, &staging, 0, bytes);
+        let submission = self.queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, .., |_| {});
+        self.wait(submission)?;
+        self.check()?;
+        let lost = |error: wgpu::MapRangeError| Error::DeviceLost(one_line(&error.to_string()));
+        let view = staging.get_mapped_range(..).map_err(lost)?;
+        Ok(bytemuck::pod_collect_to_vec(&view[..bytes as usize]))
+    }
+
     /// # Errors
     /// What went wrong on a device of our own since it was opened: [`Error::DeviceLost`] or [`Error::Device`].
     pub(crate) fn check(&self) -> Result<()> {

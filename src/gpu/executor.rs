@@ -4,13 +4,13 @@ use std::{ops::Range, sync::Arc};
 
 use super::{
     capabilities::Capabilities,
-    context::{Gpu, PARAMS_BYTES, one_line},
+    context::{Gpu, PARAMS_BYTES},
     kernel::Kernel,
     lower::{self, Binding, Command, Count, Lanes, Memory, Mode, Program, Sizes},
     model::Model,
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     image::Image,
     plan::{Plan, TensorId},
     weights::Parameters,
@@ -51,8 +51,9 @@ impl Executor {
     /// An executor of `plan` on the context's device, with `parameters` for its convolutions.
     ///
     /// # Errors
-    /// [`Error::Config`] where the context is not a GPU's; [`Error::TooLarge`], [`Error::OutOfMemory`] and
-    /// [`Error::Weights`] as for sessions.
+    /// [`Error::Config`](crate::Error::Config) where the context is not a GPU's;
+    /// [`Error::TooLarge`](crate::Error::TooLarge), [`Error::OutOfMemory`](crate::Error::OutOfMemory) and
+    /// [`Error::Weights`](crate::Error::Weights) as for sessions.
     pub fn new(context: &crate::Context, plan: Plan, parameters: Arc<Parameters>) -> Result<Self> {
         let gpu = super::gpu_of(context)?;
         // A pair needs two pictures: in one lane, or in a lane each.
@@ -173,7 +174,7 @@ impl Executor {
     /// each (a plan for one image), this is the first one's.
     ///
     /// # Errors
-    /// [`Error::Config`] where there are more or fewer values than the tensor has.
+    /// [`Error::Config`](crate::Error::Config) where there are more or fewer values than the tensor has.
     pub fn write(&self, tensor: TensorId, values: &[f32]) -> Result<()> {
         let plan = &self.lanes.plan;
         plan.check_values(tensor, values)?;
@@ -185,8 +186,9 @@ impl Executor {
     /// Runs a range of the plan's steps for a full round, with `pictures` uploaded first.
     ///
     /// # Errors
-    /// [`Error::Image`] where a picture is not valid or of another size, or there are more than a round holds; [`Error::DeviceLost`] or
-    /// [`Error::Device`] where the device had failed before.
+    /// [`Error::Image`](crate::Error::Image) where a picture is not valid or of another size, or there are more than a
+    /// round holds; [`Error::DeviceLost`](crate::Error::DeviceLost) or [`Error::Device`](crate::Error::Device) where
+    /// the device had failed before.
     pub fn run(&self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
         self.lanes.plan.check_pictures(pictures, self.lanes.pictures())?;
         let mut words = vec![];
@@ -207,19 +209,19 @@ impl Executor {
     /// A tensor's values, in NCHW order: those of the last step run, if no later one has reused its memory.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] where the device failed meanwhile.
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device failed meanwhile.
     pub fn read_blocking(&self, tensor: TensorId) -> Result<Vec<f32>> {
         let slot = self.lanes.plan.slot_of[tensor];
-        self.read_buffer(&self.buffers.slots[0][slot], self.lanes.plan.tensors[tensor].bytes())
+        self.gpu().read(&self.buffers.slots[0][slot], 0, self.lanes.plan.tensors[tensor].bytes())
     }
 
     /// For each tap and pair of images (2k, 2k + 1), the sum of differences.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] where the device failed meanwhile.
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device failed meanwhile.
     pub fn sums_blocking(&self) -> Result<Vec<Vec<f32>>> {
         let pictures = self.lanes.pictures() as usize;
-        let sums = self.read_buffer(&self.buffers.sums, self.buffers.sums.size())?;
+        let sums: Vec<f32> = self.gpu().read(&self.buffers.sums, 0, self.buffers.sums.size())?;
         Ok(sums
             .chunks(pictures)
             .take(self.lanes.plan.taps.len())
@@ -232,29 +234,16 @@ impl Executor {
     /// last one run.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] where the device failed meanwhile.
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device failed meanwhile.
     pub fn partials_blocking(&self, tap: usize) -> Result<Vec<Vec<f32>>> {
         let plan = &self.lanes.plan;
         let each = lower::partials_of(&plan.tensors[plan.taps[tap].tensor]) as usize;
-        let partials = self.read_buffer(&self.buffers.partials, self.buffers.partials.size())?;
+        let partials: Vec<f32> = self.gpu().read(&self.buffers.partials, 0, self.buffers.partials.size())?;
         Ok(partials
             .chunks_exact(each)
             .take(self.lanes.pictures() as usize / 2)
             .map(<[f32]>::to_vec)
             .collect())
-    }
-
-    fn read_buffer(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<f32>> {
-        let gpu = self.gpu();
-        let staging = gpu.buffer("read", bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
-        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
-        let submission = gpu.queue.submit([encoder.finish()]);
-        staging.map_async(wgpu::MapMode::Read, .., |_| {});
-        gpu.wait(submission)?;
-        let view =
-            staging.get_mapped_range(..).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))?;
-        Ok(bytemuck::cast_slice(&view[..bytes as usize]).to_vec())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    context::{Gpu, PARAMS_BYTES, one_line},
+    context::{Gpu, PARAMS_BYTES},
     kernel::Kernel,
     lower::{WORKGROUP, grid},
     params,
@@ -44,7 +44,7 @@ fn arithmetic(gpu: &Gpu) -> Result<f64> {
         rounds *= 2;
     }
     let seconds = run(rounds)?.fastest(gpu)?;
-    let counted = read(gpu, &output, 0, output.size())?;
+    let counted: Vec<f32> = gpu.read(&output, 0, output.size())?;
     if counted.iter().any(|&count| count != (rounds * UNROLLED) as f32) {
         return Err(wrong("multiply-adds"));
     }
@@ -70,7 +70,7 @@ fn copying(gpu: &Gpu) -> Result<f64> {
     dispatch.seconds(gpu)?; // memory is mapped when it is first touched
     let seconds = dispatch.fastest(gpu)?;
     for at in ends {
-        if read(gpu, to, at, 16)? != mark {
+        if gpu.read::<f32>(to, at, 16)? != mark {
             return Err(wrong("copy"));
         }
     }
@@ -127,18 +127,4 @@ impl Dispatch {
         gpu.wait(gpu.queue.submit([commands]))?;
         Ok(start.elapsed().as_secs_f64())
     }
-}
-
-pub(super) fn read(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, bytes: u64) -> Result<Vec<f32>> {
-    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-    let staging = gpu.create("readback", bytes, || gpu.buffer("readback", bytes, usage))?;
-    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    encoder.copy_buffer_to_buffer(buffer, start, &staging, 0, bytes);
-    let submission = gpu.queue.submit([encoder.finish()]);
-    staging.map_async(wgpu::MapMode::Read, .., |_| {});
-    gpu.wait(submission)?;
-    gpu.check()?;
-    let view =
-        staging.get_mapped_range(..).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))?;
-    Ok(bytemuck::cast_slice(&view).to_vec())
 }

@@ -1,7 +1,7 @@
 //! `shaders/sum.wgsl` by itself, for diagnosis. In a program it follows a difference, and a fault of that would
 //! look like one of this.
 
-use super::{context::PARAMS_BYTES, gpu_of, kernel::Kernel, params, peak::read};
+use super::{context::PARAMS_BYTES, gpu_of, kernel::Kernel, params};
 use crate::{
     Context,
     error::{Error, Result},
@@ -43,7 +43,7 @@ pub fn sum_blocking(context: &Context, partials: &[f32], count: u32) -> Result<V
     pass.dispatch_workgroups(1, 1, pairs as u32);
     drop(pass);
     gpu.queue.submit([encoder.finish()]);
-    match read(&gpu, &sums, 0, bytes(&places))?.as_slice() {
+    match gpu.read::<f32>(&sums, 0, bytes(&places))?.as_slice() {
         [before, sums @ .., behind] if before.is_nan() && behind.is_nan() => Ok(sums.to_vec()),
         _ => Err(Error::Device("the sum's shader wrote beside its output".to_owned())),
     }

@@ -3,13 +3,10 @@
 use std::time::Instant;
 
 use super::{
-    context::{Gpu, one_line},
+    context::Gpu,
     executor::{Executor, Prepared},
 };
-use crate::{
-    error::{Error, Result},
-    profile::Clock,
-};
+use crate::{error::Result, profile::Clock};
 
 /// Runs all of a program's commands for a round of `pictures` uploaded pictures, and gives the seconds of each step.
 /// Blocks until they are done.
@@ -51,7 +48,6 @@ fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
 pub(super) struct Timestamps {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
-    readback: wgpu::Buffer,
 }
 
 impl Timestamps {
@@ -63,7 +59,7 @@ impl Timestamps {
             return Ok(None);
         }
         let bytes = u64::from(count) * 8;
-        gpu.create("timestamps", 2 * bytes, || {
+        gpu.create("timestamps", bytes, || {
             use wgpu::BufferUsages as Usage;
             Some(Self {
                 queries: gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -72,7 +68,6 @@ impl Timestamps {
                     count,
                 }),
                 resolved: gpu.buffer("timestamps", bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC),
-                readback: gpu.buffer("timestamps read", bytes, Usage::MAP_READ | Usage::COPY_DST),
             })
         })
     }
@@ -91,15 +86,9 @@ impl Timestamps {
     pub(super) fn read(&self, gpu: &Gpu, mut encoder: wgpu::CommandEncoder) -> Result<Vec<f64>> {
         let count = (self.resolved.size() / 8) as u32;
         encoder.resolve_query_set(&self.queries, 0..count, &self.resolved, 0);
-        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.readback, 0, self.resolved.size());
-        let submission = gpu.queue.submit([encoder.finish()]);
-        self.readback.map_async(wgpu::MapMode::Read, .., |_| {});
-        gpu.wait(submission)?;
-        gpu.check()?;
-        let lost = |error: wgpu::MapRangeError| Error::DeviceLost(one_line(&error.to_string()));
-        let view = self.readback.get_mapped_range(..).map_err(lost)?;
+        gpu.queue.submit([encoder.finish()]);
+        let ticks: Vec<u64> = gpu.read(&self.resolved, 0, self.resolved.size())?;
         let period = f64::from(gpu.queue.get_timestamp_period()) * 1e-9;
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&view[..]);
         Ok(ticks.chunks_exact(2).map(|pass| pass[1].saturating_sub(pass[0]) as f64 * period).collect())
     }
 }
