@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Times this project and what a user would run instead: the same work, in one sitting, in turn.
 
-    benches/peers/setup && benches/peers/.venv/bin/python benches/peers/run.py
+Called by `benches/peers/run`, which sets up what this needs.
 
 Every window is a process of its own: it loads, warms up with one run, and times some more. Windows go round the peers, and
 one in which something else used the machine is dropped and run again. A peer whose loss is not this project's is

@@ -65,7 +65,7 @@ def text(record):
 def main():
     newest = max(glob.glob(os.path.join(ROOT, "benches", "results", "*.json")), default=None)
     if newest is None:
-        sys.exit("error: benches/results has no run; benches/peers/run.py makes one")
+        sys.exit("error: benches/results has no run; benches/peers/run makes one")
     with open(newest) as file:
         wanted = text(json.load(file))
     with open(README) as file:
