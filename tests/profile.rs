@@ -105,6 +105,8 @@ fn times_add_up() {
     }
 }
 
+/// Of a GPU by `shaders/peak.fma.wgsl` and `shaders/peak.copy.wgsl`, which the host checks as it measures; of the CPU by
+/// `src/cpu/peak.rs`.
 #[test]
 fn no_convolution_is_faster_than_the_peak() {
     let scenes = scenes(64, 2);

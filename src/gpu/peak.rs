@@ -16,7 +16,9 @@ use crate::{
 
 /// Workgroups of the arithmetic: half a million threads, several times what the largest GPU holds at once.
 const GROUPS: u32 = 8192;
-/// Multiply-adds of each of a thread's 12 chains in one round of the shader's loop.
+/// Chains of multiply-adds of a thread of the shader.
+const CHAINS: u32 = 12;
+/// Multiply-adds of each chain in one round of the shader's loop.
 const UNROLLED: u32 = 8;
 /// Bytes copied at most; several times the largest cache.
 const COPIED: u64 = 256 << 20;
@@ -48,7 +50,7 @@ fn arithmetic(gpu: &Gpu) -> Result<f64> {
     if counted.iter().any(|&count| count != (rounds * UNROLLED) as f32) {
         return Err(wrong("multiply-adds"));
     }
-    Ok(threads as f64 * f64::from(rounds * UNROLLED) * 12.0 * 2.0 / seconds)
+    Ok(threads as f64 * f64::from(rounds * UNROLLED) * f64::from(CHAINS) * 2.0 / seconds)
 }
 
 fn copying(gpu: &Gpu) -> Result<f64> {

@@ -61,12 +61,7 @@ impl Cache {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(self.0.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
+        command::names(self.0.path())
     }
 
     /// There is the converted file, the tensors in it are those of the seed, and nothing else is left.

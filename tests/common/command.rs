@@ -1,6 +1,7 @@
 //! The command, as it is for somebody who has fetched nothing and set nothing.
+#![allow(dead_code)] // Each test program uses its own part of this.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
 /// Apart from the weights and the environment of whoever runs the tests.
 pub fn command() -> Command {
@@ -17,4 +18,14 @@ pub fn apart(mut command: Command) -> Command {
         command.env_remove(proxy).env_remove(proxy.to_lowercase());
     }
     command
+}
+
+/// What is in a folder, in the order of names.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
