@@ -20,6 +20,10 @@ struct Params {
     shift: vec2<i32>,
     relu: u32,
     groups: u32,
+    first_group: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -102,7 +106,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_id) local: vec3<u32>,
 ) {
-    let group = group_index(group_id, groups);
+    let group = params.first_group + group_index(group_id, groups);
     if group >= params.groups { return; }
     // Channel blocks run fastest, so that neighbouring groups read the same input.
     let blocks = (params.output.channels + BLOCK - 1u) / BLOCK;

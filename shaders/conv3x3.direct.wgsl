@@ -11,6 +11,10 @@ struct Params {
     shift: vec2<i32>,
     relu: u32,
     groups: u32,
+    first_group: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,7 +29,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group_index(group, grid);
+    let index = params.first_group + group_index(group, grid);
     // A workgroup's threads share an output channel, so that its weights are read at one address for all.
     let positions = params.output.width * params.output.height;
     let blocks = (positions + WORKGROUP - 1) / WORKGROUP;

@@ -21,7 +21,7 @@ struct Params {
     // Mean absolute error rather than squared.
     absolute: u32,
     groups: u32,
-    pad: u32,
+    first_group: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -48,7 +48,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group_index(group, grid);
+    let index = params.first_group + group_index(group, grid);
     if index >= params.groups {
         return;
     }

@@ -10,7 +10,7 @@ struct Params {
     // Twice an output position plus this is the upper left of its four input positions.
     shift: vec2<u32>,
     groups: u32,
-    pad: u32,
+    first_group: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,7 +23,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group_index(group, grid);
+    let index = params.first_group + group_index(group, grid);
     let positions = params.output.width * params.output.height;
     let element = index * WORKGROUP + lane;
     if index >= params.groups || element >= positions * params.output.channels {

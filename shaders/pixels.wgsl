@@ -17,11 +17,15 @@ struct Params {
     // Words between a packed picture and the next.
     picture_stride: u32,
     groups: u32,
+    first_group: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 // Packed pictures: four words (format, and the strides between pixels, channels and rows), then data.
-// Format 0 has a pixel a word, red in the low byte; format 1 a float32 a word.
+// Format 0 has a pixel a word, red in the low byte; format 1 a float32 a word. The format is the first word's low byte.
 @group(0) @binding(1) var<storage, read> pictures: array<u32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
@@ -31,7 +35,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group_index(group, grid);
+    let index = params.first_group + group_index(group, grid);
     let position = index * WORKGROUP + lane;
     if index >= params.groups || position >= params.output.width * params.output.height {
         return;
@@ -46,7 +50,7 @@ fn main(
         let source = params.source[c];
         let word = pictures[pixel + source * pictures[picture + 2]];
         var value: f32;
-        if pictures[picture] == 0 {
+        if (pictures[picture] & 255) == 0 {
             value = f32((word >> (8 * source)) & 255) * params.scale_8bit[c];
         } else {
             value = bitcast<f32>(word) * params.scale[c];

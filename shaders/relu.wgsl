@@ -7,8 +7,8 @@ struct Params {
     // Elements of one image, which is also the stride between images.
     elements: u32,
     groups: u32,
-    pad0: u32,
-    pad1: u32,
+    first_group: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,7 +21,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group_index(group, grid);
+    let index = params.first_group + group_index(group, grid);
     let element = index * WORKGROUP + lane;
     if index >= params.groups || element >= params.elements {
         return;

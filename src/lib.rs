@@ -88,6 +88,7 @@
 #[cfg(not(any(feature = "gpu", feature = "cpu")))]
 compile_error!("enable a backend: feature \"gpu\", \"cpu\" or both");
 
+mod color;
 pub mod config;
 #[cfg(feature = "cpu")]
 pub mod cpu;
@@ -106,6 +107,7 @@ mod report;
 pub mod weights;
 
 pub use self::{
+    color::{ToneMap, Transfer, encode_srgb},
     config::{Config, Criterion, Preset, Tap},
     error::{Error, Result},
     image::Image,

@@ -315,15 +315,21 @@ impl Model {
     /// As [`batch_session`](Self::batch_session); [`Error::Config`] on the CPU.
     #[cfg(feature = "gpu")]
     pub fn memory(&self, width: u32, height: u32, pairs: u32) -> Result<gpu::Memory> {
+        gpu::Session::memory(self.on_gpu()?.device(), self.plan(width, height), pairs)
+    }
+
+    /// The weights on the device.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn on_gpu(&self) -> Result<&Arc<gpu::Model>> {
         match &self.0.backend {
-            BackendModel::Gpu(model) => gpu::Session::memory(model.device(), self.plan(width, height), pairs),
+            BackendModel::Gpu(model) => Ok(model),
             #[cfg(feature = "cpu")]
             BackendModel::Cpu(_) => Err(Error::Config("this model computes on the CPU".to_owned())),
         }
     }
 
     /// The plan for a number of pictures of this size.
-    fn plan(&self, width: u32, height: u32) -> impl Fn(u32) -> Result<Plan> + '_ {
+    pub(crate) fn plan(&self, width: u32, height: u32) -> impl Fn(u32) -> Result<Plan> + '_ {
         move |images| {
             if width == 0 || height == 0 {
                 return Err(Error::Image(format!(
@@ -332,6 +338,49 @@ impl Model {
             }
             Plan::new(&self.0.config, width, height, images, self.0.tuning)
         }
+    }
+
+    /// The report from each tap's sum of differences.
+    pub(crate) fn report(&self, plan: &Plan, [width, height]: [u32; 2], sums: &[f64]) -> Result<Report> {
+        let ModelInner { context, config, tuning, parameters, .. } = &*self.0;
+        let layers: Vec<LayerReport> = plan
+            .taps
+            .iter()
+            .zip(sums)
+            .map(|(tap, sum)| {
+                let tensor = &plan.tensors[tap.tensor];
+                let [width, height] = tensor.region.extent;
+                let loss = sum / tensor.image_stride() as f64;
+                LayerReport {
+                    name: tap.name,
+                    weight: tap.weight,
+                    loss,
+                    shape: [tensor.channels, height, width],
+                }
+            })
+            .collect();
+        if let Some(layer) = layers.iter().find(|layer| !layer.loss.is_finite()) {
+            return Err(Error::Weights(format!(
+                "{}: the loss at {} is {}: with these weights activations leave the range of float32",
+                parameters.info.origin, layer.name, layer.loss
+            )));
+        }
+        Ok(Report {
+            total: layers.iter().map(|layer| layer.weight * layer.loss).sum(),
+            layers,
+            network: config.network.name(),
+            preset: config.preset().map(|preset| preset.name()),
+            normalization: config.normalization.to_string(),
+            criterion: config.criterion.name(),
+            precision: "f32",
+            tuning: (context.backend() == "gpu").then(|| tuning.name()),
+            weights: parameters.info.clone(),
+            backend: context.backend(),
+            adapter: context.adapter_name(),
+            width,
+            height,
+            version: env!("CARGO_PKG_VERSION"),
+        })
     }
 }
 
@@ -368,6 +417,33 @@ enum TargetKind {
     Gpu(gpu::Target),
     #[cfg(feature = "cpu")]
     Cpu(cpu::Features),
+}
+
+#[cfg(feature = "gpu")]
+impl Target {
+    /// What it is on the device, for a session of `model` for pictures of `size`.
+    pub(crate) fn on_gpu(&self, model: &Model, size: [u32; 2]) -> Result<&gpu::Target> {
+        self.check(model, size)?;
+        match &self.kind {
+            TargetKind::Gpu(target) => Ok(target),
+            #[cfg(feature = "cpu")]
+            TargetKind::Cpu(_) => Err(Error::Config("the target is on the CPU".to_owned())),
+        }
+    }
+}
+
+impl Target {
+    /// # Errors
+    /// [`Error::Config`] where it is of another model or size.
+    fn check(&self, model: &Model, [width, height]: [u32; 2]) -> Result<()> {
+        if Arc::ptr_eq(&self.model.0, &model.0) && (self.width, self.height) == (width, height) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "the target is of another model or size ({}x{}); this session compares {width}x{height}",
+            self.width, self.height
+        )))
+    }
 }
 
 /// What is compared: pairs, or candidates with a target.
@@ -509,14 +585,8 @@ impl Session {
         mut watch: Option<&mut Stopwatch>,
     ) -> Result<Vec<Report>> {
         pictures.iter().try_for_each(|picture| self.check(picture))?;
-        if let Against::Target(target) = against
-            && !(Arc::ptr_eq(&target.model.0, &self.model.0)
-                && (target.width, target.height) == (self.width, self.height))
-        {
-            return Err(Error::Config(format!(
-                "the target is of another model or size ({}x{}); this session compares {}x{}",
-                target.width, target.height, self.width, self.height
-            )));
+        if let Against::Target(target) = against {
+            target.check(&self.model, [self.width, self.height])?;
         }
         let mut sums = vec![];
         match &mut self.kind {
@@ -550,7 +620,8 @@ impl Session {
                 Against::Target(_) => {} // another backend is another model
             },
         }
-        sums.iter().map(|sums| self.report(sums)).collect()
+        let size = [self.width, self.height];
+        sums.iter().map(|sums| self.model.report(&self.plan, size, sums)).collect()
     }
 
     fn check(&self, picture: &Image<'_>) -> Result<()> {
@@ -563,50 +634,6 @@ impl Session {
             "a picture is {width}x{height} but the session compares {}x{}; both pictures must have one size",
             self.width, self.height
         )))
-    }
-
-    /// The report from each tap's sum of differences.
-    fn report(&self, sums: &[f64]) -> Result<Report> {
-        let ModelInner { context, config, parameters, .. } = &*self.model.0;
-        let layers: Vec<LayerReport> = self
-            .plan
-            .taps
-            .iter()
-            .zip(sums)
-            .map(|(tap, sum)| {
-                let tensor = &self.plan.tensors[tap.tensor];
-                let [width, height] = tensor.region.extent;
-                let loss = sum / tensor.image_stride() as f64;
-                LayerReport {
-                    name: tap.name,
-                    weight: tap.weight,
-                    loss,
-                    shape: [tensor.channels, height, width],
-                }
-            })
-            .collect();
-        if let Some(layer) = layers.iter().find(|layer| !layer.loss.is_finite()) {
-            return Err(Error::Weights(format!(
-                "{}: the loss at {} is {}: with these weights activations leave the range of float32",
-                parameters.info.origin, layer.name, layer.loss
-            )));
-        }
-        Ok(Report {
-            total: layers.iter().map(|layer| layer.weight * layer.loss).sum(),
-            layers,
-            network: config.network.name(),
-            preset: config.preset().map(|preset| preset.name()),
-            normalization: config.normalization.to_string(),
-            criterion: config.criterion.name(),
-            precision: "f32",
-            tuning: (context.backend() == "gpu").then(|| self.model.0.tuning.name()),
-            weights: parameters.info.clone(),
-            backend: context.backend(),
-            adapter: context.adapter_name(),
-            width: self.width,
-            height: self.height,
-            version: env!("CARGO_PKG_VERSION"),
-        })
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Gpu {
     /// Kernels that tests put in place of those of `shaders/`, to see them found wrong.
     #[cfg(test)]
     pub(crate) replaced: HashMap<Kernel, String>,
+    /// What went wrong since it was opened, as far as it is known.
+    faults: Arc<Mutex<Faults>>,
     /// What only a device of our own has; a host's is neither polled nor given callbacks.
     own: Option<Own>,
 }
@@ -41,7 +43,6 @@ pub(crate) struct Pipeline {
 
 #[derive(Debug, Default)]
 struct Own {
-    faults: Arc<Mutex<Faults>>,
     /// To the thread that polls for async reads; started by the first of them, ended with the context.
     poller: Mutex<Option<mpsc::Sender<wgpu::SubmissionIndex>>>,
 }
@@ -82,16 +83,16 @@ impl Gpu {
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
             Error::Device(format!("the adapter '{}' cannot be opened: {error}", adapter.get_info().name))
         })?;
-        let own = Own::default();
-        let faults = Arc::clone(&own.faults);
+        let gpu = Self::new(device.clone(), queue, Some(Own::default()))?;
+        let faults = Arc::clone(&gpu.faults);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             lock(&faults).error.get_or_insert_with(|| one_line(&error.to_string()));
         }));
-        let faults = Arc::clone(&own.faults);
+        let faults = Arc::clone(&gpu.faults);
         device.set_device_lost_callback(move |_, reason| {
             lock(&faults).lost.get_or_insert_with(|| one_line(&reason));
         });
-        Self::new(device, queue, Some(own))
+        Ok(gpu)
     }
 
     /// Takes a host's device.
@@ -140,6 +141,7 @@ impl Gpu {
             compiling: AtomicU64::new(0),
             #[cfg(test)]
             replaced: HashMap::new(),
+            faults: Arc::default(),
             own,
         })
     }
@@ -188,19 +190,27 @@ impl Gpu {
         let module = unsafe {
             self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         };
-        let entry = |binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool| {
+        let entry = |binding: u32| {
+            let read_only = binding <= kernel.reads();
+            let ty = match binding {
+                0 => wgpu::BufferBindingType::Uniform,
+                _ => wgpu::BufferBindingType::Storage { read_only },
+            };
+            let buffer =
+                wgpu::BindingType::Buffer { ty, has_dynamic_offset: binding == 0, min_binding_size: None };
+            let texture = wgpu::BindingType::Texture {
+                sample_type: wgpu::TextureSampleType::Float { filterable: false },
+                view_dimension: wgpu::TextureViewDimension::D2,
+                multisampled: false,
+            };
             wgpu::BindGroupLayoutEntry {
                 binding,
                 visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+                ty: if binding == 1 && kernel.reads_texture() { texture } else { buffer },
                 count: None,
             }
         };
-        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, true)];
-        for binding in 1..=kernel.reads() + 1 {
-            let read_only = binding <= kernel.reads();
-            entries.push(entry(binding, wgpu::BufferBindingType::Storage { read_only }, false));
-        }
+        let entries: Vec<_> = (0..=kernel.reads() + 1).map(entry).collect();
         let layout = self
             .device
             .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
@@ -263,10 +273,21 @@ impl Gpu {
         params: &wgpu::Buffer,
         buffers: &[&wgpu::Buffer],
     ) -> wgpu::BindGroup {
+        let whole: Vec<_> = buffers.iter().map(|buffer| buffer.as_entire_binding()).collect();
+        self.bind_resources(label, kernel, params, &whole)
+    }
+
+    /// [`bind`](Self::bind), of any resources.
+    pub(crate) fn bind_resources(
+        &self,
+        label: &str,
+        kernel: Kernel,
+        params: &wgpu::Buffer,
+        resources: &[wgpu::BindingResource<'_>],
+    ) -> wgpu::BindGroup {
         let params = wgpu::BufferBinding { buffer: params, offset: 0, size: NonZeroU64::new(PARAMS_BYTES) };
-        let whole = buffers.iter().map(|buffer| buffer.as_entire_binding());
         let entries: Vec<_> = std::iter::once(wgpu::BindingResource::Buffer(params))
-            .chain(whole)
+            .chain(resources.iter().cloned())
             .zip(0..)
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
@@ -301,15 +322,20 @@ impl Gpu {
     }
 
     /// # Errors
-    /// What went wrong on a device of our own since it was opened: [`Error::DeviceLost`] or [`Error::Device`].
+    /// What went wrong since the device was opened, as far as it is known: [`Error::DeviceLost`] or, on a device of
+    /// our own, [`Error::Device`].
     pub(crate) fn check(&self) -> Result<()> {
-        let Some(own) = &self.own else { return Ok(()) };
-        let faults = lock(&own.faults);
+        let faults = lock(&self.faults);
         match (&faults.lost, &faults.error) {
             (Some(reason), _) => Err(Error::DeviceLost(reason.clone())),
             (None, Some(error)) => Err(Error::Device(format!("the GPU reported an error: {error}"))),
             (None, None) => Ok(()),
         }
+    }
+
+    /// Takes note that the device is lost; all that is asked of it from now on is an error.
+    pub(crate) fn lose(&self, reason: &str) {
+        lock(&self.faults).lost.get_or_insert_with(|| one_line(reason));
     }
 
     /// Sees to it that a submission's callbacks run, on a device of our own, without blocking.

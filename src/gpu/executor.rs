@@ -6,10 +6,12 @@ use super::{
     capabilities::Capabilities,
     context::{Gpu, PARAMS_BYTES},
     kernel::Kernel,
-    lower::{self, Binding, Command, Count, Lanes, Memory, Mode, Program, Sizes},
+    lower::{self, Binding, Command, Count, Cut, Lanes, Memory, Mode, Program, Sizes, grid},
     model::Model,
+    source::{Source, Sources, Tone},
 };
 use crate::{
+    color::ToneMap,
     error::Result,
     image::Image,
     plan::{Plan, TensorId},
@@ -24,9 +26,10 @@ use crate::{
 pub struct Executor {
     pub(super) model: Arc<Model>,
     pub(super) lanes: Lanes,
+    pub(super) memory: Memory,
     pub(super) buffers: Buffers,
-    /// The commands for pairs.
-    pub(super) pairs: Prepared,
+    /// What [`run`](Self::run) records.
+    pub(super) program: Prepared,
 }
 
 #[derive(Debug)]
@@ -58,13 +61,18 @@ impl Executor {
         let gpu = super::gpu_of(context)?;
         // A pair needs two pictures: in one lane, or in a lane each.
         let lanes = if plan.images == 1 { 2 } else { 1 };
-        Self::with_lanes(Arc::new(Model::new(gpu, parameters)), Lanes { plan, lanes })
+        Self::with_lanes(
+            Arc::new(Model::new(gpu, parameters)),
+            Lanes { plan, lanes },
+            Mode::Pairs,
+            Cut::Whole,
+        )
     }
 
-    pub(super) fn with_lanes(model: Arc<Model>, lanes: Lanes) -> Result<Self> {
+    pub(super) fn with_lanes(model: Arc<Model>, lanes: Lanes, mode: Mode, cut: Cut) -> Result<Self> {
         let capabilities = &model.gpu.capabilities;
         let sizes = lower::sizes(&lanes, capabilities)?;
-        let program = lower::lower(&lanes, Mode::Pairs, capabilities)?;
+        let program = lower::lower(&lanes, mode, cut, capabilities)?;
         let memory = sizes.memory(&lanes, params_bytes(&program));
         let Memory { features, pictures, scratch } = memory;
         let slots = sizes.slots.len();
@@ -72,8 +80,8 @@ impl Executor {
         let buffers = model
             .gpu
             .create("feature maps", memory.total(), || Buffers::new(&model.gpu, lanes.lanes, &sizes))?;
-        let pairs = Prepared::new(&model, program, &buffers, &[])?;
-        Ok(Self { model, lanes, buffers, pairs })
+        let program = Prepared::new(&model, program, &buffers, &[])?;
+        Ok(Self { model, lanes, memory, buffers, program })
     }
 
     /// The plan it runs.
@@ -86,9 +94,39 @@ impl Executor {
         &self.model.gpu
     }
 
-    pub(super) fn prepare(&self, mode: Mode, target: &[wgpu::Buffer]) -> Result<Prepared> {
-        let program = lower::lower(&self.lanes, mode, &self.gpu().capabilities)?;
+    /// Room for one picture's features at every tap.
+    pub(super) fn target_features(&self) -> Result<Vec<wgpu::Buffer>> {
+        let plan = self.plan();
+        let tensors = plan.taps.iter().map(|tap| &plan.tensors[tap.tensor]);
+        let sizes: Vec<u64> = tensors.map(|tensor| tensor.image_stride() * tensor.element.bytes()).collect();
+        self.gpu().create("a target's features", sizes.iter().sum(), || {
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            sizes.iter().map(|&bytes| self.gpu().buffer("target features", bytes, usage)).collect()
+        })
+    }
+
+    pub(super) fn prepare(&self, mode: Mode, cut: Cut, target: &[wgpu::Buffer]) -> Result<Prepared> {
+        let program = lower::lower(&self.lanes, mode, cut, &self.gpu().capabilities)?;
         Prepared::new(&self.model, program, &self.buffers, target)
+    }
+
+    /// Reads a picture on the device as the first of the round, as frames do: a picture that is uploaded afterwards
+    /// takes its place. `tone_map` and `exposure` are for light.
+    ///
+    /// # Errors
+    /// [`Error::Image`](crate::Error::Image) where the source cannot be read or is not of the plan's size;
+    /// [`Error::Device`](crate::Error::Device) and [`Error::DeviceLost`](crate::Error::DeviceLost).
+    pub fn load(&self, source: &Source, tone_map: ToneMap, exposure: f32) -> Result<()> {
+        let gpu = self.gpu();
+        let size = self.plan().picture_size().unwrap_or_default();
+        let mut sources = Sources::new(gpu, size, Tone { map: tone_map, exposure }, 1)?;
+        let picture = &self.buffers.pictures[0];
+        if let Some(ready) = sources.prepare(gpu, source, picture)? {
+            let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            sources.record(gpu, &mut encoder, ready, picture);
+            gpu.queue.submit([encoder.finish()]);
+        }
+        gpu.check()
     }
 
     /// Uploads a picture as number `index` of the round. `words` is room for packing, reused.
@@ -108,65 +146,92 @@ impl Executor {
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        Prepared { program, bind_groups }: &Prepared,
+        prepared: &Prepared,
         range: Range<usize>,
         pictures: u32,
         target: &[wgpu::Buffer],
     ) {
-        let mut commands = program.commands[range.clone()].iter().zip(&bind_groups[range]).peekable();
-        while let Some((command, bind_group)) = commands.next() {
-            if let Command::CopyToTarget { slot, tap, bytes } = command {
-                encoder.copy_buffer_to_buffer(&self.buffers.slots[0][*slot], 0, &target[*tap], 0, *bytes);
+        let mut indices = range.peekable();
+        while let Some(index) = indices.next() {
+            if prepared.is_copy(index) {
+                self.copy(encoder, prepared, index, target);
                 continue;
             }
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: Some("perceptual-loss"),
                 timestamp_writes: None,
             });
-            self.dispatch(&mut pass, command, bind_group.as_ref(), pictures);
-            while let Some((command, bind_group)) =
-                commands.next_if(|(command, _)| matches!(command, Command::Dispatch { .. }))
-            {
-                self.dispatch(&mut pass, command, bind_group.as_ref(), pictures);
+            self.dispatch(&mut pass, prepared, index, None, pictures);
+            while let Some(index) = indices.next_if(|&index| !prepared.is_copy(index)) {
+                self.dispatch(&mut pass, prepared, index, None, pictures);
             }
         }
     }
 
-    /// Records one command of a program, a dispatch, in a pass of its own.
+    /// Records one command of a program, or some of its pieces, in a pass of its own. A copy is in no pass: what is
+    /// timed then is an empty one.
     pub(super) fn record_alone(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        Prepared { program, bind_groups }: &Prepared,
-        index: usize,
+        prepared: &Prepared,
+        (index, pieces): (usize, Option<Range<u32>>),
         pictures: u32,
+        target: &[wgpu::Buffer],
         timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
     ) {
+        self.copy(encoder, prepared, index, target);
+        if prepared.is_copy(index) && timestamp_writes.is_none() {
+            return;
+        }
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("perceptual-loss timed"),
+            label: Some("perceptual-loss step"),
             timestamp_writes,
         });
-        self.dispatch(&mut pass, &program.commands[index], bind_groups[index].as_ref(), pictures);
+        self.dispatch(&mut pass, prepared, index, pieces, pictures);
     }
 
+    /// Records a copy; nothing where the command is a dispatch.
+    fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        prepared: &Prepared,
+        index: usize,
+        target: &[wgpu::Buffer],
+    ) {
+        if let Command::CopyToTarget { slot, tap, bytes } = &prepared.program.commands[index] {
+            encoder.copy_buffer_to_buffer(&self.buffers.slots[0][*slot], 0, &target[*tap], 0, *bytes);
+        }
+    }
+
+    /// Records a dispatch, or some of its pieces.
     fn dispatch(
         &self,
         pass: &mut wgpu::ComputePass<'_>,
-        command: &Command,
-        bind_group: Option<&wgpu::BindGroup>,
+        Prepared { program, bind_groups }: &Prepared,
+        index: usize,
+        pieces: Option<Range<u32>>,
         pictures: u32,
     ) {
-        let Command::Dispatch { step, kernel, params, groups, count, .. } = command else { return };
+        let command = &program.commands[index];
+        let Command::Dispatch { step, kernel, params, groups, count, pieces: cut, .. } = command else {
+            return;
+        };
         let images = match *count {
             Count::Images { lane } => self.lanes.in_lane(lane, pictures),
             Count::Pairs { lane } => self.lanes.in_lane(lane, pictures) / 2,
         };
-        if images == 0 {
+        let pieces = pieces.unwrap_or(0..cut.count);
+        let first = pieces.start * cut.groups;
+        let groups = (pieces.len() as u32 * cut.groups).min(groups.saturating_sub(first));
+        // Lowering has checked that the whole dispatch fits.
+        let Ok([x, y]) = grid(groups.into(), self.gpu().capabilities.max_workgroups) else { return };
+        if images == 0 || groups == 0 {
             return;
         }
         pass.push_debug_group(&self.lanes.plan.steps[*step].name);
         pass.set_pipeline(&self.gpu().pipeline(*kernel).pipeline);
-        pass.set_bind_group(0, bind_group, &[*params]);
-        pass.dispatch_workgroups(groups[0], groups[1], images);
+        pass.set_bind_group(0, bind_groups[index].as_ref(), &[*params + pieces.start * cut.stride]);
+        pass.dispatch_workgroups(x, y, images);
         pass.pop_debug_group();
     }
 
@@ -197,9 +262,9 @@ impl Executor {
         }
         let mut encoder =
             self.gpu().device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        for (index, command) in self.pairs.program.commands.iter().enumerate() {
+        for (index, command) in self.program.program.commands.iter().enumerate() {
             if command.step().is_some_and(|step| steps.contains(&step)) {
-                self.record(&mut encoder, &self.pairs, index..index + 1, self.lanes.pictures(), &[]);
+                self.record(&mut encoder, &self.program, index..index + 1, self.lanes.pictures(), &[]);
             }
         }
         self.gpu().queue.submit([encoder.finish()]);
@@ -309,6 +374,16 @@ impl Prepared {
         Ok(Self { program, bind_groups })
     }
 
+    /// Whether a command copies, and is no dispatch.
+    pub(super) fn is_copy(&self, index: usize) -> bool {
+        matches!(self.program.commands[index], Command::CopyToTarget { .. })
+    }
+
+    /// How many pieces a command can be cut into.
+    pub(super) fn pieces(&self, index: usize) -> u32 {
+        self.program.commands[index].pieces()
+    }
+
     /// The step of each command; copies belong to none.
     pub(super) fn steps(&self) -> Vec<Option<usize>> {
         self.program.commands.iter().map(Command::step).collect()
@@ -327,6 +402,6 @@ pub(super) fn params_bytes(program: &Program) -> u64 {
 
 /// What a session over `lanes` takes, told before anything is allocated.
 pub(super) fn memory(lanes: &Lanes, capabilities: &Capabilities) -> Result<Memory> {
-    let program = lower::lower(lanes, Mode::Pairs, capabilities)?;
+    let program = lower::lower(lanes, Mode::Pairs, Cut::Whole, capabilities)?;
     Ok(lower::sizes(lanes, capabilities)?.memory(lanes, params_bytes(&program)))
 }

@@ -7,6 +7,8 @@ use crate::plan::Tuning;
 /// A kernel of `shaders/`. A pipeline is keyed by this alone: shapes come from a uniform buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kernel {
+    SourceTexture,
+    SourceBuffer,
     Pixels,
     Conv3x3Direct,
     Conv3x3Blocked,
@@ -14,12 +16,15 @@ pub(crate) enum Kernel {
     MaxPool,
     Difference,
     Sum,
+    Total,
     PeakFma,
     PeakCopy,
 }
 
 impl Kernel {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
+        Self::SourceTexture,
+        Self::SourceBuffer,
         Self::Pixels,
         Self::Conv3x3Direct,
         Self::Conv3x3Blocked,
@@ -27,6 +32,7 @@ impl Kernel {
         Self::MaxPool,
         Self::Difference,
         Self::Sum,
+        Self::Total,
         Self::PeakFma,
         Self::PeakCopy,
     ];
@@ -46,6 +52,8 @@ impl Kernel {
             };
         }
         match self {
+            Self::SourceTexture => file!("source.texture"),
+            Self::SourceBuffer => file!("source.buffer"),
             Self::Pixels => file!("pixels"),
             Self::Conv3x3Direct => file!("conv3x3.direct"),
             Self::Conv3x3Blocked => file!("conv3x3.blocked"),
@@ -53,6 +61,7 @@ impl Kernel {
             Self::MaxPool => file!("max_pool"),
             Self::Difference => file!("difference"),
             Self::Sum => file!("sum"),
+            Self::Total => file!("total"),
             Self::PeakFma => file!("peak.fma"),
             Self::PeakCopy => file!("peak.copy"),
         }
@@ -70,6 +79,8 @@ impl Kernel {
                 r#"#include "tensor""# => include_str!("../../shaders/include/tensor.wgsl"),
                 r#"#include "grid""# => include_str!("../../shaders/include/grid.wgsl"),
                 r#"#include "tree""# => include_str!("../../shaders/include/tree.wgsl"),
+                r#"#include "color""# => include_str!("../../shaders/include/color.wgsl"),
+                r#"#include "picture""# => include_str!("../../shaders/include/picture.wgsl"),
                 _ => line,
             };
             // Writing to a string does not fail.
@@ -78,15 +89,21 @@ impl Kernel {
         source
     }
 
-    /// Storage buffers that it reads, at bindings 1 and up; the one after them is written. Binding 0 holds its
-    /// parameters.
+    /// What it reads, at bindings 1 and up: storage buffers, unless it [reads a texture](Self::reads_texture). The
+    /// storage buffer after them is written. Binding 0 holds its parameters.
     pub(crate) fn reads(self) -> u32 {
         match self {
             Self::PeakFma => 0,
-            Self::Pixels | Self::Relu | Self::MaxPool | Self::Sum | Self::PeakCopy => 1,
+            Self::SourceTexture | Self::SourceBuffer | Self::Pixels => 1,
+            Self::Relu | Self::MaxPool | Self::Sum | Self::PeakCopy => 1,
             Self::Difference => 2,
-            Self::Conv3x3Direct | Self::Conv3x3Blocked => 3,
+            Self::Conv3x3Direct | Self::Conv3x3Blocked | Self::Total => 3,
         }
+    }
+
+    /// Whether what it reads is a texture of floats, of which nothing is filtered.
+    pub(crate) fn reads_texture(self) -> bool {
+        self == Self::SourceTexture
     }
 }
 

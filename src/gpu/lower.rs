@@ -89,15 +89,35 @@ pub(crate) enum Command {
         bindings: Vec<Binding>,
         /// Byte offset of its parameters.
         params: u32,
-        /// Workgroups along x and y.
-        groups: [u32; 2],
+        /// Workgroups of each image or pair.
+        groups: u32,
         count: Count,
+        pieces: Pieces,
     },
     /// The first image of a slot copied to a target's features.
     CopyToTarget { slot: usize, tap: usize, bytes: u64 },
 }
 
+/// How a dispatch may be cut into several, each of a run of its workgroups: the same results, to the bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pieces {
+    /// How many there are at most.
+    pub(crate) count: u32,
+    /// Workgroups of each but the last, which may have fewer.
+    pub(crate) groups: u32,
+    /// Bytes between the parameters of one that begins with a piece and those of the next.
+    pub(crate) stride: u32,
+}
+
 impl Command {
+    /// How many pieces it can be cut into.
+    pub(crate) fn pieces(&self) -> u32 {
+        match self {
+            Self::Dispatch { pieces, .. } => pieces.count,
+            Self::CopyToTarget { .. } => 1,
+        }
+    }
+
     /// The step that it is part of; a copy is part of none.
     pub(crate) fn step(&self) -> Option<usize> {
         match self {
@@ -171,6 +191,17 @@ pub(crate) fn arrange(
     })
 }
 
+/// Arranges a plan for one picture in one lane on such a device.
+///
+/// # Errors
+/// [`Error::TooLarge`] where the device cannot bind its largest feature map.
+pub(crate) fn arrange_single(plan: Plan, capabilities: &Capabilities) -> Result<Lanes> {
+    match capabilities.max_tensor() {
+        limit if plan.largest_tensor() > limit => Err(too_large(&plan, limit)),
+        _ => Ok(Lanes { plan, lanes: 1 }),
+    }
+}
+
 fn too_large(plan: &Plan, limit: u64) -> Error {
     let [width, height] = plan.tensors.first().map_or([0; 2], |tensor| tensor.region.extent);
     let pixels = u128::from(width) * u128::from(height);
@@ -225,22 +256,38 @@ impl Sizes {
     }
 }
 
-/// Turns every step into dispatches.
+/// Turns every step into dispatches, which can be cut into pieces where `cut` says so.
 ///
 /// # Errors
 /// [`Error::TooLarge`] where a dispatch would need more workgroups than the device allows.
-pub(crate) fn lower(lanes: &Lanes, mode: Mode, capabilities: &Capabilities) -> Result<Program> {
-    let mut lowering =
-        Lowering { lanes, mode, capabilities, program: Program { commands: vec![], params: vec![] } };
+pub(crate) fn lower(lanes: &Lanes, mode: Mode, cut: Cut, capabilities: &Capabilities) -> Result<Program> {
+    let program = Program { commands: vec![], params: vec![] };
+    let mut lowering = Lowering { lanes, mode, cut, capabilities, program };
     for (index, step) in lanes.plan.steps.iter().enumerate() {
         lowering.step(index, step)?;
     }
     Ok(lowering.program)
 }
 
+/// Whether dispatches can be cut into pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Whole,
+    /// Into pieces of a few milliseconds on the slowest devices.
+    Pieces,
+}
+
+/// Floating-point operations of a piece, one image: 3 ms at 10 GFLOP/s.
+const PIECE_FLOPS: u64 = 1 << 25;
+/// Bytes that a piece reads and writes, one image: 4 ms at 2 GB/s.
+const PIECE_BYTES: u64 = 1 << 23;
+/// Pieces of a dispatch at most, since each has parameters of its own.
+const MOST_PIECES: u64 = 4096;
+
 struct Lowering<'a> {
     lanes: &'a Lanes,
     mode: Mode,
+    cut: Cut,
     capabilities: &'a Capabilities,
     program: Program,
 }
@@ -275,9 +322,11 @@ impl Lowering<'_> {
                         origin: to.region.origin,
                         picture_stride: (pictures_bytes(plan) / 4) as u32,
                         groups: groups as u32,
+                        first_group: 0,
+                        pad: [0; 3],
                     };
                     let bindings = vec![Binding::Pictures { lane }, slot(output_id)];
-                    self.dispatch(index, Kernel::Pixels, bindings, groups, count, &params)?;
+                    self.dispatch(index, Kernel::Pixels, bindings, groups, count, params)?;
                 }
                 (Operation::Conv3x3 { layer, relu, tuning }, Some((id, from))) => {
                     let form = Form::of_tuning(tuning);
@@ -291,6 +340,8 @@ impl Lowering<'_> {
                         shift: [shift(0) as i32, shift(1) as i32],
                         relu: u32::from(relu),
                         groups: groups as u32,
+                        first_group: 0,
+                        pad: [0; 3],
                     };
                     let layer = layer.name;
                     let bindings = vec![
@@ -299,20 +350,24 @@ impl Lowering<'_> {
                         Binding::Bias { layer, form },
                         slot(output_id),
                     ];
-                    self.dispatch(index, kernel, bindings, groups, count, &params)?;
+                    self.dispatch(index, kernel, bindings, groups, count, params)?;
                 }
                 (Operation::Relu, Some((id, from))) => {
                     let elements = from.image_stride();
                     let groups = elements.div_ceil(WORKGROUP);
-                    let params =
-                        params::Relu { elements: elements as u32, groups: groups as u32, pad: [0; 2] };
+                    let params = params::Relu {
+                        elements: elements as u32,
+                        groups: groups as u32,
+                        first_group: 0,
+                        pad: 0,
+                    };
                     self.dispatch(
                         index,
                         Kernel::Relu,
                         vec![slot(id), slot(output_id)],
                         groups,
                         count,
-                        &params,
+                        params,
                     )?;
                 }
                 (Operation::MaxPool, Some((id, from))) => {
@@ -323,7 +378,7 @@ impl Lowering<'_> {
                         output: to.into(),
                         shift: [shift(0), shift(1)],
                         groups: groups as u32,
-                        pad: 0,
+                        first_group: 0,
                     };
                     self.dispatch(
                         index,
@@ -331,7 +386,7 @@ impl Lowering<'_> {
                         vec![slot(id), slot(output_id)],
                         groups,
                         count,
-                        &params,
+                        params,
                     )?;
                 }
                 _ => {}
@@ -404,11 +459,11 @@ impl Lowering<'_> {
             channel_stride: tensor.channel_stride() as u32,
             absolute: u32::from(criterion == Criterion::Mae),
             groups: groups as u32,
-            pad: 0,
+            first_group: 0,
         };
-        self.dispatch(step, Kernel::Difference, vec![a.0, b.0, Binding::Partials], groups, count, &params)?;
+        self.dispatch(step, Kernel::Difference, vec![a.0, b.0, Binding::Partials], groups, count, params)?;
         let params = params::Sum { count: groups as u32, first, pad: [0; 2] };
-        self.dispatch(step, Kernel::Sum, vec![Binding::Partials, Binding::Sums], 1, count, &params)
+        self.dispatch(step, Kernel::Sum, vec![Binding::Partials, Binding::Sums], 1, count, params)
     }
 
     fn dispatch(
@@ -418,17 +473,44 @@ impl Lowering<'_> {
         bindings: Vec<Binding>,
         groups: u64,
         count: Count,
-        params: &impl bytemuck::Pod,
+        mut params: impl params::Cuttable,
     ) -> Result<()> {
-        let offset = self.program.params.len();
-        self.program.params.extend_from_slice(bytemuck::bytes_of(params));
-        let aligned =
-            self.program.params.len().next_multiple_of(self.capabilities.uniform_alignment.max(16) as usize);
-        self.program.params.resize(aligned, 0);
-        let groups = grid(groups, self.capabilities.max_workgroups)?;
-        let params = offset as u32;
-        self.program.commands.push(Command::Dispatch { step, kernel, bindings, params, groups, count });
+        // That the whole can be dispatched; any piece can then.
+        grid(groups, self.capabilities.max_workgroups)?;
+        let groups = groups.max(1) as u32;
+        let each = groups.div_ceil(self.pieces(step, kernel, groups));
+        let pieces = groups.div_ceil(each);
+        let window = self.program.params.len();
+        let mut stride = 0;
+        for piece in 0..pieces {
+            params.begin_with(piece * each);
+            let start = self.program.params.len();
+            self.program.params.extend_from_slice(bytemuck::bytes_of(&params));
+            let alignment = self.capabilities.uniform_alignment.max(16) as usize;
+            let aligned = self.program.params.len().next_multiple_of(alignment);
+            self.program.params.resize(aligned, 0);
+            stride = aligned - start;
+        }
+        self.program.commands.push(Command::Dispatch {
+            step,
+            kernel,
+            bindings,
+            params: window as u32,
+            groups,
+            count,
+            pieces: Pieces { count: pieces, groups: each, stride: stride as u32 },
+        });
         Ok(())
+    }
+
+    /// About how many pieces a dispatch of a step is to be cut into.
+    fn pieces(&self, step: usize, kernel: Kernel, groups: u32) -> u32 {
+        if self.cut == Cut::Whole || kernel == Kernel::Sum {
+            return 1;
+        }
+        let cost = self.lanes.plan.cost(step, 1, true);
+        let pieces = (cost.flops / PIECE_FLOPS).max(cost.bytes / PIECE_BYTES) + 1;
+        pieces.min(MOST_PIECES).min(u64::from(groups)) as u32
     }
 }
 

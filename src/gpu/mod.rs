@@ -8,12 +8,14 @@ mod adapter;
 mod capabilities;
 mod context;
 mod executor;
+mod frame;
 mod kernel;
 mod lower;
 mod model;
 mod params;
 mod peak;
 mod session;
+mod source;
 mod sum;
 mod timing;
 mod weights;
@@ -30,8 +32,10 @@ pub use self::{
     adapter::{Adapter, AdapterKind, AvailableAdapter, adapters, adapters_blocking},
     capabilities::Capabilities,
     executor::Executor,
+    frame::{FrameOptions, FrameReport, FrameSession, Progress, Recording},
     kernel::shaders,
     lower::Memory,
+    source::{BufferLayout, BufferSource, Source, TextureSource},
     sum::sum_blocking,
 };
 pub(crate) use self::{

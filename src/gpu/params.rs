@@ -33,6 +33,42 @@ impl From<&plan::Tensor> for Tensor {
     }
 }
 
+/// `shaders/include/color.wgsl`.
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Color {
+    pub conversion: u32,
+    pub tone_map: u32,
+    pub gain: f32,
+    pub eight_bit: u32,
+}
+
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct SourceTexture {
+    pub color: Color,
+    pub size: [u32; 2],
+    pub origin: [u32; 2],
+    pub flip: u32,
+    pub groups: u32,
+    pub pad: [u32; 2],
+}
+
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct SourceBuffer {
+    pub color: Color,
+    pub size: [u32; 2],
+    pub offset: u32,
+    pub pixel_stride: u32,
+    pub channel_stride: u32,
+    pub row_stride: u32,
+    pub half: u32,
+    pub flip: u32,
+    pub groups: u32,
+    pub pad: [u32; 3],
+}
+
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Pixels {
@@ -44,6 +80,8 @@ pub(super) struct Pixels {
     pub origin: [u32; 2],
     pub picture_stride: u32,
     pub groups: u32,
+    pub first_group: u32,
+    pub pad: [u32; 3],
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -54,6 +92,8 @@ pub(super) struct Conv3x3 {
     pub shift: [i32; 2],
     pub relu: u32,
     pub groups: u32,
+    pub first_group: u32,
+    pub pad: [u32; 3],
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -61,7 +101,8 @@ pub(super) struct Conv3x3 {
 pub(super) struct Relu {
     pub elements: u32,
     pub groups: u32,
-    pub pad: [u32; 2],
+    pub first_group: u32,
+    pub pad: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -71,7 +112,7 @@ pub(super) struct MaxPool {
     pub output: Tensor,
     pub shift: [u32; 2],
     pub groups: u32,
-    pub pad: u32,
+    pub first_group: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -88,7 +129,7 @@ pub(super) struct Difference {
     pub channel_stride: u32,
     pub absolute: u32,
     pub groups: u32,
-    pub pad: u32,
+    pub first_group: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -97,6 +138,14 @@ pub(super) struct Sum {
     pub count: u32,
     pub first: u32,
     pub pad: [u32; 2],
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Total {
+    pub taps: u32,
+    pub pad: [u32; 3],
+    pub factors: [[f32; 4]; 10],
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -114,4 +163,27 @@ pub(super) struct PeakCopy {
     pub elements: u32,
     pub groups: u32,
     pub pad: [u32; 2],
+}
+
+/// Parameters of a dispatch that can be cut into pieces.
+pub(super) trait Cuttable: Pod {
+    /// Makes them those of a piece that begins with this workgroup.
+    fn begin_with(&mut self, group: u32);
+}
+
+macro_rules! cuttable {
+    ($($params:ty),*) => {
+        $(impl Cuttable for $params {
+            fn begin_with(&mut self, group: u32) {
+                self.first_group = group;
+            }
+        })*
+    };
+}
+
+cuttable!(Pixels, Conv3x3, Relu, MaxPool, Difference);
+
+/// One workgroup an image: never cut.
+impl Cuttable for Sum {
+    fn begin_with(&mut self, _group: u32) {}
 }

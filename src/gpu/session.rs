@@ -10,7 +10,7 @@ use futures_channel::oneshot;
 use super::{
     context::{Gpu, one_line},
     executor::{Executor, Prepared},
-    lower::{Lanes, Memory, Mode, arrange},
+    lower::{Cut, Memory, Mode, arrange},
     model::Model,
     timing::timed,
 };
@@ -50,11 +50,18 @@ pub(crate) enum Wait {
     Block,
 }
 
+impl Target {
+    /// A buffer each tap.
+    pub(super) fn features(&self) -> &[wgpu::Buffer] {
+        &self.features
+    }
+}
+
 impl Session {
     /// Buffers for rounds of up to `pairs` pairs of the pictures that `plan` is for.
     pub(crate) fn new(model: &Arc<Model>, plan: impl Fn(u32) -> Result<Plan>, pairs: u32) -> Result<Self> {
         let lanes = arrange(plan, pairs, &model.gpu.capabilities)?;
-        let executor = Executor::with_lanes(Arc::clone(model), lanes)?;
+        let executor = Executor::with_lanes(Arc::clone(model), lanes, Mode::Pairs, Cut::Whole)?;
         let bytes = executor.buffers.sums.size();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let readback = model.gpu.create("readback", bytes, || model.gpu.buffer("readback", bytes, usage))?;
@@ -79,7 +86,7 @@ impl Session {
         wait: Wait,
         watch: Option<&mut Stopwatch>,
     ) -> Result<Vec<Vec<f64>>> {
-        let prepared = &self.executor.pairs;
+        let prepared = &self.executor.program;
         let encoder = match watch {
             None => round(&self.executor, prepared, pictures, &[], &mut self.words),
             Some(watch) => timed_round(&self.executor, prepared, pictures, &mut self.words, false, watch)?,
@@ -98,7 +105,7 @@ impl Session {
     ) -> Result<Vec<Vec<f64>>> {
         let prepared = match self.candidates.take() {
             Some((id, prepared)) if id == target.id => prepared,
-            _ => self.executor.prepare(Mode::Candidates, &target.features)?,
+            _ => self.executor.prepare(Mode::Candidates, Cut::Whole, &target.features)?,
         };
         let (_, prepared) = self.candidates.insert((target.id, prepared));
         let encoder = match watch {
@@ -111,22 +118,17 @@ impl Session {
     /// A picture's features, kept in buffers of their own. Nothing is waited for.
     pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Target> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let Executor { model, lanes: Lanes { plan, .. }, .. } = &self.executor;
-        let tensors = plan.taps.iter().map(|tap| &plan.tensors[tap.tensor]);
-        let sizes: Vec<u64> = tensors.map(|tensor| tensor.image_stride() * tensor.element.bytes()).collect();
-        let features: Vec<_> = model.gpu.create("a target's features", sizes.iter().sum(), || {
-            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-            sizes.iter().map(|&bytes| model.gpu.buffer("target features", bytes, usage)).collect()
-        })?;
+        let features = self.executor.target_features()?;
         let prepared = match self.features.take() {
             Some(prepared) => prepared,
-            None => self.executor.prepare(Mode::Features, &[])?,
+            None => self.executor.prepare(Mode::Features, Cut::Whole, &[])?,
         };
         let prepared = self.features.insert(prepared);
         let picture = std::slice::from_ref(picture);
         let encoder = round(&self.executor, prepared, picture, &features, &mut self.words);
-        model.gpu.queue.submit([encoder.finish()]);
-        model.gpu.check()?;
+        let gpu = self.executor.gpu();
+        gpu.queue.submit([encoder.finish()]);
+        gpu.check()?;
         Ok(Target { id: NEXT.fetch_add(1, Ordering::Relaxed), features })
     }
 

@@ -11,32 +11,48 @@ use crate::{error::Result, profile::Clock};
 /// Runs all of a program's commands for a round of `pictures` uploaded pictures, and gives the seconds of each step.
 /// Blocks until they are done.
 pub(super) fn timed(executor: &Executor, prepared: &Prepared, pictures: u32) -> Result<(Clock, Vec<f64>)> {
-    let steps = prepared.steps();
     let mut seconds = vec![0.0; executor.plan().steps.len()];
-    if let Some(timestamps) = Timestamps::new(executor.gpu(), steps.len())? {
-        let mut encoder = encoder(executor.gpu());
-        for index in 0..steps.len() {
-            let writes = Some(timestamps.writes(index));
-            executor.record_alone(&mut encoder, prepared, index, pictures, writes);
-        }
-        for (step, time) in steps.into_iter().zip(timestamps.read(executor.gpu(), encoder)?) {
-            if let Some(step) = step {
-                seconds[step] += time;
-            }
-        }
-        return Ok((Clock::Device, seconds));
-    }
-    for (index, step) in steps.into_iter().enumerate() {
-        let mut encoder = encoder(executor.gpu());
-        executor.record_alone(&mut encoder, prepared, index, pictures, None);
-        let start = Instant::now();
-        executor.gpu().wait(executor.gpu().queue.submit([encoder.finish()]))?;
+    let (clock, times) = command_times(executor, prepared, pictures, &[])?;
+    for (step, time) in prepared.steps().into_iter().zip(times) {
         if let Some(step) = step {
-            seconds[step] += start.elapsed().as_secs_f64();
+            seconds[step] += time;
         }
     }
-    executor.gpu().check()?;
-    Ok((Clock::Wall, seconds))
+    Ok((clock, seconds))
+}
+
+/// As [`timed`], the seconds of each command. What it copies goes to `target`; copies have no timestamps, and are
+/// waited for.
+pub(super) fn command_times(
+    executor: &Executor,
+    prepared: &Prepared,
+    pictures: u32,
+    target: &[wgpu::Buffer],
+) -> Result<(Clock, Vec<f64>)> {
+    let gpu = executor.gpu();
+    let commands = prepared.range().len();
+    let mut seconds = vec![0.0; commands];
+    let timestamps = Timestamps::new(gpu, commands)?;
+    let clock = if timestamps.is_some() { Clock::Device } else { Clock::Wall };
+    if let Some(timestamps) = timestamps {
+        let mut encoder = encoder(gpu);
+        for index in 0..commands {
+            let writes = Some(timestamps.writes(index));
+            executor.record_alone(&mut encoder, prepared, (index, None), pictures, target, writes);
+        }
+        seconds = timestamps.read(gpu, encoder)?;
+    }
+    for (index, seconds) in seconds.iter_mut().enumerate() {
+        if clock == Clock::Wall || prepared.is_copy(index) {
+            let mut encoder = encoder(gpu);
+            executor.record_alone(&mut encoder, prepared, (index, None), pictures, target, None);
+            let start = Instant::now();
+            gpu.wait(gpu.queue.submit([encoder.finish()]))?;
+            *seconds = start.elapsed().as_secs_f64();
+        }
+    }
+    gpu.check()?;
+    Ok((clock, seconds))
 }
 
 fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {

@@ -4,6 +4,8 @@
 #[path = "../../src/bin/perceptual-loss/failure.rs"]
 #[allow(dead_code)] // No report fails here.
 mod failure;
+#[path = "../../src/bin/perceptual-loss/one_of.rs"]
+mod one_of;
 #[path = "../../src/bin/perceptual-loss/picture/mod.rs"]
 #[allow(dead_code)] // Resizing and cropping are tested through the command.
 mod picture;

@@ -2,10 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use image::imageops::FilterType;
+use perceptual_loss::ToneMap;
 use serde::Serialize;
 
 pub use super::range::Range;
-use super::{linear::ToneMap, size::ByteSize};
+use super::size::ByteSize;
+use crate::one_of::OneOf;
 
 /// How a picture's file becomes pixels.
 #[derive(Args, Clone, Debug)]
@@ -24,7 +26,7 @@ pub struct PictureOptions {
     pub exposure: f32,
 
     /// Brings linear light above 1 into range, in every picture that holds it.
-    #[arg(long, value_name = "CURVE")]
+    #[arg(long, value_name = "CURVE", value_parser = OneOf(&ToneMap::ALL))]
     pub tonemap: Option<ToneMap>,
 
     /// The range of float pictures' values (other than linear light), which becomes 0..1.

@@ -38,7 +38,7 @@ impl Record {
             crop: Some(fit.crop).filter(|crop| *crop != 0),
             transfer: Some(read.transfer).filter(|it| *it != Transfer::Auto).map(name),
             exposure: Some(read.exposure).filter(|stops| *stops != 0.0),
-            tonemap: read.tonemap.map(name),
+            tonemap: read.tonemap.map(|map| map.to_string()),
             range: Some(read.range).filter(|it| *it != Range::Unit).map(name),
             target_range: read.target_range.filter(|it| *it != read.range).map(name),
         }

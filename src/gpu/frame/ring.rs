@@ -1,0 +1,161 @@
+//! The ring of small buffers that results are read back through, each frame's in its turn.
+
+use std::collections::VecDeque;
+
+use futures_channel::oneshot;
+
+use crate::{
+    error::{Error, Result},
+    gpu::{
+        context::{Gpu, one_line},
+        source::Use,
+    },
+};
+
+/// What is read back of a frame: see `shaders/total.wgsl`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) total: f32,
+    pub(super) faults: u32,
+    /// Each tap's sum of differences.
+    pub(super) sums: Vec<f32>,
+}
+
+/// Words before the sums.
+pub(super) const HEADER_WORDS: u64 = 3;
+
+#[derive(Debug)]
+pub(super) struct Ring {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    /// In the order of recording.
+    flights: VecDeque<Flight>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    buffer: wgpu::Buffer,
+    /// The number of the comparison that it held last.
+    last: u32,
+}
+
+/// A frame that was recorded and not yet reported.
+#[derive(Debug)]
+struct Flight {
+    frame: u64,
+    slot: usize,
+    mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+/// What became of a frame's readback; nothing where its commands were dropped.
+type Mapped = Option<Result<(), wgpu::BufferAsyncError>>;
+
+impl Ring {
+    pub(super) fn new(gpu: &Gpu, slots: usize, bytes: u64) -> Result<Self> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let slots: Vec<_> = gpu.create("readback", bytes * slots as u64, || {
+            (0..slots)
+                .map(|slot| {
+                    let buffer = gpu.buffer(&format!("perceptual-loss readback {slot}"), bytes, usage);
+                    Slot { buffer, last: 0 }
+                })
+                .collect()
+        })?;
+        let free = (0..slots.len()).rev().collect();
+        Ok(Self { slots, free, flights: VecDeque::new() })
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.free.is_empty() && !self.slots.is_empty()
+    }
+
+    /// Records reading `loss` back as that of `frame`, and holds `used` until then. There must be room; a ring of no
+    /// slots reads nothing.
+    pub(super) fn record(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        loss: &wgpu::Buffer,
+        frame: u64,
+        used: Use,
+    ) {
+        let Some(slot) = self.free.pop() else {
+            return encoder.on_submitted_work_done(move || drop(used));
+        };
+        let buffer = &self.slots[slot].buffer;
+        encoder.copy_buffer_to_buffer(loss, 0, buffer, 0, buffer.size());
+        let (sender, mapped) = oneshot::channel();
+        encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| {
+            drop(used);
+            // Nobody listens where the session is gone.
+            let _ = sender.send(result);
+        });
+        self.flights.push_back(Flight { frame, slot, mapped });
+    }
+
+    /// The oldest frame, if its result is there, or never will be.
+    pub(super) fn poll(&mut self, gpu: &Gpu) -> Option<(u64, Result<Outcome>)> {
+        let mapped = match self.flights.front_mut()?.mapped.try_recv() {
+            Ok(Some(result)) => Some(result),
+            Err(oneshot::Canceled) => None,
+            // On a lost device nothing need come any more.
+            Ok(None) if gpu.check().is_err() => Some(Err(wgpu::BufferAsyncError)),
+            Ok(None) => return None,
+        };
+        self.take(gpu, mapped)
+    }
+
+    /// The oldest frame, when its result is there.
+    pub(super) async fn next(&mut self, gpu: &Gpu) -> Option<(u64, Result<Outcome>)> {
+        let mapped = (&mut self.flights.front_mut()?.mapped).await.ok();
+        self.take(gpu, mapped)
+    }
+
+    fn take(&mut self, gpu: &Gpu, mapped: Mapped) -> Option<(u64, Result<Outcome>)> {
+        let Flight { frame, slot, .. } = self.flights.pop_front()?;
+        let result = match mapped {
+            None => Err(Error::Device(format!(
+                "frame {frame} was recorded, but its commands were dropped before they were submitted"
+            ))),
+            Some(Err(_)) => {
+                gpu.lose("its result could not be read");
+                Err(gpu.check().err().unwrap_or_else(|| Error::DeviceLost(String::new())))
+            }
+            Some(Ok(())) => self.slots[slot].read(frame),
+        };
+        self.free.push(slot);
+        Some((frame, result))
+    }
+}
+
+impl Slot {
+    /// Of a slot that is mapped, and then no longer is.
+    fn read(&mut self, frame: u64) -> Result<Outcome> {
+        let words: Vec<u32> = {
+            let view = self
+                .buffer
+                .get_mapped_range(..)
+                .map_err(|error| Error::DeviceLost(one_line(&error.to_string())))?;
+            bytemuck::pod_collect_to_vec(&view)
+        };
+        self.buffer.unmap();
+        let [total, faults, number, sums @ ..] = words.as_slice() else {
+            return Err(Error::Device("the result read back is too short".to_owned()));
+        };
+        // What a slot held before is no result: the device refused what was submitted.
+        if *number == self.last {
+            return Err(Error::Device(format!(
+                "frame {frame} was not compared: the device refused the commands that it was submitted with"
+            )));
+        }
+        self.last = *number;
+        Ok(Outcome {
+            total: f32::from_bits(*total),
+            faults: *faults,
+            sums: sums.iter().map(|&sum| f32::from_bits(sum)).collect(),
+        })
+    }
+}

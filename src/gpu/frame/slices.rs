@@ -1,0 +1,185 @@
+//! One comparison spread over several frames: as many of its commands, and pieces of commands, at a time as the host
+//! has milliseconds for.
+
+use std::time::Duration;
+
+use super::{Against, FrameSession, Recording};
+use crate::{
+    error::{Error, Result},
+    gpu::{executor::Prepared, source::Source, timing::command_times},
+};
+
+/// A comparison that is under way.
+#[derive(Debug)]
+pub(super) struct Slicing {
+    /// The host's number of a frame; none while a target's features are computed.
+    frame: Option<u64>,
+    command: usize,
+    /// Pieces of it that are recorded already.
+    piece: u32,
+}
+
+/// Seconds that a piece of each command takes.
+#[derive(Debug)]
+pub(super) struct Times {
+    features: Vec<f64>,
+    candidates: Vec<f64>,
+}
+
+/// How far a comparison in slices has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "go on until it is `Done`"]
+pub enum Progress {
+    /// There is more to record.
+    More,
+    /// This was the last slice.
+    Done,
+}
+
+/// Of a slice's time, how much is planned for: times vary.
+const PLANNED: f64 = 0.8;
+
+impl FrameSession {
+    /// Measures how long each part of a comparison takes, which [`proceed`](Self::proceed) needs to know: by the
+    /// device's timestamps if it was opened with `TIMESTAMP_QUERY`, else by waiting. Takes about as long as three
+    /// comparisons; a thing to do while loading. Blocks, and polls the device.
+    ///
+    /// # Errors
+    /// [`Error::Config`] while a comparison in slices is under way; [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn measure_blocking(&mut self) -> Result<()> {
+        self.check_idle()?;
+        self.make_own_target()?;
+        let Some(own) = &self.own else { return Ok(()) };
+        let each = |prepared: &Prepared, target: &[wgpu::Buffer]| -> Result<Vec<f64>> {
+            // The first time memory is touched and drivers finish compiling.
+            command_times(&self.executor, prepared, 1, target)?;
+            let (_, mut seconds) = command_times(&self.executor, prepared, 1, target)?;
+            for (index, seconds) in seconds.iter_mut().enumerate() {
+                *seconds /= f64::from(prepared.pieces(index));
+            }
+            Ok(seconds)
+        };
+        let features = each(&self.executor.program, &own.features)?;
+        let candidates = each(&own.candidates, &[])?;
+        self.times = Some(Times { features, candidates });
+        // What was measured was no target.
+        if matches!(self.against, Against::Own) {
+            self.against = Against::Nothing;
+        }
+        Ok(())
+    }
+
+    /// Begins comparing a source with the target in slices: records copying it, so that the host may draw on, and
+    /// nothing else. [`proceed`](Self::proceed) records the rest.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record), and [`Error::Config`] where [`measure_blocking`](Self::measure_blocking) was never
+    /// called.
+    pub fn begin(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        source: impl Into<Source>,
+        frame: u64,
+    ) -> Result<Recording> {
+        self.check_idle()?;
+        self.check_target()?;
+        self.check_measured()?;
+        if self.ring.is_full() {
+            return Ok(Recording::Full);
+        }
+        let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
+        encoder.push_debug_group("perceptual-loss source");
+        let used = self.sources.record(self.gpu(), encoder, ready, self.picture());
+        encoder.on_submitted_work_done(move || drop(used));
+        encoder.pop_debug_group();
+        self.slicing = Some(Slicing { frame: Some(frame), command: 0, piece: 0 });
+        Ok(Recording::Recorded)
+    }
+
+    /// Begins computing the features of a target in slices, as [`begin`](Self::begin).
+    ///
+    /// # Errors
+    /// As [`record_target`](Self::record_target), and [`Error::Config`] where
+    /// [`measure_blocking`](Self::measure_blocking) was never called.
+    pub fn begin_target(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        source: impl Into<Source>,
+    ) -> Result<Recording> {
+        self.check_idle()?;
+        self.check_measured()?;
+        self.make_own_target()?;
+        let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
+        encoder.push_debug_group("perceptual-loss target");
+        self.record_target_source(encoder, ready);
+        encoder.pop_debug_group();
+        self.against = Against::Own;
+        self.slicing = Some(Slicing { frame: None, command: 0, piece: 0 });
+        Ok(Recording::Recorded)
+    }
+
+    /// Records the next slice: what takes at most `budget` by the times that were measured, and at least one piece,
+    /// which takes a few milliseconds on the slowest devices. The encoders of all slices must be submitted in order;
+    /// the result is the same, to the bit, as unsliced.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where nothing was begun; [`Error::DeviceLost`].
+    pub fn proceed(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<Progress> {
+        self.gpu().check()?;
+        let (Some(Slicing { frame, mut command, mut piece }), Some(times)) =
+            (self.slicing.take(), &self.times)
+        else {
+            return Err(Error::Config("no comparison in slices is under way; begin() one first".to_owned()));
+        };
+        let (program, times, target) = match frame {
+            None => (Some(&self.executor.program), &times.features, self.own_features()),
+            Some(_) => (self.candidates(), &times.candidates, &[][..]),
+        };
+        let mut left = budget.as_secs_f64() * PLANNED;
+        let mut empty = true;
+        encoder.push_debug_group("perceptual-loss slice");
+        if let Some(program) = program {
+            while command < program.range().end {
+                let count = program.pieces(command);
+                let fitting = (left / times[command].max(1e-9)) as u32;
+                let pieces = fitting.max(u32::from(empty)).min(count - piece);
+                if pieces == 0 {
+                    break;
+                }
+                let range = Some(piece..piece + pieces);
+                self.executor.record_alone(encoder, program, (command, range), 1, target, None);
+                left -= f64::from(pieces) * times[command];
+                empty = false;
+                piece += pieces;
+                if piece == count {
+                    (command, piece) = (command + 1, 0);
+                }
+            }
+        }
+        let done = program.is_none_or(|program| command == program.range().end);
+        if !done {
+            self.slicing = Some(Slicing { frame, command, piece });
+        } else if let Some(frame) = frame {
+            self.record_result(encoder, frame, super::Use::default());
+        }
+        encoder.pop_debug_group();
+        Ok(if done { Progress::Done } else { Progress::More })
+    }
+
+    /// Gives up the comparison in slices that is under way, if there is one. A target that was begun has to be
+    /// recorded again.
+    pub fn cancel(&mut self) {
+        if let Some(Slicing { frame: None, .. }) = self.slicing.take() {
+            self.against = Against::Nothing;
+        }
+    }
+
+    fn check_measured(&self) -> Result<()> {
+        if self.times.is_some() {
+            return Ok(());
+        }
+        Err(Error::Config(
+            "slices are cut by measured times; call measure_blocking() once before, while loading".to_owned(),
+        ))
+    }
+}

@@ -1,0 +1,124 @@
+//! Pictures that are on the host's device already: textures and storage buffers.
+
+mod buffer;
+mod cache;
+mod texture;
+
+use crate::{
+    color::{ToneMap, Transfer},
+    error::{Error, Result},
+    gpu::{context::Gpu, kernel::Kernel, params},
+};
+
+pub(super) use self::cache::{Sources, Use};
+pub use self::{
+    buffer::{BufferLayout, BufferSource},
+    texture::TextureSource,
+};
+
+/// A picture on the host's device. `&wgpu::Texture` becomes one by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source(pub(super) Kind);
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    Texture(TextureSource),
+    Buffer(BufferSource),
+}
+
+impl From<TextureSource> for Source {
+    fn from(source: TextureSource) -> Self {
+        Self(Kind::Texture(source))
+    }
+}
+
+impl From<BufferSource> for Source {
+    fn from(source: BufferSource) -> Self {
+        Self(Kind::Buffer(source))
+    }
+}
+
+impl From<&wgpu::Texture> for Source {
+    fn from(texture: &wgpu::Texture) -> Self {
+        TextureSource::new(texture).into()
+    }
+}
+
+/// How light becomes the values that the network was trained on; one for all pictures of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Tone {
+    pub(super) map: ToneMap,
+    /// In stops.
+    pub(super) exposure: f32,
+}
+
+impl Tone {
+    /// # Errors
+    /// [`Error::Config`] where the exposure is no number.
+    pub(super) fn validate(self) -> Result<()> {
+        if self.exposure.is_finite() {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "an exposure of {} stops cannot be used; 0 changes nothing",
+            self.exposure
+        )))
+    }
+}
+
+/// What a shader is to do with the values of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Conversion {
+    /// Nothing.
+    AsStored,
+    /// To sRGB, from linear light between 0 and 1.
+    Encode,
+    /// Exposure, tone map, and to sRGB.
+    ToneMap,
+}
+
+fn color(conversion: Conversion, eight_bit: bool, tone: Tone) -> params::Color {
+    params::Color {
+        conversion: conversion as u32,
+        tone_map: match tone.map {
+            ToneMap::Clip => 0,
+            ToneMap::Aces => 1,
+            ToneMap::Reinhard => 2,
+        },
+        gain: tone.exposure.exp2(),
+        eight_bit: u32::from(eight_bit),
+    }
+}
+
+/// What must be done to the values of a source of floats.
+fn conversion_of_floats(transfer: Transfer) -> Conversion {
+    match transfer {
+        Transfer::Srgb => Conversion::AsStored,
+        Transfer::Linear => Conversion::ToneMap,
+    }
+}
+
+impl Source {
+    /// # Errors
+    /// [`Error::Image`] where it cannot be read, or is not of `size`.
+    pub(super) fn validate(&self, gpu: &Gpu, size: [u32; 2]) -> Result<()> {
+        let own = match &self.0 {
+            Kind::Texture(source) => source.validate()?,
+            Kind::Buffer(source) => source.validate(gpu)?,
+        };
+        if own == size {
+            return Ok(());
+        }
+        Err(Error::Image(format!(
+            "the source is {}x{} but the session compares {}x{}; a rectangle takes a part of a texture",
+            own[0], own[1], size[0], size[1]
+        )))
+    }
+
+    pub(super) fn kernel(&self) -> Kernel {
+        match self.0 {
+            Kind::Texture(_) => Kernel::SourceTexture,
+            Kind::Buffer(_) => Kernel::SourceBuffer,
+        }
+    }
+}
