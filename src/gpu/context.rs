@@ -12,7 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{adapter, adapter::Adapter, capabilities::Capabilities, kernel::Kernel};
+use super::{
+    adapter, adapter::Adapter, capabilities::Capabilities, kernel::Kernel, requirements::Requirements,
+};
 use crate::error::{Error, Result};
 
 /// A device that kernels run on, shared by all that is made of it.
@@ -102,24 +104,7 @@ impl Gpu {
 
     fn new(device: wgpu::Device, queue: wgpu::Queue, own: Option<Own>) -> Result<Self> {
         let limits = device.limits();
-        for (name, granted, needed) in [
-            ("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage, 4),
-            ("max_compute_invocations_per_workgroup", limits.max_compute_invocations_per_workgroup, 64),
-            ("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x, 64),
-            ("max_compute_workgroup_size_y", limits.max_compute_workgroup_size_y, 4),
-            ("max_compute_workgroup_storage_size", limits.max_compute_workgroup_storage_size, 256),
-            (
-                "max_dynamic_uniform_buffers_per_pipeline_layout",
-                limits.max_dynamic_uniform_buffers_per_pipeline_layout,
-                1,
-            ),
-        ] {
-            if granted < needed {
-                return Err(Error::Device(format!(
-                    "the device was opened with {name} {granted}; {needed} is the least that works"
-                )));
-            }
-        }
+        Requirements::least().check(&limits, device.features())?;
         let adapter = Adapter::from(&device.adapter_info());
         tracing::debug!(
             adapter = adapter.name,
@@ -179,7 +164,8 @@ impl Gpu {
 
     fn compile(&self, kernel: Kernel) -> Pipeline {
         let _span = tracing::debug_span!("compile", kernel = kernel.name()).entered();
-        let label = Some(kernel.name());
+        let label = labelled(kernel.name());
+        let label = Some(label.as_str());
         let descriptor = wgpu::ShaderModuleDescriptor {
             label,
             source: wgpu::ShaderSource::Wgsl(self.source(kernel).into()),
@@ -258,7 +244,7 @@ impl Gpu {
         // Bindings may not be empty, and copies come in words.
         let size = size.max(4).next_multiple_of(4);
         self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
+            label: Some(&labelled(label)),
             size,
             usage,
             mapped_at_creation: false,
@@ -268,19 +254,17 @@ impl Gpu {
     /// One of a kernel's bind groups: its parameters, then `buffers` at bindings 1 and up.
     pub(crate) fn bind(
         &self,
-        label: &str,
         kernel: Kernel,
         params: &wgpu::Buffer,
         buffers: &[&wgpu::Buffer],
     ) -> wgpu::BindGroup {
         let whole: Vec<_> = buffers.iter().map(|buffer| buffer.as_entire_binding()).collect();
-        self.bind_resources(label, kernel, params, &whole)
+        self.bind_resources(kernel, params, &whole)
     }
 
     /// [`bind`](Self::bind), of any resources.
     pub(crate) fn bind_resources(
         &self,
-        label: &str,
         kernel: Kernel,
         params: &wgpu::Buffer,
         resources: &[wgpu::BindingResource<'_>],
@@ -292,7 +276,7 @@ impl Gpu {
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(label),
+            label: Some(&labelled(kernel.name())),
             layout: &self.pipeline(kernel).layout,
             entries: &entries,
         })
@@ -375,6 +359,11 @@ pub(crate) const PARAMS_BYTES: u64 = 256;
 /// the error reaches the uncaptured-error handler instead.
 fn settle(error: impl Future<Output = Option<wgpu::Error>>) -> Option<wgpu::Error> {
     if cfg!(target_family = "wasm") { None } else { pollster::block_on(error) }
+}
+
+/// A label that tells a host whose it is.
+pub(super) fn labelled(what: &str) -> String {
+    format!("perceptual-loss {what}")
 }
 
 /// What wgpu says, its causes included, in one line.

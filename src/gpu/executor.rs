@@ -203,7 +203,10 @@ impl Executor {
         }
     }
 
-    /// Records a dispatch, or some of its pieces.
+    /// Records a dispatch, or some of its pieces, in a debug group of its step's name.
+    ///
+    /// No group of ours spans passes: each pass is a command buffer of its own to wgpu, and Mesa's software driver
+    /// (22.3) crashes where a group ends in another command buffer than it began in.
     fn dispatch(
         &self,
         pass: &mut wgpu::ComputePass<'_>,
@@ -325,9 +328,7 @@ impl Buffers {
         Self {
             pictures: lanes
                 .clone()
-                .map(|lane| {
-                    gpu.buffer(&format!("pictures {lane}"), sizes.pictures, Usage::STORAGE | Usage::COPY_DST)
-                })
+                .map(|lane| gpu.buffer(&format!("pictures {lane}"), sizes.pictures, map))
                 .collect(),
             slots: lanes.map(slots).collect(),
             // Copied for diagnosis alone.
@@ -367,7 +368,7 @@ impl Prepared {
             let params = gpu.buffer("parameters", bytes, usage);
             gpu.queue.write_buffer(&params, 0, &program.params);
             let bind = |(kernel, buffers): &(Kernel, Vec<wgpu::Buffer>)| {
-                gpu.bind(kernel.name(), *kernel, &params, &buffers.iter().collect::<Vec<_>>())
+                gpu.bind(*kernel, &params, &buffers.iter().collect::<Vec<_>>())
             };
             bound.iter().map(|bound| bound.as_ref().map(bind)).collect()
         })?;

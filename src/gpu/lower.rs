@@ -202,6 +202,11 @@ pub(crate) fn arrange_single(plan: Plan, capabilities: &Capabilities) -> Result<
     }
 }
 
+/// Bytes of the largest buffer that one picture's plan binds.
+pub(crate) fn largest_buffer(plan: &Plan) -> u64 {
+    plan.largest_tensor().max(pictures_bytes(plan))
+}
+
 fn too_large(plan: &Plan, limit: u64) -> Error {
     let [width, height] = plan.tensors.first().map_or([0; 2], |tensor| tensor.region.extent);
     let pixels = u128::from(width) * u128::from(height);

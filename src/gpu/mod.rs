@@ -14,6 +14,7 @@ mod lower;
 mod model;
 mod params;
 mod peak;
+mod requirements;
 mod session;
 mod source;
 mod sum;
@@ -35,6 +36,7 @@ pub use self::{
     frame::{FrameOptions, FrameReport, FrameSession, Progress, Recording},
     kernel::shaders,
     lower::Memory,
+    requirements::Requirements,
     source::{BufferLayout, BufferSource, Source, TextureSource},
     sum::sum_blocking,
 };

@@ -8,7 +8,7 @@ use std::{
 use wgpu::util::{BufferInitDescriptor, DeviceExt as _};
 
 use super::{
-    context::{Gpu, lock},
+    context::{Gpu, labelled, lock},
     weights::Form,
 };
 use crate::{
@@ -52,7 +52,7 @@ impl Model {
         let bytes = (weight.len() + bias.len()) as u64 * 4;
         let make = |values: &[f32], what: &str| {
             self.gpu.device.create_buffer_init(&BufferInitDescriptor {
-                label: Some(&format!("{layer} {what}")),
+                label: Some(&labelled(&format!("{layer} {what}"))),
                 contents: bytemuck::cast_slice(values),
                 usage: wgpu::BufferUsages::STORAGE,
             })

@@ -99,7 +99,7 @@ impl Dispatch {
             gpu.queue.write_buffer(&uniform, 0, params);
             Self {
                 pipeline: gpu.pipeline(kernel).pipeline.clone(),
-                bind_group: gpu.bind(kernel.name(), kernel, &uniform, buffers),
+                bind_group: gpu.bind(kernel, &uniform, buffers),
                 groups,
             }
         })
@@ -114,7 +114,7 @@ impl Dispatch {
         let timestamps = Timestamps::new(gpu, 1)?;
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("peak"),
+            label: Some("perceptual-loss peak"),
             timestamp_writes: timestamps.as_ref().map(|timestamps| timestamps.writes(0)),
         });
         pass.set_pipeline(&self.pipeline);

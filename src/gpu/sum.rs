@@ -33,7 +33,7 @@ pub fn sum_blocking(context: &Context, partials: &[f32], count: u32) -> Result<V
         let from = buffer("partial sums", bytemuck::cast_slice(partials), bytes(partials), Usage::STORAGE);
         let usage = Usage::STORAGE | Usage::COPY_SRC;
         let to = buffer("sums", bytemuck::cast_slice(&places), bytes(&places), usage);
-        let bind_group = gpu.bind(Kernel::Sum.name(), Kernel::Sum, &uniform, &[&from, &to]);
+        let bind_group = gpu.bind(Kernel::Sum, &uniform, &[&from, &to]);
         (to, bind_group)
     })?;
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

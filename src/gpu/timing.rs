@@ -79,7 +79,7 @@ impl Timestamps {
             use wgpu::BufferUsages as Usage;
             Some(Self {
                 queries: gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
-                    label: Some("timestamps"),
+                    label: Some("perceptual-loss timestamps"),
                     ty: wgpu::QueryType::Timestamp,
                     count,
                 }),

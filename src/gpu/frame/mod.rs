@@ -188,11 +188,9 @@ impl FrameSession {
         self.check_idle()?;
         self.make_own_target()?;
         let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
-        encoder.push_debug_group("perceptual-loss target");
         self.record_target_source(encoder, ready);
         let program = &self.executor.program;
         self.executor.record(encoder, program, program.range(), 1, self.own_features());
-        encoder.pop_debug_group();
         self.against = Against::Own;
         Ok(Recording::Recorded)
     }
@@ -227,13 +225,11 @@ impl FrameSession {
             return Ok(Recording::Full);
         }
         let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
-        encoder.push_debug_group("perceptual-loss");
         let used = self.sources.record(self.executor.gpu(), encoder, ready, self.picture());
         if let Some(program) = self.candidates() {
             self.executor.record(encoder, program, program.range(), 1, &[]);
         }
         self.record_result(encoder, frame, used);
-        encoder.pop_debug_group();
         Ok(Recording::Recorded)
     }
 
@@ -266,6 +262,12 @@ impl FrameSession {
     #[must_use]
     pub fn loss_buffer(&self) -> &wgpu::Buffer {
         &self.result.loss
+    }
+
+    /// Bytes that are read back of a frame.
+    #[must_use]
+    pub fn readback_bytes(&self) -> u64 {
+        self.result.loss.size()
     }
 
     /// Bytes that the session has on the device. Weights are not counted: they are the model's, shared by all sessions.

@@ -42,15 +42,15 @@ impl ResultStage {
                 gpu.pipeline(kernel);
             }
             let buffer = |label: &str, bytes, usage| gpu.buffer(label, bytes, usage | Usage::COPY_DST);
-            let loss = buffer("perceptual-loss loss", bytes, Usage::STORAGE | Usage::COPY_SRC);
-            let uniform = buffer("perceptual-loss total parameters", PARAMS_BYTES, Usage::UNIFORM);
+            let loss = buffer("loss", bytes, Usage::STORAGE | Usage::COPY_SRC);
+            let uniform = buffer("total parameters", PARAMS_BYTES, Usage::UNIFORM);
             gpu.queue.write_buffer(&uniform, 0, bytemuck::bytes_of(&params));
-            let target_header = buffer("perceptual-loss target header", 4, Usage::STORAGE);
-            let given_header = buffer("perceptual-loss given target header", 4, Usage::STORAGE);
+            let target_header = buffer("target header", 4, Usage::STORAGE);
+            let given_header = buffer("given target header", 4, Usage::STORAGE);
             gpu.queue.write_buffer(&given_header, 0, bytemuck::bytes_of(&WRITTEN));
             let bind = |header: &wgpu::Buffer| {
                 let buffers = [&executor.buffers.sums, &executor.buffers.pictures[0], header, &loss];
-                gpu.bind("perceptual-loss total", Kernel::Total, &uniform, &buffers)
+                gpu.bind(Kernel::Total, &uniform, &buffers)
             };
             Self {
                 recorded_target: bind(&target_header),

@@ -56,7 +56,7 @@ impl Ring {
         let slots: Vec<_> = gpu.create("readback", bytes * slots as u64, || {
             (0..slots)
                 .map(|slot| {
-                    let buffer = gpu.buffer(&format!("perceptual-loss readback {slot}"), bytes, usage);
+                    let buffer = gpu.buffer(&format!("readback {slot}"), bytes, usage);
                     Slot { buffer, last: 0 }
                 })
                 .collect()
@@ -121,7 +121,7 @@ impl Ring {
                 "frame {frame} was recorded, but its commands were dropped before they were submitted"
             ))),
             Some(Err(_)) => {
-                gpu.lose("its result could not be read");
+                gpu.lose("a frame's result could not be read");
                 Err(gpu.check().err().unwrap_or_else(|| Error::DeviceLost(String::new())))
             }
             Some(Ok(())) => self.slots[slot].read(frame),

@@ -41,8 +41,8 @@ const PLANNED: f64 = 0.8;
 
 impl FrameSession {
     /// Measures how long each part of a comparison takes, which [`proceed`](Self::proceed) needs to know: by the
-    /// device's timestamps if it was opened with `TIMESTAMP_QUERY`, else by waiting. Takes about as long as three
-    /// comparisons; a thing to do while loading. Blocks, and polls the device.
+    /// device's timestamps if it was opened with `TIMESTAMP_QUERY`, else by waiting. Takes as long as six comparisons; a
+    /// thing to do while loading, before the target is recorded. Blocks, and polls the device.
     ///
     /// # Errors
     /// [`Error::Config`] while a comparison in slices is under way; [`Error::OutOfMemory`], [`Error::DeviceLost`].
@@ -53,11 +53,15 @@ impl FrameSession {
         let each = |prepared: &Prepared, target: &[wgpu::Buffer]| -> Result<Vec<f64>> {
             // The first time memory is touched and drivers finish compiling.
             command_times(&self.executor, prepared, 1, target)?;
-            let (_, mut seconds) = command_times(&self.executor, prepared, 1, target)?;
-            for (index, seconds) in seconds.iter_mut().enumerate() {
-                *seconds /= f64::from(prepared.pieces(index));
-            }
-            Ok(seconds)
+            let [(_, first), (_, second)] = [
+                command_times(&self.executor, prepared, 1, target)?,
+                command_times(&self.executor, prepared, 1, target)?,
+            ];
+            let longer = first.into_iter().zip(second).map(|(first, second)| f64::max(first, second));
+            Ok(longer
+                .enumerate()
+                .map(|(index, seconds)| seconds / f64::from(prepared.pieces(index)))
+                .collect())
         };
         let features = each(&self.executor.program, &own.features)?;
         let candidates = each(&own.candidates, &[])?;
@@ -88,10 +92,8 @@ impl FrameSession {
             return Ok(Recording::Full);
         }
         let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
-        encoder.push_debug_group("perceptual-loss source");
         let used = self.sources.record(self.gpu(), encoder, ready, self.picture());
         encoder.on_submitted_work_done(move || drop(used));
-        encoder.pop_debug_group();
         self.slicing = Some(Slicing { frame: Some(frame), command: 0, piece: 0 });
         Ok(Recording::Recorded)
     }
@@ -110,9 +112,7 @@ impl FrameSession {
         self.check_measured()?;
         self.make_own_target()?;
         let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
-        encoder.push_debug_group("perceptual-loss target");
         self.record_target_source(encoder, ready);
-        encoder.pop_debug_group();
         self.against = Against::Own;
         self.slicing = Some(Slicing { frame: None, command: 0, piece: 0 });
         Ok(Recording::Recorded)
@@ -137,7 +137,6 @@ impl FrameSession {
         };
         let mut left = budget.as_secs_f64() * PLANNED;
         let mut empty = true;
-        encoder.push_debug_group("perceptual-loss slice");
         if let Some(program) = program {
             while command < program.range().end {
                 let count = program.pieces(command);
@@ -162,7 +161,6 @@ impl FrameSession {
         } else if let Some(frame) = frame {
             self.record_result(encoder, frame, super::Use::default());
         }
-        encoder.pop_debug_group();
         Ok(if done { Progress::Done } else { Progress::More })
     }
 

@@ -48,7 +48,7 @@ impl Sources {
         let bytes = capacity as u64 * PARAMS_BYTES;
         let params = gpu.create("the parameters of sources", bytes, || {
             let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-            gpu.buffer("perceptual-loss source parameters", bytes, usage)
+            gpu.buffer("source parameters", bytes, usage)
         })?;
         Ok(Self { size, tone, capacity, groups: groups as u32, grid, params, entries: vec![], clock: 0 })
     }
@@ -95,7 +95,7 @@ impl Sources {
             let kernel = source.kernel();
             let bind = |resource| {
                 let resources = [resource, picture.as_entire_binding()];
-                gpu.bind_resources("perceptual-loss source", kernel, &self.params, &resources)
+                gpu.bind_resources(kernel, &self.params, &resources)
             };
             match &source.0 {
                 Kind::Texture(texture) => {
