@@ -7,9 +7,20 @@ mod executor;
 mod max_pool;
 mod pixels;
 mod relu;
+mod source;
 mod sum;
+mod texel;
+mod total;
 
 pub use self::{
-    conv3x3::conv3x3, difference::difference, executor::Executor, max_pool::max_pool, pixels::pixels,
-    relu::relu, sum::sum,
+    conv3x3::conv3x3,
+    difference::difference,
+    executor::Executor,
+    max_pool::max_pool,
+    pixels::pixels,
+    relu::relu,
+    source::{Conversion, NOT_FINITE, WRITTEN, source},
+    sum::sum,
+    texel::{Texel, half},
+    total::{faults, total},
 };

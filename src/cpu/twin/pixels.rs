@@ -17,7 +17,8 @@ pub fn pixels(packed: &[u32], normalization: &Normalization, output: (&Tensor, &
         for (i, out) in plane.iter_mut().enumerate() {
             let (x, y) = (origin[0] + i % extent[0], origin[1] + i / extent[0]);
             let word = data[y * row_stride + x * pixel_stride + source * channel_stride];
-            let value = match header[0] {
+            // The format is the first word's low byte.
+            let value = match header[0] & 255 {
                 FORMAT_F32 => f64::from(f32::from_bits(word)),
                 _ => f64::from((word >> (8 * source)) & 255) / 255.0,
             };

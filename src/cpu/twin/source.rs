@@ -1,0 +1,63 @@
+//! Twin of `shaders/source.texture.wgsl` and `shaders/source.buffer.wgsl`.
+
+use crate::{
+    color::{ToneMap, encode_srgb},
+    image::{FORMAT_F32, FORMAT_RGBA8},
+};
+
+/// The bit of a packed picture's first word that says that a value was not finite.
+pub const NOT_FINITE: u32 = 1 << 8;
+/// The bit that says that a kernel wrote the picture.
+pub const WRITTEN: u32 = 1 << 9;
+
+/// What is done to the values of a source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Conversion {
+    /// Nothing.
+    AsStored,
+    /// To sRGB, from linear light between 0 and 1.
+    Encode,
+    /// To sRGB, from any light: exposed by so many stops, then tone-mapped.
+    ToneMap(ToneMap, f64),
+}
+
+impl Conversion {
+    /// What becomes of a value.
+    #[must_use]
+    pub fn of(self, value: f64) -> f64 {
+        match self {
+            Self::AsStored => value,
+            Self::Encode => encode_srgb(value.clamp(0.0, 1.0)),
+            Self::ToneMap(map, stops) => encode_srgb(map.map(value * stops.exp2())),
+        }
+    }
+}
+
+/// A source to a packed picture of `size`, of levels of 8 bits or else of float32. `load` gives red, green and blue at
+/// (x, y) of the source; flipped, the picture's first row is the source's last.
+pub fn source(
+    [width, height]: [u32; 2],
+    flip: bool,
+    conversion: Conversion,
+    levels: bool,
+    load: impl Fn(u32, u32) -> [f64; 3],
+) -> Vec<u32> {
+    let mut values = vec![];
+    for y in 0..height {
+        let row = if flip { height - 1 - y } else { y };
+        values.extend((0..width).map(|x| load(x, row)));
+    }
+    let area = width * height;
+    if levels {
+        let level = |value: f64| (conversion.of(value).clamp(0.0, 1.0) * 255.0).round() as u8;
+        let pixel = |value: &[f64; 3]| {
+            let [red, green, blue] = value.map(level);
+            u32::from_le_bytes([red, green, blue, 255])
+        };
+        return [FORMAT_RGBA8 | WRITTEN, 1, 0, width].into_iter().chain(values.iter().map(pixel)).collect();
+    }
+    let finite = values.as_flattened().iter().all(|value| value.is_finite());
+    let faults = if finite { 0 } else { NOT_FINITE };
+    let plane = |c: usize| values.iter().map(move |value| (conversion.of(value[c]) as f32).to_bits());
+    [FORMAT_F32 | WRITTEN | faults, 1, area, width].into_iter().chain((0..3).flat_map(plane)).collect()
+}
