@@ -32,6 +32,17 @@ pub const SUM: f64 = 1e-6;
 /// product, offset and sum are each rounded by half a unit at most.
 pub const PIXELS: f64 = 2.0 * f32::EPSILON as f64;
 
+/// A value that a source's shader converts may differ from its twin's by this, relative to it, or to 0.04 where it is
+/// less.
+///
+/// A tone map takes a dozen roundings of up to 6e-8, of which the power leaves 1 / 2.4; the sRGB curve from there on,
+/// 1.055 * power - 0.055, takes four more, and where it begins, at 0.04, what cancels makes them 2.4 times as large.
+pub const SOURCE: f64 = 1e-6;
+
+/// A total on the device may differ from its twin's by this, relative to it: it is a sum of at most forty terms, none
+/// of them negative, whose factors are rounded once and their products once.
+pub const TOTAL: f64 = 1e-6;
+
 /// A layer's loss may differ from the twins' by this, relative to it: features differ by a few roundings, and the
 /// differences between two pictures' features are smaller than the features.
 pub const LOSS: f64 = 1e-5;
@@ -68,6 +79,12 @@ pub fn bounds(twin: &twin::Executor, parameters: &Parameters, step: usize) -> Re
         }
         _ => Bounds::Bits,
     })
+}
+
+/// The bounds of values that a source's shader converted, which `twin` has, before they are normalised.
+#[must_use]
+pub fn source_bounds(twin: &[f32]) -> Bounds {
+    Bounds::Relative(SOURCE, twin.iter().map(|value| value.abs().max(0.04)).collect())
 }
 
 /// The convolution of absolute values.

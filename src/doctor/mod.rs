@@ -16,6 +16,7 @@
 
 mod bounds;
 mod kernels;
+pub mod sources;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,8 @@ use serde::Serialize;
 use self::kernels::Subject;
 pub use self::{
     bounds::{
-        Bounds, CONV3X3, Deviation, LOSS, PIXELS, SUM, bounds, compare, compare_sums, conv3x3_magnitudes,
+        Bounds, CONV3X3, Deviation, LOSS, PIXELS, SOURCE, SUM, TOTAL, bounds, compare, compare_sums,
+        conv3x3_magnitudes, source_bounds,
     },
     step::{first_step, on_twin},
 };

@@ -1,6 +1,6 @@
 //! Reproducible values to feed kernels with.
 
-use crate::{error::Result, network::Layer, weights::Convolution};
+use crate::{cpu::twin::Texel, error::Result, network::Layer, weights::Convolution};
 
 /// splitmix64: the same numbers on every machine, and cheap enough for 2^30 of them.
 #[derive(Clone, Debug)]
@@ -65,4 +65,45 @@ pub fn convolution(layer: Layer, seed: u64) -> Result<Convolution> {
     let mut weight = features(seed, weights + u64::from(layer.outputs));
     let bias = weight.split_off(weights as usize);
     Convolution::new(layer, weight, bias)
+}
+
+/// Bytes of so many texels: of 8-bit formats every level in every channel first, and of floats light from 0 to 32 with
+/// none, very little and, where there is a sign, less than none in between.
+#[must_use]
+pub fn texels(texel: Texel, seed: u64, count: u64) -> Vec<u8> {
+    let mut rng = Rng::new(seed);
+    (0..count)
+        .flat_map(|i| match texel {
+            Texel::Rgba8 | Texel::Rgba8Srgb | Texel::Bgra8 | Texel::Bgra8Srgb if i < 256 => {
+                [0, 85, 170, 255].map(|first| (i + first) as u8).to_vec()
+            }
+            Texel::Rg11b10 => {
+                let [red, green] = [0; 2].map(|_| light(&mut rng, 5, 6, false));
+                (red | green << 11 | light(&mut rng, 5, 5, false) << 22).to_le_bytes().to_vec()
+            }
+            Texel::Rgba16Float => {
+                let half = |_| (light(&mut rng, 5, 10, true) as u16).to_le_bytes();
+                [0; 4].map(half).as_flattened().to_vec()
+            }
+            Texel::Rgba32Float => {
+                [0; 4].map(|_| light(&mut rng, 8, 23, true).to_le_bytes()).as_flattened().to_vec()
+            }
+            _ => (rng.bits() as u32).to_le_bytes().to_vec(),
+        })
+        .collect()
+}
+
+/// The bits of a float of so many bits of exponent and of fraction.
+fn light(rng: &mut Rng, exponent_bits: u32, fraction_bits: u32, signed: bool) -> u32 {
+    let bias = (1 << (exponent_bits - 1)) - 1;
+    let exponent = match rng.below(8) {
+        0 => return 0,
+        // Subnormal; those of float32 are no numbers to many a GPU.
+        1 if exponent_bits == 5 => 0,
+        1 | 2 => 1 + rng.below(bias),
+        _ => bias - 8 + rng.below(13),
+    };
+    let sign = u32::from(signed && rng.below(4) == 0);
+    let fraction = rng.below(1 << fraction_bits);
+    sign << (exponent_bits + fraction_bits) | exponent << fraction_bits | fraction
 }

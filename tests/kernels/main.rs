@@ -15,5 +15,6 @@ mod pixels;
 mod plans;
 mod relu;
 mod shaders;
+mod source;
 mod steps;
 mod sum;
