@@ -72,10 +72,11 @@ pub fn convolution(layer: Layer, seed: u64) -> Result<Convolution> {
 #[must_use]
 pub fn texels(texel: Texel, seed: u64, count: u64) -> Vec<u8> {
     let mut rng = Rng::new(seed);
+    let first = [0; 4].map(|_| rng.bits() as u8);
     (0..count)
         .flat_map(|i| match texel {
             Texel::Rgba8 | Texel::Rgba8Srgb | Texel::Bgra8 | Texel::Bgra8Srgb if i < 256 => {
-                [0, 85, 170, 255].map(|first| (i + first) as u8).to_vec()
+                first.map(|first| first.wrapping_add(i as u8)).to_vec()
             }
             Texel::Rg11b10 => {
                 let [red, green] = [0; 2].map(|_| light(&mut rng, 5, 6, false));

@@ -18,3 +18,4 @@ mod shaders;
 mod source;
 mod steps;
 mod sum;
+mod total;

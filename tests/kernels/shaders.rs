@@ -1,6 +1,10 @@
 //! Every shader, as text: valid without any feature, translatable for every native API, within baseline limits.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use naga::{
     AddressSpace, Module, StorageAccess,
@@ -63,7 +67,8 @@ fn valid_and_written_as_spirv_msl_and_hlsl() {
     }
 }
 
-/// Less than WebGPU's baseline allows: 256 invocations and 16 KiB a workgroup, 8 storage buffers a shader.
+/// Less than WebGPU's baseline allows: 256 invocations and 16 KiB a workgroup, 8 storage buffers and 16 textures a
+/// shader.
 #[test]
 fn within_baseline_limits() {
     for (name, source) in gpu::shaders() {
@@ -76,26 +81,43 @@ fn within_baseline_limits() {
         assert_eq!((entry.name.as_str(), entry.stage), ("main", naga::ShaderStage::Compute), "{name}");
         assert!(entry.workgroup_size_overrides.is_none(), "{name}: a size that cannot be read here");
         let invocations: u32 = entry.workgroup_size.iter().product();
-        let (mut workgroup_bytes, mut storage_buffers, mut written) = (0, 0, vec![]);
+        let (mut workgroup_bytes, mut storage_buffers, mut textures) = (0, 0, 0);
+        // What is bound, in the order of the bindings, and whether it is written.
+        let mut bound = BTreeMap::new();
         for (_, variable) in module.global_variables.iter() {
-            match variable.space {
-                AddressSpace::WorkGroup => workgroup_bytes += layouter[variable.ty].size,
+            let written = match variable.space {
+                AddressSpace::WorkGroup => {
+                    workgroup_bytes += layouter[variable.ty].size;
+                    continue;
+                }
                 AddressSpace::Storage { access } => {
                     storage_buffers += 1;
-                    if access.contains(StorageAccess::STORE) {
-                        written.push(variable.binding.map_or(0, |binding| binding.binding));
-                    }
+                    access.contains(StorageAccess::STORE)
                 }
-                _ => {}
+                AddressSpace::Handle => {
+                    textures += 1;
+                    false
+                }
+                _ => false,
+            };
+            if let Some(binding) = variable.binding {
+                assert_eq!(binding.group, 0, "{name}");
+                assert_eq!(bound.insert(binding.binding, written), None, "{name}: two bindings alike");
             }
         }
         println!(
-            "{name}: {invocations} invocations, {workgroup_bytes} bytes a workgroup, {storage_buffers} storage buffers"
+            "{name}: {invocations} invocations, {workgroup_bytes} bytes a workgroup, {storage_buffers} storage \
+             buffers, {textures} textures"
         );
         assert!(invocations <= 256, "{name}: {invocations} invocations a workgroup");
         assert!(workgroup_bytes <= 16 << 10, "{name}: {workgroup_bytes} bytes of workgroup memory");
         assert!(storage_buffers <= 8, "{name}: {storage_buffers} storage buffers");
-        // What is written stands last, as the table of kernels says.
-        assert_eq!(written, [storage_buffers], "{name}: bindings that are written");
+        assert!(textures <= 16, "{name}: {textures} textures");
+        // Bindings from 0 on, none left out, of which the last alone is written, as the table of kernels says.
+        let last = bound.len() as u32 - 1;
+        assert!(
+            bound.into_iter().eq((0..=last).map(|binding| (binding, binding == last))),
+            "{name}: bindings"
+        );
     }
 }
