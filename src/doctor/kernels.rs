@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::{
-    CONV3X3, Deviation, LOSS, PIXELS, SUM, bounds,
+    CONV3X3, Deviation, LOSS, PIXELS, SOURCE, SUM, TOTAL, bounds,
     bounds::compare_totals,
-    compare, compare_sums, first_step, on_twin,
+    compare, compare_sums, first_step, frames, on_twin,
     values::{Rng, convolution, features, values},
 };
 use crate::{
@@ -22,29 +22,36 @@ use crate::{
 /// A kernel, or a whole loss.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Subject {
+    SourceTexture,
+    SourceBuffer,
     Pixels,
     Conv3x3(Tuning),
     Relu,
     MaxPool,
     Difference,
     Sum,
+    Total,
     Loss(Tuning),
 }
 
 impl Subject {
     /// All that such a context computes with; whole losses come last.
     pub(super) fn all(context: &Context) -> Vec<Self> {
-        // The CPU has one form of each, and adds its sums up as it goes.
-        let (tunings, sum) = match context.gpu_handle() {
-            Some(_) => (&Tuning::ALL[..], Some(Self::Sum)),
-            None => (&Tuning::ALL[..1], None),
+        // The CPU has one form of each, adds its sums up as it goes, and no pictures lie in its textures.
+        let (sources, tunings, ends) = match context.gpu_handle() {
+            Some(_) => (
+                &[Self::SourceTexture, Self::SourceBuffer][..],
+                &Tuning::ALL[..],
+                &[Self::Sum, Self::Total][..],
+            ),
+            None => (&[][..], &Tuning::ALL[..1], &[][..]),
         };
         let tuned = |make: fn(Tuning) -> Self| tunings.iter().copied().map(make);
-        [Self::Pixels]
-            .into_iter()
+        (sources.iter().copied())
+            .chain([Self::Pixels])
             .chain(tuned(Self::Conv3x3))
             .chain([Self::Relu, Self::MaxPool, Self::Difference])
-            .chain(sum)
+            .chain(ends.iter().copied())
             .chain(tuned(Self::Loss))
             .collect()
     }
@@ -56,12 +63,15 @@ impl Subject {
             None => name.to_owned(),
         };
         match self {
+            Self::SourceTexture => "source.texture".to_owned(),
+            Self::SourceBuffer => "source.buffer".to_owned(),
             Self::Pixels => "pixels".to_owned(),
             Self::Conv3x3(tuning) => tuned("conv3x3", tuning),
             Self::Relu => "relu".to_owned(),
             Self::MaxPool => "max_pool".to_owned(),
             Self::Difference => "difference".to_owned(),
             Self::Sum => "sum".to_owned(),
+            Self::Total => "total".to_owned(),
             Self::Loss(tuning) => tuned("loss", tuning),
         }
     }
@@ -69,10 +79,12 @@ impl Subject {
     /// How far it may be from its twin.
     pub(super) fn allowed(self) -> f64 {
         match self {
+            Self::SourceTexture | Self::SourceBuffer => SOURCE,
             Self::Pixels => PIXELS,
             Self::Conv3x3(_) => CONV3X3,
             Self::Relu | Self::MaxPool => 0.0,
             Self::Difference | Self::Sum => SUM,
+            Self::Total => TOTAL,
             Self::Loss(_) => LOSS,
         }
     }
@@ -80,19 +92,22 @@ impl Subject {
     /// How far it is from its twin.
     pub(super) fn hold(self, context: &Context) -> Result<Deviation> {
         match self {
+            Self::SourceTexture => frames::source_texture(context),
+            Self::SourceBuffer => frames::source_buffer(context),
             Self::Pixels => pixels(context),
             Self::Conv3x3(tuning) => conv3x3(context, tuning),
             Self::Relu => relu(context),
             Self::MaxPool => max_pool(context),
             Self::Difference => difference(context),
             Self::Sum => sum(context),
+            Self::Total => frames::total(context),
             Self::Loss(tuning) => loss(context, tuning),
         }
     }
 }
 
 /// Deviations of several shapes, taken together.
-fn all(deviations: impl Iterator<Item = Result<Deviation>>) -> Result<Deviation> {
+pub(super) fn all(deviations: impl Iterator<Item = Result<Deviation>>) -> Result<Deviation> {
     deviations.reduce(|all, next| Ok(all?.and(next?))).unwrap_or_else(|| Ok(Deviation::default()))
 }
 

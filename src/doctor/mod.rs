@@ -15,6 +15,7 @@
 //! ```
 
 mod bounds;
+mod frames;
 mod kernels;
 pub mod sources;
 mod step;

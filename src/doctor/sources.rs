@@ -195,7 +195,7 @@ fn no_weights() -> std::sync::Arc<Parameters> {
     std::sync::Arc::new(Parameters::new(vec![], "none"))
 }
 
-fn gpu_of(context: &Context) -> Result<&Gpu> {
+pub(super) fn gpu_of(context: &Context) -> Result<&Gpu> {
     match context.gpu_handle() {
         Some(gpu) => Ok(gpu),
         None => Err(Error::Config("sources are on a GPU; this context computes on the CPU".to_owned())),
