@@ -120,7 +120,7 @@ impl BufferSource {
                 gpu.capabilities.max_binding
             ));
         }
-        if self.buffer.size() % 4 != 0 {
+        if !self.buffer.size().is_multiple_of(4) {
             return wrong(format!("it has {} bytes, which is no multiple of 4", self.buffer.size()));
         }
         if self.pixel_stride() < 3 && self.layout != BufferLayout::Planar {
