@@ -34,12 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [width, height] = size;
     let config = Config::default();
     let (device, queue) = pollster::block_on(open(&config, width, height))?;
-    let trained = weights.is_some();
-    println!(
-        "{width}x{height} on {}, {} weights",
-        device.adapter_info().name,
-        if trained { "trained" } else { "untrained" }
-    );
+    let origin = weights.as_ref().map_or("untrained weights".into(), |file| file.to_string_lossy());
+    println!("{width}x{height} on {}, {origin}", device.adapter_info().name);
 
     // While loading: what the library compiles and uploads.
     let weights = weights.map_or(Ok(Weights::seeded(0)), Weights::open)?;
@@ -154,9 +150,9 @@ impl Log {
         let loss = result?.total;
         self.compared += 1;
         self.worst = self.worst.max(loss);
-        let bar = "#".repeat((30.0 * loss / self.worst.max(f64::MIN_POSITIVE)).ceil() as usize);
+        let bar = "#".repeat((30.0 * (loss / self.worst.max(f64::MIN_POSITIVE))).ceil() as usize);
         let name = quality(frame, self.frames).name;
-        println!("frame {frame:>3}  {loss:.8}  {bar:<30}  {name} (known in frame {now})");
+        println!("frame {frame:>3}  {loss:>13.6}  {bar:<30}  {name} (known in frame {now})");
         Ok(())
     }
 }

@@ -105,12 +105,13 @@ fn lit(point: vec3<f32>, normal: vec3<f32>, lamp_point: vec3<f32>) -> vec3<f32> 
             open *= 1.0 - max(dot(normal, away), 0.0) * sphere.w * sphere.w / (square * sqrt(square));
         }
     }
-    return sum * vec3(1.0, 0.86, 0.68) + 0.55 * open * mix(vec3(0.16, 0.13, 0.11), vec3(0.42, 0.55, 0.8), 0.5 + 0.5 * normal.y);
+    let from_sky = mix(vec3(0.16, 0.13, 0.11), vec3(0.42, 0.55, 0.8), 0.5 + 0.5 * normal.y);
+    return sum * vec3(1.0, 0.86, 0.68) + 0.4 * open * from_sky;
 }
 
 fn sky(direction: vec3<f32>) -> vec3<f32> {
     let height = sqrt(max(direction.y, 0.0));
-    return mix(vec3(0.75, 0.55, 0.42), vec3(0.06, 0.13, 0.34), min(1.4 * height, 1.0));
+    return mix(vec3(0.5, 0.32, 0.23), vec3(0.03, 0.07, 0.2), min(1.4 * height, 1.0));
 }
 
 const LAMP_LIGHT = vec3<f32>(14.0, 12.0, 9.5);
