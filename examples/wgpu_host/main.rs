@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         log.tell(done, frames)?;
     }
     println!(
-        "{} of {frames} frames compared in {:.1} s; {} bytes of each came back",
+        "{} of {frames} frames compared in {:.1} s; comparing read back {} bytes of each",
         log.compared,
         start.elapsed().as_secs_f64(),
         session.readback_bytes()
