@@ -274,7 +274,8 @@ impl FrameSession {
     #[must_use]
     pub fn memory(&self) -> Memory {
         let mut memory = self.executor.memory;
-        memory.features += self.own.iter().flat_map(|own| &own.features).map(wgpu::Buffer::size).sum::<u64>();
+        memory.features += self.own_features().iter().map(wgpu::Buffer::size).sum::<u64>();
+        memory.scratch += self.own.as_ref().map_or(0, |own| own.candidates.bytes);
         memory
     }
 
