@@ -6,7 +6,6 @@ mod gpu_device;
 #[allow(dead_code)] // one device is enough here
 mod host;
 #[path = "common/scene.rs"]
-#[allow(dead_code)]
 mod scene;
 
 use std::time::Duration;
@@ -43,7 +42,7 @@ fn a_thousand_frames_with_three_in_flight() {
     for frame in 0..FRAMES {
         let mut encoder = host.encoder();
         if frame == 0 {
-            let _ = session.record_target(&mut encoder, &textures[0]).unwrap();
+            session.record_target(&mut encoder, &textures[0]).unwrap();
         }
         let start = cpu_time::ThreadTime::now();
         let recorded = session.record(&mut encoder, &textures[frame as usize % 4], frame).unwrap();
