@@ -21,9 +21,9 @@ fn render(
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         // Here the frame is drawn and, the first time, the reference.
         if number == 0 {
-            let _ = session.record_target(&mut encoder, reference)?;
+            session.record_target(&mut encoder, reference)?;
         }
-        let _ = session.record(&mut encoder, frame, number)?; // left out while three are in flight
+        session.record(&mut encoder, frame, number)?; // left out while three are in flight
         queue.submit([encoder.finish()]);
         device.poll(wgpu::PollType::Poll)?;
         while let Some(done) = session.poll() {
