@@ -71,7 +71,8 @@
 //! # An engine's own device
 //!
 //! [`gpu::from_device`] takes the host's device and queue. Nothing is installed on it, and nothing but the functions
-//! whose names end in `_blocking` polls it.
+//! whose names end in `_blocking` polls it. A [`gpu::FrameSession`] compares textures and buffers that are on it by
+//! commands in the host's own encoders; [`gpu::engines`] is the chapter for engine programmers.
 //!
 //! # What it is doing
 //!

@@ -5,7 +5,6 @@ mod gpu_device;
 #[path = "common/host.rs"]
 mod host;
 #[path = "common/scene.rs"]
-#[allow(dead_code)] // not every scene is drawn here
 mod scene;
 
 use std::time::Duration;
@@ -33,8 +32,7 @@ fn a_frame_has_the_bits_of_the_pictures_files() {
     for (number, (frame, target)) in [(0, 3), (1, 3), (2, 1), (3, 1)].into_iter().enumerate() {
         let recorded = host.frame(|encoder| {
             if number % 2 == 0 {
-                let recorded = session.record_target(encoder, &textures[target]).unwrap();
-                assert_eq!(recorded, Recording::Recorded);
+                session.record_target(encoder, &textures[target]).unwrap();
             }
             session.record(encoder, &textures[frame], 100 + number as u64).unwrap()
         });
@@ -47,7 +45,7 @@ fn a_frame_has_the_bits_of_the_pictures_files() {
     // Against a target that a session made from a file, and back to the one that was recorded.
     let target = model.session(37, 29).unwrap().target(image(&all[0])).unwrap();
     session.set_target(&target).unwrap();
-    let _ = host.frame(|encoder| session.record(encoder, &textures[2], 7).unwrap());
+    host.frame(|encoder| session.record(encoder, &textures[2], 7).unwrap());
     host.wait();
     assert_eq!(reported(session.poll()), (7, expected(2, 0)));
     let other = host.model(TAPS).session(37, 29).unwrap().target(image(&all[0])).unwrap();
@@ -64,9 +62,9 @@ fn a_new_texture_costs_a_view_and_a_bind_group() {
     let mut options = FrameOptions::default();
     options.sources = 4;
     let mut session = FrameSession::with_options(&model, 16, 16, &options).unwrap();
-    let _ = host.frame(|encoder| session.record_target(encoder, &textures[0]).unwrap());
+    host.frame(|encoder| session.record_target(encoder, &textures[0]).unwrap());
     let mut compare = |k: usize| {
-        let _ = host.frame(|encoder| session.record(encoder, &textures[k], 0).unwrap());
+        host.frame(|encoder| session.record(encoder, &textures[k], 0).unwrap());
         host.wait();
         let loss = reported(session.poll()).1;
         (loss, host.objects())
@@ -100,7 +98,7 @@ fn a_full_ring_is_an_answer() {
     let mut session = FrameSession::with_options(&model, 16, 16, &options).unwrap();
     // All in one encoder, so that nothing can come back meanwhile.
     let mut encoder = host.encoder();
-    let _ = session.record_target(&mut encoder, &texture).unwrap();
+    session.record_target(&mut encoder, &texture).unwrap();
     let recorded = [0, 1, 2].map(|frame| session.record(&mut encoder, &texture, frame).unwrap());
     assert_eq!(recorded, [Recording::Recorded, Recording::Recorded, Recording::Full]);
     host.submit(encoder);
@@ -109,6 +107,36 @@ fn a_full_ring_is_an_answer() {
     assert_eq!([reported(session.poll()).0, reported(session.poll()).0], [0, 1]);
     assert!(session.poll().is_none());
     assert_eq!(host.frame(|encoder| session.record(encoder, &texture, 3).unwrap()), Recording::Recorded);
+}
+
+/// More sources in one encoder than there is room for: a frame is left out, and a target is an error.
+#[test]
+fn sources_in_use_keep_their_places() {
+    let host = Host::open();
+    let model = host.model("relu1_1");
+    let all = scenes(16, 16, 4);
+    let textures: Vec<_> = all.iter().map(|scene| host.texture(scene)).collect();
+    let mut options = FrameOptions::default();
+    options.sources = 2;
+    let mut session = FrameSession::with_options(&model, 16, 16, &options).unwrap();
+    let mut encoder = host.encoder();
+    session.record_target(&mut encoder, &textures[0]).unwrap();
+    let recorded = [1, 0, 2].map(|k| session.record(&mut encoder, &textures[k], k as u64).unwrap());
+    assert_eq!(recorded, [Recording::Recorded, Recording::Recorded, Recording::Full]);
+    let text = session.record_target(&mut encoder, &textures[3]).unwrap_err().to_string();
+    assert!(text.contains("raise FrameOptions::sources"), "{text}");
+    host.submit(encoder);
+    host.wait();
+    let mut files = model.session(16, 16).unwrap();
+    for k in [1, 0] {
+        let expected = bits(&files.compare_blocking(image(&all[k]), image(&all[0])).unwrap());
+        assert_eq!(reported(session.poll()), (k as u64, expected));
+    }
+    host.frame(|encoder| session.record_target(encoder, &textures[3]).unwrap());
+    assert_eq!(host.frame(|encoder| session.record(encoder, &textures[2], 2).unwrap()), Recording::Recorded);
+    host.wait();
+    let expected = bits(&files.compare_blocking(image(&all[2]), image(&all[3])).unwrap());
+    assert_eq!(reported(session.poll()), (2, expected));
 }
 
 /// With no ring the result stays on the device, and there is always room.
@@ -121,7 +149,7 @@ fn without_a_ring_nothing_is_read_back() {
     let mut options = FrameOptions::default();
     options.in_flight = 0;
     let mut session = FrameSession::with_options(&model, 16, 16, &options).unwrap();
-    let _ = host.frame(|encoder| session.record_target(encoder, &b).unwrap());
+    host.frame(|encoder| session.record_target(encoder, &b).unwrap());
     for frame in 0..5 {
         let recorded = host.frame(|encoder| session.record(encoder, &a, frame).unwrap());
         assert_eq!(recorded, Recording::Recorded);
@@ -186,9 +214,9 @@ fn reports_can_be_awaited() {
     let texture = host.texture(&scenes(16, 16, 1)[0]);
     let mut session = FrameSession::new(&model, 16, 16).unwrap();
     host.frame(|encoder| {
-        let _ = session.record_target(encoder, &texture).unwrap();
-        let _ = session.record(encoder, &texture, 0).unwrap();
-        let _ = session.record(encoder, &texture, 1).unwrap();
+        session.record_target(encoder, &texture).unwrap();
+        session.record(encoder, &texture, 0).unwrap();
+        session.record(encoder, &texture, 1).unwrap();
     });
     std::thread::scope(|scope| {
         let poll = scope.spawn(|| host.wait());
@@ -211,15 +239,15 @@ fn commands_that_are_dropped_or_refused_are_named() {
     let all = scenes(16, 16, 2);
     let [a, b] = [0, 1].map(|k| host.texture(&all[k]));
     let mut session = FrameSession::new(&model, 16, 16).unwrap();
-    let _ = host.frame(|encoder| session.record_target(encoder, &a).unwrap());
+    host.frame(|encoder| session.record_target(encoder, &a).unwrap());
     let expected = {
-        let _ = host.frame(|encoder| session.record(encoder, &b, 0).unwrap());
+        host.frame(|encoder| session.record(encoder, &b, 0).unwrap());
         host.wait();
         reported(session.poll()).1
     };
     // The host gives a frame up.
     let mut encoder = host.encoder();
-    let _ = session.record(&mut encoder, &b, 1).unwrap();
+    session.record(&mut encoder, &b, 1).unwrap();
     assert!(session.poll().is_none(), "it may be submitted still");
     drop(encoder);
     let error = |report: Option<FrameReport>| {
@@ -236,7 +264,7 @@ fn commands_that_are_dropped_or_refused_are_named() {
     let scope = host.device.push_error_scope(wgpu::ErrorFilter::Validation);
     let mut encoder = host.encoder();
     for frame in 2..4 {
-        let _ = session.record(&mut encoder, &b, frame).unwrap();
+        session.record(&mut encoder, &b, frame).unwrap();
     }
     encoder.clear_texture(&doomed, &wgpu::ImageSubresourceRange::default());
     doomed.destroy();
@@ -248,7 +276,7 @@ fn commands_that_are_dropped_or_refused_are_named() {
         assert_eq!(frame, expected);
         assert!(text.contains(&format!("frame {frame} was not compared")), "{text}");
     }
-    let _ = host.frame(|encoder| session.record(encoder, &b, 4).unwrap());
+    host.frame(|encoder| session.record(encoder, &b, 4).unwrap());
     host.wait();
     assert_eq!(reported(session.poll()), (4, expected));
 }
@@ -261,9 +289,9 @@ fn a_target_that_was_never_submitted_is_seen() {
     let texture = host.texture(&scenes(16, 16, 1)[0]);
     let mut session = FrameSession::new(&model, 16, 16).unwrap();
     let mut encoder = host.encoder();
-    let _ = session.record_target(&mut encoder, &texture).unwrap();
+    session.record_target(&mut encoder, &texture).unwrap();
     drop(encoder);
-    let _ = host.frame(|encoder| session.record(encoder, &texture, 0).unwrap());
+    host.frame(|encoder| session.record(encoder, &texture, 0).unwrap());
     host.wait();
     let text = session.poll().unwrap().result.unwrap_err().to_string();
     assert!(text.contains("target whose commands were never submitted"), "{text}");
@@ -289,8 +317,7 @@ fn what_is_wrong_is_said_before_anything_is_recorded() {
             "reaches beyond the 17x16 of mip 0",
         );
         refuse((&foreign).into(), "the device refused a source's bind group");
-        let _ =
-            session.record_target(encoder, TextureSource::new(&large).rectangle([1, 0], [16, 16])).unwrap();
+        session.record_target(encoder, TextureSource::new(&large).rectangle([1, 0], [16, 16])).unwrap();
         let text = session.proceed(encoder, Duration::ZERO).unwrap_err().to_string();
         assert!(text.contains("no comparison in slices is under way"), "{text}");
         let text = session.begin(encoder, &texture, 0).unwrap_err().to_string();
@@ -333,18 +360,18 @@ fn hold_slices(taps: &str, size: u32, budget: Duration) {
     let mut session = FrameSession::new(&model, size, size).unwrap();
     session.measure_blocking().unwrap();
     host.frame(|encoder| {
-        let _ = session.record_target(encoder, &b).unwrap();
-        let _ = session.record(encoder, &a, 0).unwrap();
+        session.record_target(encoder, &b).unwrap();
+        session.record(encoder, &a, 0).unwrap();
     });
     host.wait();
     let whole = reported(session.poll()).1;
     let objects = host.objects();
 
     // A target in slices, and a frame whose texture is drawn over as soon as it was copied.
-    let _ = host.frame(|encoder| session.begin_target(encoder, &b).unwrap());
+    host.frame(|encoder| session.begin_target(encoder, &b).unwrap());
     let target = sliced(&host, &mut session, budget);
     let drawn = host.texture(&all[0]);
-    let _ = host.frame(|encoder| session.begin(encoder, &drawn, 1).unwrap());
+    host.frame(|encoder| session.begin(encoder, &drawn, 1).unwrap());
     let rgba = vec![99; 4 * (size * size) as usize];
     let layout =
         wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(4 * size), rows_per_image: None };
@@ -362,10 +389,10 @@ fn hold_slices(taps: &str, size: u32, budget: Duration) {
     assert_eq!(created, [1, 1, 0, 0, 0, 0], "a view and a bind group of the texture that was drawn over");
 
     // One that is given up leaves the session usable.
-    let _ = host.frame(|encoder| session.begin(encoder, &other, 2).unwrap());
+    host.frame(|encoder| session.begin(encoder, &other, 2).unwrap());
     let _ = host.frame(|encoder| session.proceed(encoder, budget).unwrap());
     session.cancel();
-    let _ = host.frame(|encoder| session.record(encoder, &a, 3).unwrap());
+    host.frame(|encoder| session.record(encoder, &a, 3).unwrap());
     host.wait();
     assert_eq!(reported(session.poll()), (3, whole));
     println!(
@@ -399,8 +426,8 @@ fn a_destroyed_device_is_named_and_another_goes_on() {
         let mut session = FrameSession::new(&host.model("relu1_1"), 16, 16).unwrap();
         let [a, b] = [0, 1].map(|k| host.texture(&all[k]));
         host.frame(|encoder| {
-            let _ = session.record_target(encoder, &b).unwrap();
-            let _ = session.record(encoder, &a, 0).unwrap();
+            session.record_target(encoder, &b).unwrap();
+            session.record(encoder, &a, 0).unwrap();
         });
         (session, a)
     };
@@ -409,7 +436,7 @@ fn a_destroyed_device_is_named_and_another_goes_on() {
     session.poll().unwrap().result.unwrap();
     // Between recording and submitting.
     let mut encoder = host.encoder();
-    let _ = session.record(&mut encoder, &texture, 1).unwrap();
+    session.record(&mut encoder, &texture, 1).unwrap();
     host.device.destroy();
     host.submit(encoder);
     let _ = host.device.poll(wgpu::PollType::wait_indefinitely());
@@ -427,12 +454,12 @@ fn a_destroyed_device_is_named_and_another_goes_on() {
 
     other.wait();
     let expected = reported(others.poll()).1;
-    let _ = other.frame(|encoder| others.record(encoder, &others_texture, 1).unwrap());
+    other.frame(|encoder| others.record(encoder, &others_texture, 1).unwrap());
     other.wait();
     assert_eq!(reported(others.poll()), (1, expected));
 
     // A host that knows says so, and what is in flight need not come.
-    let _ = other.frame(|encoder| others.record(encoder, &others_texture, 2).unwrap());
+    other.frame(|encoder| others.record(encoder, &others_texture, 2).unwrap());
     others.device_lost("driver reset");
     let report = others.poll().unwrap();
     assert!(lost(report.result.map(drop)).contains("driver reset"));
@@ -449,8 +476,8 @@ fn no_pixel_is_read_back() {
     assert!(!a.usage().contains(wgpu::TextureUsages::COPY_SRC));
     let mut session = FrameSession::new(&model, 64, 64).unwrap();
     host.frame(|encoder| {
-        let _ = session.record_target(encoder, &b).unwrap();
-        let _ = session.record(encoder, &a, 0).unwrap();
+        session.record_target(encoder, &b).unwrap();
+        session.record(encoder, &a, 0).unwrap();
     });
     host.wait();
     assert!(session.poll().unwrap().result.unwrap().total > 0.0);
@@ -479,7 +506,7 @@ fn memory_is_what_is_allocated() {
     let before = allocated();
     let mut session = FrameSession::new(&model, 101, 67).unwrap();
     let texture = host.texture(&scenes(101, 67, 1)[0]);
-    let _ = host.frame(|encoder| session.record_target(encoder, &texture).unwrap());
+    host.frame(|encoder| session.record_target(encoder, &texture).unwrap());
     host.wait();
     let (taken, told) = ((allocated() - before) as u64, session.memory().total());
     println!("{told} bytes told, {taken} allocated");

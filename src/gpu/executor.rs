@@ -48,6 +48,8 @@ pub(super) struct Prepared {
     program: Program,
     /// A dispatch's bind group; none for other commands.
     bind_groups: Vec<Option<wgpu::BindGroup>>,
+    /// Bytes of its parameters.
+    pub(super) bytes: u64,
 }
 
 impl Executor {
@@ -210,7 +212,7 @@ impl Executor {
     fn dispatch(
         &self,
         pass: &mut wgpu::ComputePass<'_>,
-        Prepared { program, bind_groups }: &Prepared,
+        Prepared { program, bind_groups, .. }: &Prepared,
         index: usize,
         pieces: Option<Range<u32>>,
         pictures: u32,
@@ -372,7 +374,7 @@ impl Prepared {
             };
             bound.iter().map(|bound| bound.as_ref().map(bind)).collect()
         })?;
-        Ok(Self { program, bind_groups })
+        Ok(Self { program, bind_groups, bytes })
     }
 
     /// Whether a command copies, and is no dispatch.

@@ -282,12 +282,12 @@ pub(crate) enum Cut {
     Pieces,
 }
 
-/// Floating-point operations of a piece, one image: 3 ms at 10 GFLOP/s.
-const PIECE_FLOPS: u64 = 1 << 25;
-/// Bytes that a piece reads and writes, one image: 4 ms at 2 GB/s.
-const PIECE_BYTES: u64 = 1 << 23;
+/// Floating-point operations of a piece, one image: a millisecond at 8 GFLOP/s.
+const PIECE_FLOPS: u64 = 1 << 23;
+/// Bytes that a piece reads and writes, one image: a millisecond at 2 GB/s.
+const PIECE_BYTES: u64 = 1 << 21;
 /// Pieces of a dispatch at most, since each has parameters of its own.
-const MOST_PIECES: u64 = 4096;
+const MOST_PIECES: u64 = 1024;
 
 struct Lowering<'a> {
     lanes: &'a Lanes,

@@ -2,7 +2,7 @@
 //! and reading back.
 //!
 //! An engine hands over its own device with [`from_device`]; wgpu is re-exported as [`wgpu`], so that its
-//! version is the one this crate was built with.
+//! version is the one this crate was built with. A [`FrameSession`] works inside the engine's frames: see [`engines`].
 
 mod adapter;
 mod capabilities;
@@ -24,6 +24,9 @@ mod weights;
 use std::{sync::Arc, time::Duration};
 
 pub use wgpu;
+
+#[doc = include_str!("../../docs/engines.md")]
+pub mod engines {}
 
 #[cfg(all(test, feature = "cpu"))]
 pub(crate) use self::kernel::Kernel;

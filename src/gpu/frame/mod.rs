@@ -109,13 +109,12 @@ impl Default for FrameOptions {
     }
 }
 
-/// Whether commands were recorded.
+/// Whether a frame's commands were recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "nothing was recorded where it is `Full`"]
 pub enum Recording {
     /// They were.
     Recorded,
-    /// Nothing was: as many frames as may be are in flight, or as many sources as may be are in use. Take reports by
+    /// Nothing was: as many frames as may be are in flight, or read as many sources as may be. Take reports by
     /// [`FrameSession::poll`], and leave this frame out or try again later.
     Full,
 }
@@ -178,21 +177,20 @@ impl FrameSession {
     ///
     /// # Errors
     /// [`Error::Image`] where the source cannot be read or is not of the session's size; [`Error::Config`] while a
-    /// comparison in slices is under way; [`Error::OutOfMemory`], [`Error::Device`], [`Error::DeviceLost`]. Nothing is
-    /// recorded then.
+    /// comparison in slices is under way, or where frames in flight read as many other sources as there is room for;
+    /// [`Error::OutOfMemory`], [`Error::Device`], [`Error::DeviceLost`]. Nothing is recorded then.
     pub fn record_target(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         source: impl Into<Source>,
-    ) -> Result<Recording> {
+    ) -> Result<()> {
         self.check_idle()?;
-        self.make_own_target()?;
-        let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
+        let ready = self.prepare_target(&source.into())?;
         self.record_target_source(encoder, ready);
         let program = &self.executor.program;
         self.executor.record(encoder, program, program.range(), 1, self.own_features());
         self.against = Against::Own;
-        Ok(Recording::Recorded)
+        Ok(())
     }
 
     /// Compares frames recorded from now on with a target whose features another session of the model computed, from
@@ -274,7 +272,8 @@ impl FrameSession {
     #[must_use]
     pub fn memory(&self) -> Memory {
         let mut memory = self.executor.memory;
-        memory.features += self.own.iter().flat_map(|own| &own.features).map(wgpu::Buffer::size).sum::<u64>();
+        memory.features += self.own_features().iter().map(wgpu::Buffer::size).sum::<u64>();
+        memory.scratch += self.own.as_ref().map_or(0, |own| own.candidates.bytes);
         memory
     }
 
@@ -330,6 +329,18 @@ impl FrameSession {
     /// Everything about a source that may fail.
     fn prepare(&mut self, source: &Source) -> Result<Option<usize>> {
         self.sources.prepare(&self.executor.model.gpu, source, &self.executor.buffers.pictures[0])
+    }
+
+    /// Everything about a target's source that may fail, and room for its features.
+    fn prepare_target(&mut self, source: &Source) -> Result<usize> {
+        self.make_own_target()?;
+        self.prepare(source)?.ok_or_else(|| {
+            Error::Config(
+                "frames in flight read as many sources as the session has room for; submit and poll them first, or raise \
+                 FrameOptions::sources"
+                    .to_owned(),
+            )
+        })
     }
 
     fn make_own_target(&mut self) -> Result<()> {

@@ -107,15 +107,14 @@ impl FrameSession {
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         source: impl Into<Source>,
-    ) -> Result<Recording> {
+    ) -> Result<()> {
         self.check_idle()?;
         self.check_measured()?;
-        self.make_own_target()?;
-        let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
+        let ready = self.prepare_target(&source.into())?;
         self.record_target_source(encoder, ready);
         self.against = Against::Own;
         self.slicing = Some(Slicing { frame: None, command: 0, piece: 0 });
-        Ok(Recording::Recorded)
+        Ok(())
     }
 
     /// Records the next slice: what takes at most `budget` by the times that were measured, and at least one piece,

@@ -1,0 +1,198 @@
+//! What computes.
+
+use std::sync::Arc;
+
+#[cfg(feature = "cpu")]
+use crate::cpu;
+#[cfg(all(feature = "gpu", feature = "cpu"))]
+use crate::error::Error;
+#[cfg(feature = "gpu")]
+use crate::gpu;
+use crate::{error::Result, profile::Peak};
+
+/// What computes: a GPU's device, or the CPU. Cheap to clone; share one among all models.
+#[derive(Clone, Debug)]
+pub struct Context(pub(super) Backend);
+
+#[derive(Clone, Debug)]
+pub(super) enum Backend {
+    #[cfg(feature = "gpu")]
+    Gpu(Arc<gpu::Gpu>),
+    #[cfg(feature = "cpu")]
+    Cpu(cpu::Engine),
+}
+
+impl Context {
+    /// The best hardware GPU; where there is none, the CPU, which is faster than a software GPU driver. With one
+    /// backend built in, that one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where there is a hardware GPU that cannot be opened; with no CPU backend, as
+    /// [`gpu`](Self::gpu).
+    pub async fn auto() -> Result<Self> {
+        #[cfg(all(feature = "gpu", feature = "cpu"))]
+        return Ok(gpu::Gpu::open_hardware().await?.map_or_else(Self::cpu, Self::from_gpu));
+        #[cfg(not(feature = "cpu"))]
+        return Self::gpu().await;
+        #[cfg(not(feature = "gpu"))]
+        Ok(Self::cpu())
+    }
+
+    /// [`auto`](Self::auto), blocking.
+    ///
+    /// # Errors
+    /// As [`auto`](Self::auto).
+    pub fn auto_blocking() -> Result<Self> {
+        pollster::block_on(Self::auto())
+    }
+
+    /// Opens the best GPU adapter: hardware before software, discrete before integrated.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], or [`Error::Device`] where the adapter cannot be opened.
+    #[cfg(feature = "gpu")]
+    pub async fn gpu() -> Result<Self> {
+        Ok(Self::from_gpu(gpu::Gpu::open(None).await?))
+    }
+
+    /// [`gpu`](Self::gpu), blocking.
+    ///
+    /// # Errors
+    /// As [`gpu`](Self::gpu).
+    #[cfg(feature = "gpu")]
+    pub fn gpu_blocking() -> Result<Self> {
+        pollster::block_on(Self::gpu())
+    }
+
+    /// Opens the GPU adapter called `name`; a part of its name will do, in any case.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAdapter`] with the names that there are; else as [`gpu`](Self::gpu).
+    #[cfg(feature = "gpu")]
+    pub async fn gpu_named(name: &str) -> Result<Self> {
+        Ok(Self::from_gpu(gpu::Gpu::open(Some(name)).await?))
+    }
+
+    /// [`gpu_named`](Self::gpu_named), blocking.
+    ///
+    /// # Errors
+    /// As [`gpu_named`](Self::gpu_named).
+    #[cfg(feature = "gpu")]
+    pub fn gpu_named_blocking(name: &str) -> Result<Self> {
+        pollster::block_on(Self::gpu_named(name))
+    }
+
+    /// The CPU. It works on the threads of the rayon pool that it is called from: the global one, unless the host
+    /// has set up another or hands one over by [`on_pool`](Self::on_pool).
+    #[cfg(feature = "cpu")]
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self(Backend::Cpu(cpu::Engine::new(cpu::Kind::Fast)))
+    }
+
+    /// The CPU through the kernels' twins: each step in plain loops with float64 sums. Slow; what the others are
+    /// checked against.
+    #[cfg(feature = "cpu")]
+    #[must_use]
+    pub fn twin() -> Self {
+        Self(Backend::Cpu(cpu::Engine::new(cpu::Kind::Twin)))
+    }
+
+    /// The same CPU context on `threads` threads of its own. Results are the same to the bit on any number.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the number cannot be used or the context is a GPU's; [`Error::Device`] where the
+    /// threads cannot be started.
+    #[cfg(feature = "cpu")]
+    pub fn on_threads(self, threads: usize) -> Result<Self> {
+        Ok(Self(Backend::Cpu(self.cpu_engine()?.on_threads(threads)?)))
+    }
+
+    /// The same CPU context on a pool of the host's.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the context is a GPU's.
+    #[cfg(feature = "cpu")]
+    pub fn on_pool(self, pool: Arc<cpu::rayon::ThreadPool>) -> Result<Self> {
+        Ok(Self(Backend::Cpu(self.cpu_engine()?.on_pool(pool))))
+    }
+
+    #[cfg(feature = "cpu")]
+    fn cpu_engine(self) -> Result<cpu::Engine> {
+        match self.0 {
+            Backend::Cpu(engine) => Ok(engine),
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(_) => {
+                Err(Error::Config("threads are for the CPU; this context computes on a GPU".to_owned()))
+            }
+        }
+    }
+
+    /// What the device does at best: arithmetic and memory, each measured for about half a second. The CPU is measured
+    /// on the context's threads.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] where there is no room for what is copied; [`Error::Device`] where a kernel gave a wrong
+    /// result, and [`Error::DeviceLost`].
+    pub fn peak_blocking(&self) -> Result<Peak> {
+        match &self.0 {
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(gpu) => gpu::peak(gpu),
+            #[cfg(feature = "cpu")]
+            Backend::Cpu(engine) => cpu::peak(engine),
+        }
+    }
+
+    /// `gpu`, `cpu` or `twin`.
+    #[must_use]
+    pub fn backend(&self) -> &'static str {
+        match &self.0 {
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(_) => "gpu",
+            #[cfg(feature = "cpu")]
+            Backend::Cpu(engine) => match engine.kind {
+                cpu::Kind::Fast => "cpu",
+                cpu::Kind::Twin => "twin",
+            },
+        }
+    }
+
+    /// How many threads the CPU works on, when asked from here; none on a GPU.
+    #[must_use]
+    pub fn threads(&self) -> Option<usize> {
+        match &self.0 {
+            #[cfg(feature = "gpu")]
+            Backend::Gpu(_) => None,
+            #[cfg(feature = "cpu")]
+            Backend::Cpu(engine) => Some(engine.run(cpu::rayon::current_num_threads)),
+        }
+    }
+
+    /// The GPU adapter; none on the CPU.
+    #[cfg(feature = "gpu")]
+    #[must_use]
+    pub fn adapter(&self) -> Option<&gpu::Adapter> {
+        self.gpu_handle().map(|gpu| &gpu.adapter)
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(crate) fn from_gpu(gpu: gpu::Gpu) -> Self {
+        Self(Backend::Gpu(Arc::new(gpu)))
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(crate) fn gpu_handle(&self) -> Option<&Arc<gpu::Gpu>> {
+        match &self.0 {
+            Backend::Gpu(gpu) => Some(gpu),
+            #[cfg(feature = "cpu")]
+            Backend::Cpu(_) => None,
+        }
+    }
+
+    pub(super) fn adapter_name(&self) -> Option<String> {
+        #[cfg(feature = "gpu")]
+        return self.adapter().map(|adapter| adapter.name.clone());
+        #[cfg(not(feature = "gpu"))]
+        None
+    }
+}

@@ -1,0 +1,245 @@
+//! Comparing, through one size's buffers.
+
+use super::{Model, Target, model::BackendModel, target::TargetKind};
+#[cfg(feature = "cpu")]
+use crate::cpu;
+#[cfg(feature = "gpu")]
+use crate::gpu::{self, Wait};
+use crate::{
+    error::{Error, Result},
+    image::Image,
+    plan::Plan,
+    profile::{Profile, Stopwatch},
+    report::Report,
+};
+
+/// One size's buffers; one comparison at a time. Comparing again creates nothing on the device.
+#[derive(Debug)]
+pub struct Session {
+    model: Model,
+    plan: Plan,
+    width: u32,
+    height: u32,
+    kind: SessionKind,
+}
+
+#[derive(Debug)]
+enum SessionKind {
+    #[cfg(feature = "gpu")]
+    Gpu(Box<gpu::Session>),
+    #[cfg(feature = "cpu")]
+    Cpu(cpu::Session),
+}
+
+/// What is compared: pairs, or candidates with a target.
+#[derive(Clone, Copy)]
+enum Against<'a> {
+    /// Pictures 2k and 2k + 1.
+    Each,
+    Target(&'a Target),
+}
+
+#[cfg(not(feature = "gpu"))]
+#[derive(Clone, Copy)]
+enum Wait {
+    Async,
+    Block,
+}
+
+impl Session {
+    /// As [`Model::batch_session`].
+    pub(super) fn new(model: &Model, [width, height]: [u32; 2], pairs: u32) -> Result<Self> {
+        let backend = model.context().backend();
+        let _span = tracing::debug_span!("session", backend, width, height, pairs).entered();
+        let plan = model.plan(width, height);
+        let kind = match &model.0.backend {
+            #[cfg(feature = "gpu")]
+            BackendModel::Gpu(model) => SessionKind::Gpu(Box::new(gpu::Session::new(model, &plan, pairs)?)),
+            #[cfg(feature = "cpu")]
+            BackendModel::Cpu(model) => {
+                let _ = pairs; // one pair after another
+                SessionKind::Cpu(model.session(plan(1)?))
+            }
+        };
+        Ok(Self { model: model.clone(), plan: plan(1)?, width, height, kind })
+    }
+
+    /// Compares a pair of pictures.
+    ///
+    /// On a device that the library opened, the future is woken by a thread of the library. On a host's device
+    /// the host's own polling or submitting wakes it; with neither, use
+    /// [`compare_blocking`](Self::compare_blocking). On the CPU the work is done when the future is polled.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where a picture is not valid or not of the session's size; [`Error::DeviceLost`],
+    /// [`Error::Device`] where the device failed.
+    pub async fn compare<'a>(
+        &mut self,
+        generated: impl Into<Image<'a>>,
+        target: impl Into<Image<'a>>,
+    ) -> Result<Report> {
+        let pair = [generated.into(), target.into()];
+        first(self.run(&pair, Against::Each, Wait::Async).await?)
+    }
+
+    /// [`compare`](Self::compare), blocking: this thread polls the device for its own submission.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub fn compare_blocking<'a>(
+        &mut self,
+        generated: impl Into<Image<'a>>,
+        target: impl Into<Image<'a>>,
+    ) -> Result<Report> {
+        let pair = [generated.into(), target.into()];
+        first(pollster::block_on(self.run(&pair, Against::Each, Wait::Block))?)
+    }
+
+    /// Compares pairs (generated, target); a report each, in their order. A pair's numbers are the same to the
+    /// bit as alone.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub async fn compare_batch(&mut self, pairs: &[(Image<'_>, Image<'_>)]) -> Result<Vec<Report>> {
+        let pictures: Vec<_> = pairs.iter().flat_map(|(generated, target)| [*generated, *target]).collect();
+        self.run(&pictures, Against::Each, Wait::Async).await
+    }
+
+    /// [`compare_batch`](Self::compare_batch), blocking.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub fn compare_batch_blocking(&mut self, pairs: &[(Image<'_>, Image<'_>)]) -> Result<Vec<Report>> {
+        let pictures: Vec<_> = pairs.iter().flat_map(|(generated, target)| [*generated, *target]).collect();
+        pollster::block_on(self.run(&pictures, Against::Each, Wait::Block))
+    }
+
+    /// Computes a target's features once, for many comparisons. Nothing is waited for.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare), and [`Error::OutOfMemory`].
+    pub fn target<'a>(&mut self, picture: impl Into<Image<'a>>) -> Result<Target> {
+        let picture = picture.into();
+        self.check(&picture)?;
+        let kind = match &mut self.kind {
+            #[cfg(feature = "gpu")]
+            SessionKind::Gpu(session) => TargetKind::Gpu(session.target(&picture)?),
+            #[cfg(feature = "cpu")]
+            SessionKind::Cpu(session) => TargetKind::Cpu(session.features(&picture)?),
+        };
+        Ok(Target { model: self.model.clone(), width: self.width, height: self.height, kind })
+    }
+
+    /// Compares candidates with a target; a report each, in their order, the same to the bit as
+    /// [`compare`](Self::compare) gives.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare), and [`Error::Config`] where the target is of another model or size.
+    pub async fn compare_to(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Vec<Report>> {
+        self.run(candidates, Against::Target(target), Wait::Async).await
+    }
+
+    /// [`compare_to`](Self::compare_to), blocking.
+    ///
+    /// # Errors
+    /// As [`compare_to`](Self::compare_to).
+    pub fn compare_to_blocking(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Vec<Report>> {
+        pollster::block_on(self.run(candidates, Against::Target(target), Wait::Block))
+    }
+
+    /// [`compare_batch_blocking`](Self::compare_batch_blocking), with the time of each step. Slower as a whole: on a
+    /// GPU every step is a pass of its own.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare), and [`Error::OutOfMemory`].
+    pub fn profile_batch_blocking(&mut self, pairs: &[(Image<'_>, Image<'_>)]) -> Result<Profile> {
+        let pictures: Vec<_> = pairs.iter().flat_map(|(generated, target)| [*generated, *target]).collect();
+        self.profile(&pictures, Against::Each)
+    }
+
+    /// [`compare_to_blocking`](Self::compare_to_blocking), with the time of each step, as
+    /// [`profile_batch_blocking`](Self::profile_batch_blocking).
+    ///
+    /// # Errors
+    /// As [`compare_to`](Self::compare_to), and [`Error::OutOfMemory`].
+    pub fn profile_to_blocking(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Profile> {
+        self.profile(candidates, Against::Target(target))
+    }
+
+    fn profile(&mut self, pictures: &[Image<'_>], against: Against<'_>) -> Result<Profile> {
+        let mut watch = Stopwatch::new(&self.plan);
+        let run = self.run_timed(pictures, against, Wait::Block, Some(&mut watch));
+        let reports = pollster::block_on(run)?;
+        let on_gpu = self.model.0.context.backend() == "gpu";
+        Ok(Profile { reports, clock: watch.clock, steps: watch.steps(&self.plan, on_gpu) })
+    }
+
+    async fn run(&mut self, pictures: &[Image<'_>], against: Against<'_>, wait: Wait) -> Result<Vec<Report>> {
+        self.run_timed(pictures, against, wait, None).await
+    }
+
+    /// The one way in: everything is checked before the first picture is uploaded.
+    async fn run_timed(
+        &mut self,
+        pictures: &[Image<'_>],
+        against: Against<'_>,
+        wait: Wait,
+        mut watch: Option<&mut Stopwatch>,
+    ) -> Result<Vec<Report>> {
+        pictures.iter().try_for_each(|picture| self.check(picture))?;
+        if let Against::Target(target) = against {
+            target.check(&self.model, [self.width, self.height])?;
+        }
+        let mut sums = vec![];
+        match &mut self.kind {
+            #[cfg(feature = "gpu")]
+            SessionKind::Gpu(session) => {
+                for round in pictures.chunks(session.pictures()) {
+                    sums.extend(match against {
+                        Against::Each => session.pairs(round, wait, watch.as_deref_mut()).await?,
+                        Against::Target(Target { kind: TargetKind::Gpu(target), .. }) => {
+                            session.candidates(target, round, wait, watch.as_deref_mut()).await?
+                        }
+                        #[cfg(feature = "cpu")]
+                        Against::Target(_) => vec![], // another backend is another model
+                    });
+                }
+            }
+            #[cfg(feature = "cpu")]
+            SessionKind::Cpu(session) => match against {
+                Against::Each => {
+                    let _ = wait; // nothing to wait for
+                    for pair in pictures.chunks_exact(2) {
+                        sums.push(session.pair(&pair[0], &pair[1], watch.as_deref_mut())?);
+                    }
+                }
+                Against::Target(Target { kind: TargetKind::Cpu(target), .. }) => {
+                    for picture in pictures {
+                        sums.push(session.candidate(picture, target, watch.as_deref_mut())?);
+                    }
+                }
+                #[cfg(feature = "gpu")]
+                Against::Target(_) => {} // another backend is another model
+            },
+        }
+        let size = [self.width, self.height];
+        sums.iter().map(|sums| self.model.report(&self.plan, size, sums)).collect()
+    }
+
+    fn check(&self, picture: &Image<'_>) -> Result<()> {
+        picture.validate()?;
+        let (width, height) = (picture.width(), picture.height());
+        if (width, height) == (self.width, self.height) {
+            return Ok(());
+        }
+        Err(Error::Image(format!(
+            "a picture is {width}x{height} but the session compares {}x{}; both pictures must have one size",
+            self.width, self.height
+        )))
+    }
+}
+
+/// The report of a comparison of one pair.
+fn first(reports: Vec<Report>) -> Result<Report> {
+    reports.into_iter().next().ok_or_else(|| Error::Device("the comparison gave no result".to_owned()))
+}
