@@ -141,7 +141,7 @@ pub(super) fn total(context: &Context) -> Result<Deviation> {
     let mut frames = Frames::new(context, &model, size)?;
     const INFINITE: u32 = WRITTEN | NOT_FINITE;
     // Recorded, and never submitted.
-    let _recorded = frames.session.record_target(&mut encoder(frames.gpu), &picture.texture)?;
+    frames.session.record_target(&mut encoder(frames.gpu), &picture.texture)?;
     let (never, _) = frames.compare(&picture, [WRITTEN, 0])?;
     frames.target(&infinite)?;
     let (infinite_target, _) = frames.compare(&picture, [WRITTEN, INFINITE])?;
@@ -178,7 +178,7 @@ impl<'a> Frames<'a> {
 
     fn target(&mut self, target: &Filled) -> Result<()> {
         let mut encoder = encoder(self.gpu);
-        let _recorded = self.session.record_target(&mut encoder, &target.texture)?;
+        self.session.record_target(&mut encoder, &target.texture)?;
         self.gpu.queue.submit([encoder.finish()]);
         Ok(())
     }

@@ -603,7 +603,7 @@ fn a_buffer_that_cannot_be_bound_is_named() {
 fn frame(session: &mut FrameSession, target: &Source, picture: &Source) -> Result<f64, Error> {
     let (device, queue) = gpu::device(context()).unwrap();
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    assert_eq!(session.record_target(&mut encoder, target.clone()).unwrap(), Recording::Recorded);
+    session.record_target(&mut encoder, target.clone()).unwrap();
     assert_eq!(session.record(&mut encoder, picture.clone(), 77).unwrap(), Recording::Recorded);
     queue.submit([encoder.finish()]);
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();

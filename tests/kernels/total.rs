@@ -55,17 +55,23 @@ fn model(taps: &[(&str, f64)]) -> Model {
 }
 
 /// Records by `record` and submits, or drops what was recorded.
-fn record(
+fn record<T>(
     submit: bool,
-    record: impl FnOnce(&mut wgpu::CommandEncoder) -> perceptual_loss::Result<Recording>,
-) {
+    record: impl FnOnce(&mut wgpu::CommandEncoder) -> perceptual_loss::Result<T>,
+) -> T {
     let (device, queue) = gpu::device(context()).unwrap();
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    assert_eq!(record(&mut encoder).unwrap(), Recording::Recorded);
+    let recorded = record(&mut encoder).unwrap();
     if submit {
         queue.submit([encoder.finish()]);
     }
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    recorded
+}
+
+fn record_frame(session: &mut FrameSession, source: &Source, frame: u64) {
+    let recorded = record(true, |encoder| session.record(encoder, source.clone(), frame));
+    assert_eq!(recorded, Recording::Recorded);
 }
 
 fn texture(seed: u64, [width, height]: [u32; 2]) -> Source {
@@ -82,7 +88,7 @@ fn hold(taps: usize, size: [u32; 2]) -> f64 {
     record(true, |encoder| session.record_target(encoder, texture(1000, size)));
     let mut largest = 0.0f64;
     for frame in 1..=3 {
-        record(true, |encoder| session.record(encoder, texture(frame, size), frame));
+        record_frame(&mut session, &texture(frame, size), frame);
         let loss = loss(&session);
         let report = session.poll().unwrap().result.unwrap();
         assert_eq!((loss.faults, u64::from(loss.number)), (0, frame));
@@ -136,7 +142,7 @@ fn faults_and_numbers() {
 
     let mut number = 0;
     let mut compare = |session: &mut FrameSession, picture: &Source, target: u32, what: &str| {
-        record(true, |encoder| session.record(encoder, picture.clone(), 0));
+        record_frame(session, picture, 0);
         let loss = loss(session);
         number += 1;
         let header = if *picture == bad { WRITTEN | NOT_FINITE } else { WRITTEN };
@@ -176,7 +182,7 @@ fn faults_are_their_frames_alone() {
     let bad = Source::from(BufferSource::f32(&buffer, BufferLayout::Planar, width, height));
     record(true, |encoder| session.record_target(encoder, texture(2, size)));
     for (frame, source) in [(7, &good), (8, &bad), (9, &good)] {
-        record(true, |encoder| session.record(encoder, source.clone(), frame));
+        record_frame(&mut session, source, frame);
     }
     let reports: Vec<_> = std::iter::from_fn(|| session.poll()).collect();
     assert_eq!(reports.iter().map(|report| report.frame).collect::<Vec<_>>(), [7, 8, 9]);
