@@ -37,6 +37,7 @@ pub const PIXELS: f64 = 2.0 * f32::EPSILON as f64;
 ///
 /// A tone map takes a dozen roundings of up to 6e-8, of which the power leaves 1 / 2.4; the sRGB curve from there on,
 /// 1.055 * power - 0.055, takes four more, and where it begins, at 0.04, what cancels makes them 2.4 times as large.
+/// There the line and the curve are 3e-8 apart, of which float32 may take the other.
 pub const SOURCE: f64 = 1e-6;
 
 /// A total on the device may differ from its twin's by this, relative to it: it is a sum of at most forty terms, none

@@ -202,6 +202,21 @@ fn every_shade() {
     }
 }
 
+/// Black is black at any exposure, though its factor be more than a float32 holds.
+#[test]
+fn any_exposure() {
+    let mut filled = new(Texel::Rgba32Float, [3, 1], 1, 1);
+    let shades = [0.0f32, 1e-6, 5.0].map(|shade| [shade; 4]);
+    filled
+        .write(context(), 0, 0, shades.iter().flatten().flat_map(|shade| shade.to_le_bytes()).collect())
+        .unwrap();
+    for stops in [-1e30, -1000.0, -126.0, 127.0, 128.0, 1000.0, 1e30] {
+        for map in ToneMap::ALL {
+            Part::whole(&filled, Texel::Rgba32Float).hold((map, stops));
+        }
+    }
+}
+
 /// The pixels of a screenshot are the same, to the bit, whether a texture or a file holds them.
 #[test]
 fn textures_of_8_bits_are_as_files() {

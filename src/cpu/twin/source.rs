@@ -28,7 +28,7 @@ impl Conversion {
         match self {
             Self::AsStored => value,
             Self::Encode => encode_srgb(value.clamp(0.0, 1.0)),
-            Self::ToneMap(map, stops) => encode_srgb(map.map(value * stops.exp2())),
+            Self::ToneMap(map, stops) => encode_srgb(map.map(value * stops.exp2().min(f64::MAX))),
         }
     }
 }

@@ -85,7 +85,8 @@ fn color(conversion: Conversion, eight_bit: bool, tone: Tone) -> params::Color {
             ToneMap::Aces => 1,
             ToneMap::Reinhard => 2,
         },
-        gain: tone.exposure.exp2(),
+        // Not infinite: no light times that is no number.
+        gain: tone.exposure.exp2().min(f32::MAX),
         eight_bit: u32::from(eight_bit),
     }
 }
