@@ -139,10 +139,12 @@ impl BufferSource {
             .offset
             .saturating_add(self.stride().saturating_mul(rows))
             .saturating_add(self.row_elements());
-        let elements = self.buffer.size() / if self.half { 2 } else { 4 };
         // Elements are numbered in 32 bits.
-        if end > elements || end > u64::from(u32::MAX) {
-            return wrong(format!("a picture of {width}x{height} ends at element {end}; it has {elements}"));
+        let elements = (self.buffer.size() / if self.half { 2 } else { 4 }).min(u64::from(u32::MAX));
+        if end > elements {
+            return wrong(format!(
+                "a picture of {width}x{height} ends at element {end}; {elements} are there, or can be numbered"
+            ));
         }
         Ok(self.size)
     }
