@@ -139,11 +139,14 @@ impl BufferSource {
             .offset
             .saturating_add(self.stride().saturating_mul(rows))
             .saturating_add(self.row_elements());
-        // Elements are numbered in 32 bits.
-        let elements = (self.buffer.size() / if self.half { 2 } else { 4 }).min(u64::from(u32::MAX));
+        let elements = self.buffer.size() / if self.half { 2 } else { 4 };
         if end > elements {
+            return wrong(format!("a picture of {width}x{height} ends at element {end}; it has {elements}"));
+        }
+        if end > u64::from(u32::MAX) {
             return wrong(format!(
-                "a picture of {width}x{height} ends at element {end}; {elements} are there, or can be numbered"
+                "a picture of {width}x{height} ends at element {end}; elements are numbered up to {}",
+                u32::MAX
             ));
         }
         Ok(self.size)
