@@ -176,7 +176,7 @@ fn main(
 
     let first = block * BLOCK;
     let channels = params.output.channels - first;
-    let into = group_id.z * params.output.image_stride + first * params.output.channel_stride;
+    let into = params.output.offset + group_id.z * params.output.image_stride + first * params.output.channel_stride;
     store_row(s0, x, y, into, channels);
     store_row(s1, x, y + 1u, into, channels);
     store_row(s2, x, y + 2u, into, channels);

@@ -62,6 +62,5 @@ fn main(
     if params.relu != 0 {
         sum = max(sum, 0.0);
     }
-    output[group.z * params.output.image_stride + channel * params.output.channel_stride
-        + y * params.output.row_stride + x] = sum;
+    output[address(params.output, group.z, vec3(x, y, channel))] = sum;
 }

@@ -36,7 +36,6 @@ fn main(
     let corner = group.z * params.input.image_stride + channel * params.input.channel_stride
         + (2 * y + params.shift.y) * params.input.row_stride + 2 * x + params.shift.x;
     let below = corner + params.input.row_stride;
-    output[group.z * params.output.image_stride + channel * params.output.channel_stride
-        + y * params.output.row_stride + x]
+    output[address(params.output, group.z, vec3(x, y, channel))]
         = max(max(input[corner], input[corner + 1]), max(input[below], input[below + 1]));
 }

@@ -55,7 +55,6 @@ fn main(
         } else {
             value = bitcast<f32>(word) * params.scale[c];
         }
-        output[group.z * params.output.image_stride + c * params.output.channel_stride
-            + y * params.output.row_stride + x] = value + params.offset[c];
+        output[address(params.output, group.z, vec3(x, y, c))] = value + params.offset[c];
     }
 }

@@ -1,14 +1,16 @@
 // max(x, 0), one element a thread; for taps that need a convolution's values before their activation.
 // Twin: src/cpu/twin/relu.rs.
 
+#include "tensor"
 #include "grid"
 
 struct Params {
-    // Elements of one image, which is also the stride between images.
-    elements: u32,
+    input: Tensor,
+    output: Tensor,
     groups: u32,
     first_group: u32,
-    pad: u32,
+    pad0: u32,
+    pad1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,10 +24,12 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let index = params.first_group + group_index(group, grid);
+    let positions = params.output.width * params.output.height;
     let element = index * WORKGROUP + lane;
-    if index >= params.groups || element >= params.elements {
+    if index >= params.groups || element >= positions * params.output.channels {
         return;
     }
-    let at = group.z * params.elements + element;
-    output[at] = max(input[at], 0.0);
+    let place = vec3(element % params.output.width, (element % positions) / params.output.width, element / positions);
+    let source = address(params.input, group.z, place);
+    output[address(params.output, group.z, place)] = max(input[source], 0.0);
 }

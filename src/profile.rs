@@ -88,6 +88,7 @@ impl Stopwatch {
                     Operation::Conv3x3 { tuning, .. } => ("conv3x3", on_gpu.then(|| tuning.name())),
                     Operation::Relu => ("relu", None),
                     Operation::MaxPool => ("max_pool", None),
+                    Operation::Copy => ("copy", None),
                     Operation::Difference { .. } => ("difference", None),
                 };
                 StepProfile { name: step.name.clone(), kernel, tuning, seconds, cost }

@@ -79,7 +79,7 @@ fn the_doctor_trusts_every_adapter_and_the_cpu() {
         kernels.iter().map(|kernel| kernel["kernel"].as_str().unwrap().to_owned()).collect()
     };
     let (cpu, adapters) = devices.split_last().unwrap();
-    assert_eq!(kernels(cpu), ["pixels", "conv3x3", "relu", "max_pool", "difference", "loss"]);
+    assert_eq!(kernels(cpu), ["pixels", "conv3x3", "relu", "max_pool", "copy", "difference", "loss"]);
     for adapter in adapters {
         let names = kernels(adapter);
         for name in gpu::shaders().map(|(name, _)| name).filter(|name| !name.starts_with("peak.")) {

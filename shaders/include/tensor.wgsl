@@ -1,5 +1,6 @@
 // A planar tensor in memory, as `gpu/params.rs` writes it: element (image, channel, y, x) lies at
-// image * image_stride + channel * channel_stride + y * row_stride + x.
+// offset + image * image_stride + channel * channel_stride + y * row_stride + x. Only outputs, and inputs of copies, have
+// an offset.
 struct Tensor {
     width: u32,
     height: u32,
@@ -7,7 +8,14 @@ struct Tensor {
     row_stride: u32,
     channel_stride: u32,
     image_stride: u32,
+    // Where the part that a step reads or writes begins: width and height are the part's.
+    offset: u32,
     // Uniform structs come in multiples of 16 bytes.
-    pad0: u32,
-    pad1: u32,
+    pad: u32,
+}
+
+// Where element (image, place.z, place.y, place.x) of a part lies.
+fn address(tensor: Tensor, image: u32, place: vec3<u32>) -> u32 {
+    return tensor.offset + image * tensor.image_stride + place.z * tensor.channel_stride + place.y * tensor.row_stride
+        + place.x;
 }

@@ -28,6 +28,7 @@ pub(super) enum Subject {
     Conv3x3(Tuning),
     Relu,
     MaxPool,
+    Copy,
     Difference,
     Sum,
     Total,
@@ -50,7 +51,7 @@ impl Subject {
         (sources.iter().copied())
             .chain([Self::Pixels])
             .chain(tuned(Self::Conv3x3))
-            .chain([Self::Relu, Self::MaxPool, Self::Difference])
+            .chain([Self::Relu, Self::MaxPool, Self::Copy, Self::Difference])
             .chain(ends.iter().copied())
             .chain(tuned(Self::Loss))
             .collect()
@@ -69,6 +70,7 @@ impl Subject {
             Self::Conv3x3(tuning) => tuned("conv3x3", tuning),
             Self::Relu => "relu".to_owned(),
             Self::MaxPool => "max_pool".to_owned(),
+            Self::Copy => "copy".to_owned(),
             Self::Difference => "difference".to_owned(),
             Self::Sum => "sum".to_owned(),
             Self::Total => "total".to_owned(),
@@ -82,7 +84,7 @@ impl Subject {
             Self::SourceTexture | Self::SourceBuffer => SOURCE,
             Self::Pixels => PIXELS,
             Self::Conv3x3(_) => CONV3X3,
-            Self::Relu | Self::MaxPool => 0.0,
+            Self::Relu | Self::MaxPool | Self::Copy => 0.0,
             Self::Difference | Self::Sum => SUM,
             Self::Total => TOTAL,
             Self::Loss(_) => LOSS,
@@ -98,6 +100,7 @@ impl Subject {
             Self::Conv3x3(tuning) => conv3x3(context, tuning),
             Self::Relu => relu(context),
             Self::MaxPool => max_pool(context),
+            Self::Copy => copy(context),
             Self::Difference => difference(context),
             Self::Sum => sum(context),
             Self::Total => frames::total(context),
@@ -221,6 +224,19 @@ fn max_pool(context: &Context) -> Result<Deviation> {
     ];
     all(shapes.into_iter().map(|(images, channels, [from, to])| {
         let plan = one_step(images, Operation::MaxPool, (channels, from), (channels, to))?;
+        let input = values(u64::from(images), plan.tensors[0].elements());
+        hold(context, &plan, &no_weights(), Some(&input), &[])
+    }))
+}
+
+/// The last rows of a strip, and a part that lies anywhere.
+fn copy(context: &Context) -> Result<Deviation> {
+    let shapes = [
+        (1, 1, [part([33, 50], [0, 20], [33, 12]), part([33, 50], [0, 30], [33, 2])]),
+        (2, 3, [part([60, 9], [7, 0], [40, 9]), part([60, 9], [20, 4], [13, 3])]),
+    ];
+    all(shapes.into_iter().map(|(images, channels, [from, to])| {
+        let plan = one_step(images, Operation::Copy, (channels, from), (channels, to))?;
         let input = values(u64::from(images), plan.tensors[0].elements());
         hold(context, &plan, &no_weights(), Some(&input), &[])
     }))

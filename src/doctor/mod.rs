@@ -68,6 +68,14 @@ impl Finding {
 /// `open`'s where there is no context at all, and [`Error::Config`] where it is of the twins, which nothing is
 /// held against. What goes wrong later is a kernel's [`Finding`].
 pub fn examine(open: impl Fn() -> Result<Context>) -> Result<Vec<Finding>> {
+    examine_some(open, |_| true)
+}
+
+/// [`examine`], of the subjects that are `wanted`.
+fn examine_some(
+    open: impl Fn() -> Result<Context>,
+    wanted: impl Fn(&Subject) -> bool,
+) -> Result<Vec<Finding>> {
     let context = open()?;
     if context.backend() == "twin" {
         return Err(Error::Config(
@@ -81,5 +89,5 @@ pub fn examine(open: impl Fn() -> Result<Context>) -> Result<Vec<Finding>> {
         };
         Finding { kernel: subject.name(&context), largest, allowed: subject.allowed(), fault }
     };
-    Ok(Subject::all(&context).iter().map(examine).collect())
+    Ok(Subject::all(&context).iter().filter(|subject| wanted(subject)).map(examine).collect())
 }

@@ -14,6 +14,7 @@ pub(crate) enum Kernel {
     Conv3x3Blocked,
     Relu,
     MaxPool,
+    Copy,
     Difference,
     Sum,
     Total,
@@ -22,7 +23,7 @@ pub(crate) enum Kernel {
 }
 
 impl Kernel {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::SourceTexture,
         Self::SourceBuffer,
         Self::Pixels,
@@ -30,6 +31,7 @@ impl Kernel {
         Self::Conv3x3Blocked,
         Self::Relu,
         Self::MaxPool,
+        Self::Copy,
         Self::Difference,
         Self::Sum,
         Self::Total,
@@ -59,6 +61,7 @@ impl Kernel {
             Self::Conv3x3Blocked => file!("conv3x3.blocked"),
             Self::Relu => file!("relu"),
             Self::MaxPool => file!("max_pool"),
+            Self::Copy => file!("copy"),
             Self::Difference => file!("difference"),
             Self::Sum => file!("sum"),
             Self::Total => file!("total"),
@@ -95,7 +98,7 @@ impl Kernel {
         match self {
             Self::PeakFma => 0,
             Self::SourceTexture | Self::SourceBuffer | Self::Pixels => 1,
-            Self::Relu | Self::MaxPool | Self::Sum | Self::PeakCopy => 1,
+            Self::Relu | Self::MaxPool | Self::Copy | Self::Sum | Self::PeakCopy => 1,
             Self::Difference => 2,
             Self::Conv3x3Direct | Self::Conv3x3Blocked | Self::Total => 3,
         }

@@ -11,7 +11,7 @@ use crate::{
     config::Criterion,
     error::{Error, Result},
     image::Image,
-    plan::{Operation, Plan, Step, Tensor},
+    plan::{Operation, Plan, Region, Step, Tensor},
 };
 
 /// Threads of a workgroup, in every kernel.
@@ -306,6 +306,9 @@ impl Lowering<'_> {
             return self.difference(index, criterion, tap);
         }
         let Some((output_id, to)) = output else { return Ok(()) };
+        // What is kept at the output's top stays.
+        let written = to.region.below(step.kept);
+        let elements = written.positions() * u64::from(to.channels);
         for lane in 0..self.lanes.lanes {
             let slot = |id: usize| Binding::Slot { lane, slot: plan.slot_of[id] };
             let count = Count::Images { lane };
@@ -315,16 +318,16 @@ impl Lowering<'_> {
                     let four = |f: &dyn Fn((usize, f64, f64)) -> f64| {
                         std::array::from_fn(|c| channels.get(c).map_or(0.0, |&channel| f(channel) as f32))
                     };
-                    let groups = to.region.positions().div_ceil(WORKGROUP);
+                    let groups = written.positions().div_ceil(WORKGROUP);
                     let params = params::Pixels {
-                        output: to.into(),
+                        output: params::Tensor::part(to, &written),
                         scale: four(&|(_, factor, _)| factor),
                         scale_8bit: four(&|(_, factor, _)| factor / 255.0),
                         offset: four(&|(_, _, offset)| offset),
                         source: std::array::from_fn(|c| {
                             channels.get(c).map_or(0, |(source, ..)| *source as u32)
                         }),
-                        origin: to.region.origin,
+                        origin: written.origin,
                         picture_stride: (pictures_bytes(plan) / 4) as u32,
                         groups: groups as u32,
                         first_group: 0,
@@ -336,12 +339,12 @@ impl Lowering<'_> {
                 (Operation::Conv3x3 { layer, relu, tuning }, Some((id, from))) => {
                     let form = Form::of_tuning(tuning);
                     let kernel = Kernel::of_tuning(tuning);
-                    let groups = conv3x3_groups(kernel, to);
+                    let groups = conv3x3_groups(kernel, to.channels, &written);
                     let shift =
-                        |axis: usize| i64::from(to.region.origin[axis]) - i64::from(from.region.origin[axis]);
+                        |axis: usize| i64::from(written.origin[axis]) - i64::from(from.region.origin[axis]);
                     let params = params::Conv3x3 {
                         input: from.into(),
-                        output: to.into(),
+                        output: params::Tensor::part(to, &written),
                         shift: [shift(0) as i32, shift(1) as i32],
                         relu: u32::from(relu),
                         groups: groups as u32,
@@ -358,13 +361,13 @@ impl Lowering<'_> {
                     self.dispatch(index, kernel, bindings, groups, count, params)?;
                 }
                 (Operation::Relu, Some((id, from))) => {
-                    let elements = from.image_stride();
                     let groups = elements.div_ceil(WORKGROUP);
                     let params = params::Relu {
-                        elements: elements as u32,
+                        input: from.into(),
+                        output: params::Tensor::part(to, &written),
                         groups: groups as u32,
                         first_group: 0,
-                        pad: 0,
+                        pad: [0; 2],
                     };
                     self.dispatch(
                         index,
@@ -375,12 +378,32 @@ impl Lowering<'_> {
                         params,
                     )?;
                 }
+                (Operation::Copy, Some((id, from))) => {
+                    // The plan has checked that they share something.
+                    let Some(shared) = from.region.shared(&to.region) else { continue };
+                    let groups = (shared.positions() * u64::from(to.channels)).div_ceil(WORKGROUP);
+                    let params = params::Copy {
+                        input: params::Tensor::part(from, &shared),
+                        output: params::Tensor::part(to, &shared),
+                        groups: groups as u32,
+                        first_group: 0,
+                        pad: [0; 2],
+                    };
+                    self.dispatch(
+                        index,
+                        Kernel::Copy,
+                        vec![slot(id), slot(output_id)],
+                        groups,
+                        count,
+                        params,
+                    )?;
+                }
                 (Operation::MaxPool, Some((id, from))) => {
-                    let groups = to.image_stride().div_ceil(WORKGROUP);
-                    let shift = |axis: usize| 2 * to.region.origin[axis] - from.region.origin[axis];
+                    let groups = elements.div_ceil(WORKGROUP);
+                    let shift = |axis: usize| 2 * written.origin[axis] - from.region.origin[axis];
                     let params = params::MaxPool {
                         input: from.into(),
-                        output: to.into(),
+                        output: params::Tensor::part(to, &written),
                         shift: [shift(0), shift(1)],
                         groups: groups as u32,
                         first_group: 0,
@@ -532,9 +555,9 @@ pub(super) fn partials_of(tensor: &Tensor) -> u64 {
 }
 
 /// Workgroups of a convolution for one image, as its shader numbers them.
-fn conv3x3_groups(kernel: Kernel, output: &Tensor) -> u64 {
-    let [width, height] = output.region.extent.map(u64::from);
-    let channels = u64::from(output.channels);
+fn conv3x3_groups(kernel: Kernel, channels: u32, written: &Region) -> u64 {
+    let [width, height] = written.extent.map(u64::from);
+    let channels = u64::from(channels);
     match kernel {
         Kernel::Conv3x3Blocked => width.div_ceil(32) * height.div_ceil(32) * channels.div_ceil(BLOCK as u64),
         _ => (width * height).div_ceil(WORKGROUP) * channels,

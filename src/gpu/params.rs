@@ -14,7 +14,17 @@ pub(super) struct Tensor {
     row_stride: u32,
     channel_stride: u32,
     image_stride: u32,
-    pad: [u32; 2],
+    offset: u32,
+    pad: u32,
+}
+
+impl Tensor {
+    /// A part of a tensor, which holds it.
+    pub(super) fn part(tensor: &plan::Tensor, part: &plan::Region) -> Self {
+        let [x, y] = [0, 1].map(|axis| u64::from(part.origin[axis] - tensor.region.origin[axis]));
+        let [width, height] = part.extent;
+        Self { width, height, offset: (y * tensor.row_stride() + x) as u32, ..tensor.into() }
+    }
 }
 
 impl From<&plan::Tensor> for Tensor {
@@ -28,7 +38,8 @@ impl From<&plan::Tensor> for Tensor {
             row_stride: tensor.row_stride() as u32,
             channel_stride: tensor.channel_stride() as u32,
             image_stride: tensor.image_stride() as u32,
-            pad: [0; 2],
+            offset: 0,
+            pad: 0,
         }
     }
 }
@@ -99,10 +110,21 @@ pub(super) struct Conv3x3 {
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Relu {
-    pub elements: u32,
+    pub input: Tensor,
+    pub output: Tensor,
     pub groups: u32,
     pub first_group: u32,
-    pub pad: u32,
+    pub pad: [u32; 2],
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Copy {
+    pub input: Tensor,
+    pub output: Tensor,
+    pub groups: u32,
+    pub first_group: u32,
+    pub pad: [u32; 2],
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -181,7 +203,7 @@ macro_rules! cuttable {
     };
 }
 
-cuttable!(Pixels, Conv3x3, Relu, MaxPool, Difference);
+cuttable!(Pixels, Conv3x3, Relu, MaxPool, Copy, Difference);
 
 /// One workgroup an image: never cut.
 impl Cuttable for Sum {

@@ -21,7 +21,13 @@ impl Plan {
         let step = &self.steps[step];
         // Elements of one picture; sizes of any picture are allowed here, so they saturate.
         let elements = |id: Option<usize>| id.map_or(0, |id| self.tensors[id].image_stride());
-        let (input, output) = (elements(step.input), elements(step.output));
+        let kept = |id: usize| {
+            u64::from(step.kept)
+                * u64::from(self.tensors[id].channels)
+                * u64::from(self.tensors[id].region.extent[0])
+        };
+        let input = elements(step.input);
+        let output = elements(step.output).saturating_sub(step.output.map_or(0, kept));
         let times = |a: u64, b: u64| a.saturating_mul(b);
         let features = |values: u64| times(4, times(pictures, values));
         let (flops, bytes) = match step.operation {
@@ -34,6 +40,8 @@ impl Plan {
                 let weights = 4 * u64::from(layer.outputs) * (taps + 1);
                 (times(2 * taps, output), features(input.saturating_add(output)).saturating_add(weights))
             }
+            // Rows that a strip keeps: the smaller of the two tensors.
+            Operation::Copy => (0, features(times(2, input.min(output)))),
             Operation::Relu => (output, features(input.saturating_add(output))),
             // Three comparisons.
             Operation::MaxPool => (times(3, output), features(input.saturating_add(output))),

@@ -3,6 +3,7 @@
 mod build;
 mod cost;
 mod slots;
+mod strips;
 mod tensor;
 mod tuning;
 
@@ -16,6 +17,7 @@ use crate::{
 
 pub use self::{
     cost::Cost,
+    strips::{Part, Strips},
     tensor::{Element, Layout, Region, Tensor},
     tuning::Tuning,
 };
@@ -45,6 +47,8 @@ pub enum Operation {
     Relu,
     /// 2x2 maximum, stride 2; an odd last row or column is dropped.
     MaxPool,
+    /// The positions that input and output both hold: rows that a strip keeps for the next.
+    Copy,
     /// The sum of differences between two pictures' features, over all that the region owns.
     Difference {
         /// What is summed.
@@ -66,6 +70,8 @@ pub struct Step {
     pub input: Option<TensorId>,
     /// What it writes; none for [`Operation::Difference`], whose sums are no tensor.
     pub output: Option<TensorId>,
+    /// Rows at the top of the output that are there already, and that it leaves as they are.
+    pub kept: u32,
 }
 
 /// A place where two pictures' features are compared.
@@ -119,7 +125,7 @@ impl Plan {
         input: Option<TensorId>,
         output: Option<TensorId>,
     ) {
-        self.steps.push(Step { name: name.into(), operation, input, output });
+        self.steps.push(Step { name: name.into(), operation, input, output, kept: 0 });
     }
 
     /// Adds a tap on a tensor and the step that compares it.
@@ -135,11 +141,17 @@ impl Plan {
     /// [`Error::Config`] where a step's tensors do not fit it: a region that lacks a neighbour's positions, a
     /// wrong number of channels, a tensor that nothing made.
     pub fn finish(mut self) -> Result<Self> {
-        for step in &self.steps {
-            self.check(step).map_err(|what| Error::Config(format!("step '{}': {what}", step.name)))?;
-        }
+        self.check_steps()?;
         (self.slots, self.slot_of) = slots::assign(&self.tensors, &self.steps);
         Ok(self)
+    }
+
+    /// # Errors
+    /// [`Error::Config`] where a step's tensors do not fit it.
+    fn check_steps(&self) -> Result<()> {
+        self.steps.iter().try_for_each(|step| {
+            self.check(step).map_err(|what| Error::Config(format!("step '{}': {what}", step.name)))
+        })
     }
 
     /// Bytes of feature maps alive at once, for [`images`](Self::images) pictures.
@@ -209,25 +221,36 @@ impl Plan {
                 return Err(format!("tensor '{}' is empty or reaches beyond its picture", tensor.name));
             }
         }
-        let same_place =
-            |a: &Tensor, b: &Tensor| (a.region.origin, a.region.extent) == (b.region.origin, b.region.extent);
+        let same_place = |a: &Tensor, b: &Region| (a.region.origin, a.region.extent) == (b.origin, b.extent);
+        let written = match output {
+            Some(out) if step.kept >= out.region.extent[1] => {
+                return Err(format!("of tensor '{}' all {} rows are kept", out.name, out.region.extent[1]));
+            }
+            Some(out) => out.region.below(step.kept),
+            None => Region::whole(0, 0),
+        };
         let fits = match (step.operation, input, output) {
             (Operation::Pixels { .. }, None, Some(out)) => out.channels == 3,
             (Operation::Conv3x3 { layer, .. }, Some(input), Some(out)) => {
                 (input.channels, out.channels) == (layer.inputs, layer.outputs)
                     && input.region.whole == out.region.whole
-                    && (0..2).all(|axis| covers_neighbours(&input.region, &out.region, axis))
+                    && (0..2).all(|axis| covers_neighbours(&input.region, &written, axis))
             }
             (Operation::Relu, Some(input), Some(out)) => {
-                input.channels == out.channels && same_place(input, out)
+                input.channels == out.channels && same_place(input, &written)
             }
             (Operation::MaxPool, Some(input), Some(out)) => {
                 input.channels == out.channels
                     && out.region.whole == input.region.whole.map(|v| v / 2)
                     && (0..2).all(|axis| {
-                        u64::from(input.region.origin[axis]) <= 2 * u64::from(out.region.origin[axis])
-                            && 2 * out.region.end(axis) <= input.region.end(axis)
+                        u64::from(input.region.origin[axis]) <= 2 * u64::from(written.origin[axis])
+                            && 2 * written.end(axis) <= input.region.end(axis)
                     })
+            }
+            (Operation::Copy, Some(input), Some(out)) => {
+                input.channels == out.channels
+                    && step.kept == 0
+                    && input.region.shared(&out.region).is_some_and(|shared| shared.is_valid())
             }
             (Operation::Difference { tap, .. }, Some(_), None) => {
                 self.taps.get(tap).is_some_and(|tap| Some(tap.tensor) == step.input)

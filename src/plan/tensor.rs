@@ -24,6 +24,8 @@ impl Element {
 pub enum Layout {
     /// Image, channel, row, column, densely packed.
     Nchw,
+    /// Image, row, column, channel, with a position more around each image: the fast executor on the CPU.
+    NhwcFramed,
 }
 
 /// The rectangle of a feature map that a tensor holds, in positions of that feature map.
@@ -64,6 +66,26 @@ impl Region {
     pub fn owned_extent(&self) -> [u32; 2] {
         [0, 1]
             .map(|axis| self.extent[axis].saturating_sub(self.halo[axis]).saturating_sub(self.halo[axis + 2]))
+    }
+
+    /// The same without its first `rows` rows.
+    pub(crate) fn below(&self, rows: u32) -> Self {
+        let mut below = *self;
+        below.origin[1] += rows;
+        below.extent[1] = below.extent[1].saturating_sub(rows);
+        below
+    }
+
+    /// What two regions of a feature map both hold, with no halo; none where that is nothing.
+    pub(crate) fn shared(&self, other: &Self) -> Option<Self> {
+        let mut shared = Self { halo: [0; 4], ..*self };
+        for axis in 0..2 {
+            let first = self.origin[axis].max(other.origin[axis]);
+            let end = self.end(axis).min(other.end(axis));
+            shared.origin[axis] = first;
+            shared.extent[axis] = u32::try_from(end.checked_sub(u64::from(first))?).ok()?;
+        }
+        (self.whole == other.whole && shared.positions() > 0).then_some(shared)
     }
 
     /// Positions held.
@@ -142,10 +164,19 @@ impl Tensor {
         self.image_stride().saturating_mul(u64::from(self.images))
     }
 
-    /// Bytes in all; the largest number there is, for a picture that no machine could hold.
+    /// Bytes in all, a frame included; the largest number there is, for a picture that no machine could hold.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.elements().saturating_mul(self.element.bytes())
+        let elements = match self.layout {
+            Layout::Nchw => self.elements(),
+            Layout::NhwcFramed => {
+                let [width, height] = self.region.extent.map(|side| u64::from(side) + 2);
+                (width * height)
+                    .saturating_mul(u64::from(self.channels))
+                    .saturating_mul(u64::from(self.images))
+            }
+        };
+        elements.saturating_mul(self.element.bytes())
     }
 }
 

@@ -10,6 +10,7 @@ mod conv3x3;
 mod difference;
 #[path = "../common/gpu.rs"]
 mod gpu_device;
+mod kept;
 mod max_pool;
 mod pixels;
 mod plans;
@@ -17,5 +18,6 @@ mod relu;
 mod shaders;
 mod source;
 mod steps;
+mod strips;
 mod sum;
 mod total;

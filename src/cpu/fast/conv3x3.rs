@@ -12,21 +12,23 @@ use crate::plan::Tensor;
 /// VGG19 at 256x256: 128 and 512 are within 6 % of it.
 const STRIP: usize = 256;
 
-/// 3x3 cross-correlation with bias of one image; tensors as the twin takes them.
+/// 3x3 cross-correlation with bias of one image; tensors as the twin takes them, of which the output's first `kept`
+/// rows stay.
 pub(super) fn conv3x3(
     (from, input): (&Tensor, &[f32]),
     filter: &Filter,
     relu: bool,
-    (to, output): (&Tensor, &mut [f32]),
+    (to, kept, output): (&Tensor, usize, &mut [f32]),
 ) {
-    let (source, target) = (Frame::of(from), Frame::of(to));
-    let [left, top] = [0, 1].map(|axis| (to.region.origin[axis] - from.region.origin[axis]) as usize);
+    let (source, target) = (Frame::of(from), Frame { kept, ..Frame::of(to) });
+    let written = to.region.below(kept as u32);
+    let [left, top] = [0, 1].map(|axis| (written.origin[axis] - from.region.origin[axis]) as usize);
     let (inputs, outputs) = (filter.inputs, filter.outputs);
 
     // Even strips. Where both images have one pitch, a strip's rows follow each other on both sides, and one product
     // goes over all of them; what it makes of the frame between two rows is overwritten.
-    let strips = (target.height * target.pitch()).div_ceil(STRIP);
-    let rows = target.height.div_ceil(strips);
+    let strips = (target.written() * target.pitch()).div_ceil(STRIP);
+    let rows = target.written().div_ceil(strips);
     let joined = if source.width == target.width { rows } else { 1 };
 
     target.fill_strips(output, rows, |first, strip| {

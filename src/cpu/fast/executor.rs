@@ -5,6 +5,7 @@ use std::{mem, ops::Range, sync::Arc};
 use super::{
     super::{session::Execute, zeros},
     conv3x3::conv3x3,
+    copy::copy,
     difference::difference,
     filters::Filters,
     frame::Frame,
@@ -16,7 +17,7 @@ use crate::{
     config::Criterion,
     error::Result,
     image::Image,
-    plan::{Operation, Plan, Step, TensorId},
+    plan::{Operation, Part, Plan, Step, TensorId},
     weights::Parameters,
 };
 
@@ -32,6 +33,8 @@ pub struct Executor {
     spare: Vec<Vec<f32>>,
     /// For each tap and pair of images, the sum of differences.
     sums: Vec<Vec<f64>>,
+    /// Which tensors keep rows for the next part, and which will hold them there.
+    kept: Vec<[TensorId; 2]>,
 }
 
 impl Executor {
@@ -44,7 +47,21 @@ impl Executor {
     /// An executor of `plan`, with weights that others share.
     pub(crate) fn with_filters(plan: Plan, filters: Arc<Filters>) -> Self {
         let (values, sums) = (vec![vec![]; plan.tensors.len()], vec![vec![]; plan.taps.len()]);
-        Self { plan, filters, values, spare: vec![], sums }
+        Self { plan, filters, values, spare: vec![], sums, kept: vec![] }
+    }
+
+    /// Goes on with another part of the picture: the next strip, or the first of another band. What strips have kept
+    /// stays; all features are let go of.
+    pub fn begin(&mut self, part: Part) {
+        for [from, to] in mem::take(&mut self.kept) {
+            self.release(from);
+            self.values[from] = mem::take(&mut self.values[to]);
+        }
+        for id in 0..part.features {
+            self.release(id);
+        }
+        self.values.resize(part.plan.tensors.len(), vec![]);
+        (self.plan, self.kept) = (part.plan, part.kept);
     }
 
     /// The plan it runs.
@@ -123,11 +140,19 @@ impl Executor {
 
 impl Execute for Executor {
     fn step(&mut self, step: usize, packed: &[Vec<u32>]) -> Result<()> {
-        let Step { operation, input, output, .. } = self.plan.steps[step].clone();
-        if let Some(output) = output {
-            self.release(output);
-        }
-        let mut out = output.map(|id| self.room(id)).transpose()?.unwrap_or_default();
+        let Step { operation, input, output, kept, .. } = self.plan.steps[step].clone();
+        let kept = kept as usize;
+        let mut out = match output {
+            // What is kept is there.
+            Some(id) if kept > 0 || operation == Operation::Copy && !self.values[id].is_empty() => {
+                mem::take(&mut self.values[id])
+            }
+            Some(id) => {
+                self.release(id);
+                self.room(id)?
+            }
+            None => vec![],
+        };
         let from = input.map(|id| (&self.plan.tensors[id], self.values(id)));
         let images = from.map(|(tensor, values)| values.chunks(Frame::of(tensor).elements()));
         if let Some(to) = output.map(|id| &self.plan.tensors[id]) {
@@ -141,17 +166,22 @@ impl Execute for Executor {
                 (Operation::Conv3x3 { layer, relu, .. }, Some((from, _)), Some(images)) => {
                     let filter = self.filters.get(layer.name)?;
                     for (image, out) in images.zip(outputs) {
-                        conv3x3((from, image), filter, relu, (to, out));
+                        conv3x3((from, image), filter, relu, (to, kept, out));
                     }
                 }
-                (Operation::Relu, _, Some(images)) => {
+                (Operation::Relu, Some((from, _)), Some(images)) => {
                     for (image, out) in images.zip(outputs) {
-                        relu(image, (to, out));
+                        relu((from, image), (to, kept, out));
+                    }
+                }
+                (Operation::Copy, Some((from, _)), Some(images)) => {
+                    for (image, out) in images.zip(outputs) {
+                        copy((from, image), (to, out));
                     }
                 }
                 (Operation::MaxPool, Some((from, _)), Some(images)) => {
                     for (image, out) in images.zip(outputs) {
-                        max_pool((from, image), (to, out));
+                        max_pool((from, image), (to, kept, out));
                     }
                 }
                 _ => {}

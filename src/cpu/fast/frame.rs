@@ -14,6 +14,8 @@ pub(super) struct Frame {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) channels: usize,
+    /// Rows at the top that are there already when it is filled, and stay.
+    pub(super) kept: usize,
 }
 
 /// Elements that a task should have at least, so that splitting costs less than it gains.
@@ -22,7 +24,12 @@ const TASK: usize = 1 << 14;
 impl Frame {
     pub(super) fn of(tensor: &Tensor) -> Self {
         let [width, height] = tensor.region.extent.map(|side| side as usize);
-        Self { width, height, channels: tensor.channels as usize }
+        Self { width, height, channels: tensor.channels as usize, kept: 0 }
+    }
+
+    /// Rows that are filled.
+    pub(super) fn written(&self) -> usize {
+        self.height - self.kept
     }
 
     /// Positions from a row's start to the next one's.
@@ -45,8 +52,8 @@ impl Frame {
         &image[(y + 1) * self.row() + self.channels..][..self.width * self.channels]
     }
 
-    /// Fills an image, a row at a time and rows in parallel: `fill` gets y and the row's values without the frame,
-    /// which is zeroed.
+    /// Fills an image below what is kept, a row at a time and rows in parallel: `fill` gets y, counted from there, and
+    /// the row's values without the frame, which is zeroed.
     pub(super) fn fill_rows(&self, image: &mut [f32], fill: impl Fn(usize, &mut [f32]) + Sync) {
         self.fill_strips(image, (TASK / self.row()).max(1), |first, strip| {
             for (y, row) in (first..).zip(strip.chunks_exact_mut(self.row())) {
@@ -55,8 +62,9 @@ impl Frame {
         });
     }
 
-    /// Fills an image in strips of `rows` rows, in parallel: `fill` gets the first row's y and the rows, with the
-    /// frame at their sides, which it must leave zero ([`without_frame`](Self::without_frame) does).
+    /// Fills an image below what is kept in strips of `rows` rows, in parallel: `fill` gets the first row's y, counted
+    /// from there, and the rows, with the frame at their sides, which it must leave zero
+    /// ([`without_frame`](Self::without_frame) does).
     pub(super) fn fill_strips(
         &self,
         image: &mut [f32],
@@ -67,7 +75,7 @@ impl Frame {
         let (inner, bottom) = rest.split_at_mut(self.height * self.row());
         top.fill(0.0);
         bottom.fill(0.0);
-        inner
+        inner[self.kept * self.row()..]
             .par_chunks_mut(rows * self.row())
             .enumerate()
             .for_each(|(index, strip)| fill(index * rows, strip));

@@ -5,6 +5,7 @@
 //! the same to the bit on any number of threads.
 
 mod conv3x3;
+mod copy;
 mod difference;
 mod executor;
 mod filters;

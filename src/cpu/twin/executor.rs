@@ -1,13 +1,13 @@
 //! Runs a plan's steps through the twins, one after another.
 
-use std::{ops::Range, sync::Arc};
+use std::{mem, ops::Range, sync::Arc};
 
 use super::super::{session::Execute, zeros};
 use crate::{
     config::Criterion,
     error::{Error, Result},
     image::Image,
-    plan::{Operation, Plan, Step, TensorId},
+    plan::{Operation, Part, Plan, Step, Tensor, TensorId},
     weights::Parameters,
 };
 
@@ -20,6 +20,8 @@ pub struct Executor {
     values: Vec<Vec<f32>>,
     /// For each tap and pair of images, the sum of differences.
     sums: Vec<Vec<f64>>,
+    /// Which tensors keep rows for the next part, and which will hold them there.
+    kept: Vec<[TensorId; 2]>,
 }
 
 impl Executor {
@@ -27,7 +29,20 @@ impl Executor {
     #[must_use]
     pub fn new(plan: Plan, parameters: Arc<Parameters>) -> Self {
         let (values, sums) = (vec![vec![]; plan.tensors.len()], vec![vec![]; plan.taps.len()]);
-        Self { plan, parameters, values, sums }
+        Self { plan, parameters, values, sums, kept: vec![] }
+    }
+
+    /// Goes on with another part of the picture: the next strip, or the first of another band. What strips have kept
+    /// stays; all features are let go of.
+    pub fn begin(&mut self, part: Part) {
+        for [from, to] in mem::take(&mut self.kept) {
+            self.values[from] = mem::take(&mut self.values[to]);
+        }
+        for id in 0..part.features {
+            self.release(id);
+        }
+        self.values.resize(part.plan.tensors.len(), vec![]);
+        (self.plan, self.kept) = (part.plan, part.kept);
     }
 
     /// The plan it runs.
@@ -72,40 +87,50 @@ impl Executor {
 
 impl Execute for Executor {
     fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
-        let Step { operation, input, output, .. } = self.plan.steps[step].clone();
-        let mut out = output
-            .map(|id| zeros(&self.plan.tensors[id], self.plan.tensors[id].elements() as usize))
-            .transpose()?
-            .unwrap_or_default();
+        let Step { operation, input, output, kept, .. } = self.plan.steps[step].clone();
         let tensors = &self.plan.tensors;
         let from = input.map(|id| (&tensors[id], self.values[id].as_slice()));
-        let to = output.map(|id| &tensors[id]);
-        match (operation, from, to) {
-            (Operation::Pixels { normalization }, _, Some(to)) => {
-                for (packed, image) in pictures.iter().zip(out.chunks_mut(to.image_stride() as usize)) {
-                    super::pixels(packed, &normalization, (to, image));
+        if let (Operation::Difference { criterion, tap }, Some((tensor, values))) = (operation, from) {
+            let image = tensor.image_stride() as usize;
+            self.sums[tap] = values
+                .chunks_exact(2 * image)
+                .map(|pair| super::difference(tensor, criterion, &pair[..image], &pair[image..]))
+                .collect();
+        }
+        let Some(id) = output else { return Ok(()) };
+        let to = &tensors[id];
+        // The rows that are not kept, made as a tensor of their own; of a copy, what both sides hold.
+        let region = match (operation, from) {
+            (Operation::Copy, Some((from, _))) => from.region.shared(&to.region).unwrap_or(to.region),
+            _ => to.region.below(kept),
+        };
+        let written = Tensor { region, ..to.clone() };
+        let mut out = zeros(&written, written.elements() as usize)?;
+        match (operation, from) {
+            (Operation::Pixels { normalization }, _) => {
+                for (packed, image) in pictures.iter().zip(out.chunks_mut(written.image_stride() as usize)) {
+                    super::pixels(packed, &normalization, (&written, image));
                 }
             }
-            (Operation::Conv3x3 { layer, relu, .. }, Some(from), Some(to)) => {
+            (Operation::Conv3x3 { layer, relu, .. }, Some(from)) => {
                 let convolution = self.parameters.convolution(layer.name).ok_or_else(|| {
                     Error::Weights(format!("the weights of {} were not loaded", layer.name))
                 })?;
-                super::conv3x3(from, convolution, relu, (to, &mut out));
+                super::conv3x3(from, convolution, relu, (&written, &mut out));
             }
-            (Operation::Relu, Some((_, values)), _) => super::relu(values, &mut out),
-            (Operation::MaxPool, Some(from), Some(to)) => super::max_pool(from, (to, &mut out)),
-            (Operation::Difference { criterion, tap }, Some((tensor, values)), _) => {
-                let image = tensor.image_stride() as usize;
-                self.sums[tap] = values
-                    .chunks_exact(2 * image)
-                    .map(|pair| super::difference(tensor, criterion, &pair[..image], &pair[image..]))
-                    .collect();
-            }
+            (Operation::Relu, Some((_, values))) => super::relu(values, &mut out),
+            (Operation::MaxPool, Some(from)) => super::max_pool(from, (&written, &mut out)),
+            (Operation::Copy, Some(from)) => super::copy(from, (&written, &mut out)),
             _ => {}
         }
-        if let Some(output) = output {
-            self.values[output] = out;
+        if written.region.extent == to.region.extent {
+            self.values[id] = out;
+            return Ok(());
         }
+        if self.values[id].is_empty() {
+            self.values[id] = zeros(to, to.elements() as usize)?;
+        }
+        super::copy((&written, &out), (to, &mut self.values[id]));
         Ok(())
     }
 

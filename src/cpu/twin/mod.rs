@@ -2,6 +2,7 @@
 //! A kernel's twin is the file of its name here; all tunings of a kernel share one.
 
 mod conv3x3;
+mod copy;
 mod difference;
 mod executor;
 mod max_pool;
@@ -14,6 +15,7 @@ mod total;
 
 pub use self::{
     conv3x3::conv3x3,
+    copy::copy,
     difference::difference,
     executor::Executor,
     max_pool::max_pool,
