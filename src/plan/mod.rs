@@ -1,5 +1,6 @@
 //! What is to be computed, as data: steps over tensors. A plan knows no backend and is made by pure functions.
 
+mod budget;
 mod build;
 mod cost;
 mod slots;

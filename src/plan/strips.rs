@@ -76,7 +76,7 @@ impl Strips {
         // Pixels are made again from the picture.
         carried.retain(|&id| whole.steps.iter().any(|step| step.output == Some(id) && step.input.is_some()));
         let mut cut = Self { whole, bands, strips, pools, carried, layout, slots: vec![], slot_of: vec![] };
-        let most = [0, 1].map(|axis| cut.units(axis));
+        let most = cut.most();
         if bands == 0 || strips == 0 || bands > most[0] || strips > most[1] {
             return Err(Error::Config(format!(
                 "a picture cannot be cut into {bands} by {strips} parts; from 1 by 1 to {} by {} work",
@@ -97,6 +97,17 @@ impl Strips {
     #[must_use]
     pub fn strips(&self) -> u32 {
         self.strips
+    }
+
+    /// The whole picture's plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.whole
+    }
+
+    /// The most bands and strips that there can be.
+    pub(super) fn most(&self) -> [u32; 2] {
+        [0, 1].map(|axis| self.units(axis))
     }
 
     /// Bytes of feature maps, of one picture.
@@ -214,7 +225,7 @@ impl Strips {
     }
 
     /// For each tensor, the columns that a band holds, and those of them that it owns.
-    fn columns(&self, band: u32) -> Vec<(Range<u32>, Range<u32>)> {
+    pub(super) fn columns(&self, band: u32) -> Vec<(Range<u32>, Range<u32>)> {
         let [start, end] = [band, band + 1].map(|band| self.boundary(0, band, self.bands));
         let mut columns: Vec<(Range<u32>, Range<u32>)> = self
             .whole

@@ -1,0 +1,164 @@
+//! Which cut of a picture costs least within the memory that there is.
+
+use super::{Layout, Operation, Plan, Strips};
+use crate::error::{Error, Result};
+
+/// What a part costs beside its arithmetic, a step: as much as so many floating-point operations. Half a millisecond where
+/// a comparison runs at 20 GFLOP/s.
+const STEP_FLOPS: f64 = 1e7;
+
+impl Strips {
+    /// The cut of `whole`, a plan for one image, that costs least with at most `bytes` of feature maps, none of them
+    /// larger than `largest`: no cut where the whole picture fits.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where no cut fits, with the least that one needs; else as [`new`](Self::new).
+    pub fn within(whole: &Plan, layout: Layout, bytes: u64, largest: u64) -> Result<Self> {
+        let fits = |cut: &Self| cut.bytes() <= bytes && cut.slots().iter().all(|&slot| slot <= largest);
+        let cut = |bands: u32, strips: u32| Self::new(whole.clone(), bands, strips, layout);
+        let uncut = cut(1, 1)?;
+        if fits(&uncut) {
+            return Ok(uncut);
+        }
+        let [most_bands, most_strips] = uncut.most();
+        let mut best: Option<(f64, Self)> = None;
+        let mut least = u64::MAX;
+        for bands in counts(most_bands) {
+            let finest = cut(bands, most_strips)?;
+            least = least.min(finest.bytes());
+            if fits(&finest) {
+                // The fewest strips that fit.
+                let (mut too_few, mut enough, mut found) = (0, most_strips, finest);
+                while enough - too_few > 1 {
+                    let middle = cut(bands, too_few.midpoint(enough))?;
+                    if fits(&middle) {
+                        (enough, found) = (middle.strips(), middle);
+                    } else {
+                        too_few = middle.strips();
+                    }
+                }
+                let cost = found.cost();
+                if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                    best = Some((cost, found));
+                }
+            }
+            // More bands compute more twice.
+            if best
+                .as_ref()
+                .is_some_and(|(least, _)| cut(bands, 1).is_ok_and(|cut| cut.arithmetic() > *least))
+            {
+                break;
+            }
+        }
+        best.map(|(_, cut)| cut).ok_or_else(|| {
+            let [width, height] = whole.picture_size().unwrap_or_default();
+            Error::TooLarge(format!(
+                "a picture of {width}x{height} cannot be compared with {bytes} bytes of feature maps, none of more than \
+                 {largest}; the least that works is {least} bytes"
+            ))
+        })
+    }
+
+    /// The share of the arithmetic that is done twice because of the cut.
+    #[must_use]
+    pub fn overhead(&self) -> f64 {
+        let once = Self::new(self.plan().clone(), 1, 1, Layout::Nchw).map_or(0.0, |uncut| uncut.arithmetic());
+        if once > 0.0 { self.arithmetic() / once - 1.0 } else { 0.0 }
+    }
+
+    /// What all of it costs, in floating-point operations.
+    fn cost(&self) -> f64 {
+        let parts = f64::from(self.bands()) * f64::from(self.strips());
+        self.arithmetic() + parts * self.plan().steps.len() as f64 * STEP_FLOPS
+    }
+
+    /// Floating-point operations of all parts' convolutions.
+    fn arithmetic(&self) -> f64 {
+        let rows = |id: usize| f64::from(self.plan().tensors[id].region.whole[1]);
+        let of_band = |band: u32| -> f64 {
+            let columns = self.columns(band);
+            let steps = self.plan().steps.iter();
+            steps
+                .map(|step| match (step.operation, step.output) {
+                    (Operation::Conv3x3 { layer, .. }, Some(id)) => {
+                        let positions = columns[id].0.len() as f64 * rows(id);
+                        18.0 * f64::from(layer.inputs) * f64::from(layer.outputs) * positions
+                    }
+                    _ => 0.0,
+                })
+                .sum()
+        };
+        (0..self.bands()).map(of_band).sum()
+    }
+}
+
+/// 1, 2, 3, 4, 6, 8, 12 and so on, up to `most`, which is among them.
+fn counts(most: u32) -> impl Iterator<Item = u32> {
+    let powers = (0..32).map(|power| 1u32 << power);
+    let between = powers.flat_map(|power| [Some(power), (power >= 2).then_some(power / 2 * 3)]).flatten();
+    between.take_while(move |&count| count < most).chain([most])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Preset, Tuning};
+
+    fn whole(config: &Config, width: u32, height: u32) -> Plan {
+        Plan::new(config, width, height, 1, Tuning::Direct).unwrap()
+    }
+
+    #[test]
+    fn what_fits_is_not_cut() {
+        let plan = whole(&Config::default(), 256, 256);
+        let cut = Strips::within(&plan, Layout::Nchw, plan.bytes(), plan.bytes()).unwrap();
+        assert_eq!((cut.bands(), cut.strips(), cut.bytes(), cut.overhead()), (1, 1, plan.bytes(), 0.0));
+        let cut = Strips::within(&plan, Layout::Nchw, plan.bytes() - 1, u64::MAX).unwrap();
+        assert_eq!((cut.bands(), cut.strips()), (1, 2), "and a byte less in two strips");
+    }
+
+    /// Strips do nothing twice, so that columns are cut only where a few rows are too large.
+    #[test]
+    fn strips_come_before_bands() {
+        for (size, mebibytes) in [(2048, 128), (8192, 512)] {
+            let cut = Strips::within(
+                &whole(&Config::default(), size, size),
+                Layout::NhwcFramed,
+                mebibytes << 20,
+                u64::MAX,
+            )
+            .unwrap();
+            assert_eq!((cut.bands(), cut.overhead()), (1, 0.0));
+            assert!(cut.bytes() <= mebibytes << 20 && cut.bytes() > mebibytes << 19, "{} bytes", cut.bytes());
+        }
+        let cut =
+            Strips::within(&whole(&Preset::Esrgan.config(), 8192, 8192), Layout::Nchw, 64 << 20, u64::MAX);
+        let cut = cut.unwrap();
+        assert!(cut.bands() > 1 && cut.overhead() > 0.0 && cut.bytes() <= 64 << 20, "{}", cut.overhead());
+    }
+
+    #[test]
+    fn a_binding_may_be_smaller_than_the_budget() {
+        let limit = 128 << 20;
+        let cut =
+            Strips::within(&whole(&Config::default(), 4096, 4096), Layout::Nchw, 1 << 30, limit).unwrap();
+        assert!(cut.slots().iter().all(|&slot| slot <= limit) && cut.strips() > 8, "{:?}", cut.slots());
+    }
+
+    #[test]
+    fn too_small_a_budget_names_the_least_that_works() {
+        let plan = whole(&Config::default(), 1000, 700);
+        let text = Strips::within(&plan, Layout::Nchw, 1 << 10, u64::MAX).unwrap_err().to_string();
+        let least: u64 = text.rsplit_once("is ").unwrap().1.trim_end_matches(" bytes").parse().unwrap();
+        let cut = Strips::within(&plan, Layout::Nchw, least, u64::MAX).unwrap();
+        assert_eq!(cut.bytes(), least);
+        Strips::within(&plan, Layout::Nchw, least - 1, u64::MAX).unwrap_err();
+    }
+
+    #[test]
+    fn numbers_of_bands_that_are_tried() {
+        assert_eq!(counts(1).collect::<Vec<_>>(), [1]);
+        assert_eq!(counts(13).collect::<Vec<_>>(), [1, 2, 3, 4, 6, 8, 12, 13]);
+        assert_eq!(counts(u32::MAX).last(), Some(u32::MAX));
+    }
+}
