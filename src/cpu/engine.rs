@@ -7,7 +7,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::{Session, fast, session::Execute, twin};
 use crate::{
     error::{Error, Result},
-    plan::Plan,
+    plan::{Layout, Plan, Strips},
     weights::Parameters,
 };
 
@@ -86,8 +86,16 @@ impl Model {
         Self { engine: engine.clone(), weights }
     }
 
-    /// A session over a plan of one image.
-    pub(crate) fn session(&self, plan: Plan) -> Session {
+    /// A session over a plan of one image, cut for at most `bytes` of a pair's features.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where no cut is small enough.
+    pub(crate) fn session(&self, plan: &Plan, bytes: u64) -> Result<Session> {
+        let layout = match &self.weights {
+            ModelWeights::Fast(_) => Layout::NhwcFramed,
+            ModelWeights::Twin(_) => Layout::Nchw,
+        };
+        let strips = Strips::within(plan, layout, 2, bytes, u64::MAX)?;
         let lane = || -> Box<dyn Execute> {
             match &self.weights {
                 ModelWeights::Fast(filters) => {
@@ -99,6 +107,6 @@ impl Model {
             }
         };
         let lanes = [lane(), lane()];
-        Session::new(self.engine.clone(), plan, lanes)
+        Ok(Session::new(self.engine.clone(), strips, lanes))
     }
 }

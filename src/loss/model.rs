@@ -20,17 +20,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Model(pub(super) Arc<ModelInner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ModelInner {
     pub(super) context: Context,
     config: Config,
     tuning: Tuning,
     parameters: Arc<Parameters>,
     pub(super) backend: BackendModel,
+    /// Bytes of features that a session on the CPU may take.
+    #[cfg(feature = "cpu")]
+    pub(super) memory: u64,
 }
 
 /// The weights where the backend wants them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum BackendModel {
     #[cfg(feature = "gpu")]
     Gpu(Arc<gpu::Model>),
@@ -71,11 +74,27 @@ impl Model {
         };
         Ok(Self(Arc::new(ModelInner {
             backend,
+            #[cfg(feature = "cpu")]
+            memory: Self::DEFAULT_MEMORY,
             context: context.clone(),
             config: config.clone(),
             tuning,
             parameters,
         })))
+    }
+
+    /// Bytes of features that a session on the CPU takes at most, unless [`with_memory`](Self::with_memory) says
+    /// otherwise: 1 GiB.
+    #[cfg(feature = "cpu")]
+    pub const DEFAULT_MEMORY: u64 = 1 << 30;
+
+    /// The same model, whose sessions on the CPU take at most so many bytes for the features of a pair. Larger pictures
+    /// go through in parts: the loss is the same but for rounding (1e-6), and the same bits from run to run. Pictures,
+    /// weights and scratch are not counted, and GPUs do not cut yet.
+    #[cfg(feature = "cpu")]
+    #[must_use]
+    pub fn with_memory(&self, bytes: u64) -> Self {
+        Self(Arc::new(ModelInner { memory: bytes, ..(*self.0).clone() }))
     }
 
     /// What computes it.

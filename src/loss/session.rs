@@ -28,7 +28,7 @@ enum SessionKind {
     #[cfg(feature = "gpu")]
     Gpu(Box<gpu::Session>),
     #[cfg(feature = "cpu")]
-    Cpu(cpu::Session),
+    Cpu(Box<cpu::Session>),
 }
 
 /// What is compared: pairs, or candidates with a target.
@@ -52,13 +52,15 @@ impl Session {
         let backend = model.context().backend();
         let _span = tracing::debug_span!("session", backend, width, height, pairs).entered();
         let plan = model.plan(width, height);
+        #[cfg(feature = "cpu")]
+        let memory = model.0.memory;
         let kind = match &model.0.backend {
             #[cfg(feature = "gpu")]
             BackendModel::Gpu(model) => SessionKind::Gpu(Box::new(gpu::Session::new(model, &plan, pairs)?)),
             #[cfg(feature = "cpu")]
             BackendModel::Cpu(model) => {
                 let _ = pairs; // one pair after another
-                SessionKind::Cpu(model.session(plan(1)?))
+                SessionKind::Cpu(Box::new(model.session(&plan(1)?, memory)?))
             }
         };
         Ok(Self { model: model.clone(), plan: plan(1)?, width, height, kind })

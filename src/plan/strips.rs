@@ -59,6 +59,11 @@ impl Strips {
     /// [`Error::Config`] where there are more parts along a side than its smallest feature map has positions, or none;
     /// where the plan is for more than one image, does not begin with pixels, or has tensors that two steps read.
     pub fn new(whole: Plan, bands: u32, strips: u32, layout: Layout) -> Result<Self> {
+        Self::looking_at(whole, bands, strips, layout, MOST_LOOKED_AT)
+    }
+
+    /// As [`new`](Self::new), where at most `looked_at` parts along a side are looked at one by one.
+    fn looking_at(whole: Plan, bands: u32, strips: u32, layout: Layout, looked_at: u32) -> Result<Self> {
         let wrong = |what: &str| Err(Error::Config(format!("the plan cannot be cut: {what}")));
         if whole.images != 1 || whole.picture_size().is_none() {
             return wrong("it must be for one image and begin with pixels");
@@ -83,7 +88,7 @@ impl Strips {
                 most[0], most[1]
             )));
         }
-        cut.assign();
+        cut.assign(looked_at);
         Ok(cut)
     }
 
@@ -227,6 +232,11 @@ impl Strips {
     /// For each tensor, the columns that a band holds, and those of them that it owns.
     pub(super) fn columns(&self, band: u32) -> Vec<(Range<u32>, Range<u32>)> {
         let [start, end] = [band, band + 1].map(|band| self.boundary(0, band, self.bands));
+        self.columns_between(start, end, band + 1 == self.bands)
+    }
+
+    /// As [`columns`](Self::columns), of a band that owns these columns of the picture.
+    fn columns_between(&self, start: u32, end: u32, last: bool) -> Vec<(Range<u32>, Range<u32>)> {
         let mut columns: Vec<(Range<u32>, Range<u32>)> = self
             .whole
             .tensors
@@ -234,7 +244,7 @@ impl Strips {
             .zip(&self.pools)
             .map(|(tensor, pools)| {
                 let whole = tensor.region.whole[0];
-                let end = if band + 1 == self.bands { whole } else { end >> pools };
+                let end = if last { whole } else { end >> pools };
                 ((start >> pools)..end, (start >> pools)..end)
             })
             .collect();
@@ -242,8 +252,8 @@ impl Strips {
             let (Some(input), Some(output)) = (step.input, step.output) else { continue };
             let Range { start, end } = columns[output].0;
             let needed = match step.operation {
-                Operation::Conv3x3 { .. } => start.saturating_sub(1)..end + 1,
-                Operation::MaxPool => 2 * start..2 * end,
+                Operation::Conv3x3 { .. } => start.saturating_sub(1)..end.saturating_add(1),
+                Operation::MaxPool => start.saturating_mul(2)..end.saturating_mul(2),
                 _ => start..end,
             };
             let whole = self.whole.tensors[input].region.whole[0];
@@ -278,18 +288,42 @@ impl Strips {
         rows
     }
 
+    /// The most positions of the picture that a part in the middle of `count` owns along an axis.
+    fn most_owned(&self, axis: usize, count: u32) -> u32 {
+        let deepest = self.pools.iter().max().copied().unwrap_or(0);
+        (self.units(axis).div_ceil(count) + 1) << deepest
+    }
+
     /// Slots that every part fits in: those of the whole plan, with the largest tensors of any part, and one for each
     /// tensor of which rows are kept.
-    fn assign(&mut self) {
+    fn assign(&mut self, looked_at: u32) {
         let count = self.whole.tensors.len();
         let (mut width, mut height, mut kept) = (vec![1; count], vec![1; count], vec![1; count]);
-        for band in 0..self.bands {
+        for band in ends_of(self.bands, looked_at) {
             for (width, (held, _)) in width.iter_mut().zip(self.columns(band)) {
                 *width = held.len().max(*width as usize) as u32;
             }
         }
+        if self.bands > looked_at {
+            // No band owns more than this, at any place where both its sides have neighbours.
+            let (start, owned) =
+                (self.boundary(0, self.bands / 2, self.bands), self.most_owned(0, self.bands));
+            for (width, (held, _)) in
+                width.iter_mut().zip(self.columns_between(start, start.saturating_add(owned), false))
+            {
+                *width = held.len().max(*width as usize) as u32;
+            }
+        }
+        if self.strips > looked_at {
+            // Two rows are kept, and roundings of what convolutions lag behind are two more.
+            let owned = self.most_owned(1, self.strips);
+            for id in 0..count {
+                height[id] = ((owned >> self.pools[id]) + 4).min(self.whole.tensors[id].region.whole[1]);
+                kept[id] = 4.min(height[id]);
+            }
+        }
         let mut before = vec![Rows::default(); count];
-        for strip in 0..self.strips {
+        for strip in (0..self.strips).take_while(|_| self.strips <= looked_at) {
             let now = self.rows(strip);
             for id in 0..count {
                 height[id] = height[id].max(now[id].end - before[id].keep);
@@ -310,6 +344,15 @@ impl Strips {
         }
         (self.slots, self.slot_of) = (slots, slot_of);
     }
+}
+
+/// Parts along a side that are looked at one by one, to find the largest; with more, that is bounded.
+const MOST_LOOKED_AT: u32 = 4096;
+
+/// All of `count` parts, or with more than `looked_at` those at both ends.
+fn ends_of(count: u32, looked_at: u32) -> impl Iterator<Item = u32> {
+    let each = if count <= looked_at { count } else { count.min(64) };
+    (0..each).chain((count - each).max(each)..count)
 }
 
 /// Some rows of some columns of a feature map; at least one row, of tensors that a part does not use.
@@ -397,6 +440,26 @@ mod tests {
         assert!(bytes(2, 16) < bytes(1, 16));
     }
 
+    /// Pictures that no machine holds are cut, or refused, and not counted through.
+    #[test]
+    fn any_size_is_planned_at_once() {
+        let start = std::time::Instant::now();
+        for (width, height) in [(100_000, 100_000), (u32::MAX, 32), (32, u32::MAX), (u32::MAX, u32::MAX)] {
+            for preset in [Preset::Vgg19, Preset::Esrgan] {
+                let plan = whole(&preset.config(), width, height);
+                for bytes in [1 << 10, 1 << 26, u64::MAX] {
+                    if let Ok(cut) = Strips::within(&plan, Layout::NhwcFramed, 2, bytes, u64::MAX) {
+                        assert!(cut.bytes() <= bytes / 2);
+                        cut.part(cut.bands() - 1, cut.strips() - 1).unwrap();
+                    }
+                }
+            }
+        }
+        let took = start.elapsed();
+        println!("{took:?}");
+        assert!(took.as_secs() < 60, "{took:?}");
+    }
+
     #[test]
     fn what_cannot_be_cut_is_named() {
         let plan = whole(&Config::default(), 50, 37);
@@ -435,6 +498,8 @@ mod tests {
             let unit = Strips::new(whole.clone(), 1, 1, Layout::Nchw).unwrap();
             let (bands, strips) = (bands.min(unit.units(0)), strips.min(unit.units(1)));
             let cut = Strips::new(whole.clone(), bands, strips, Layout::NhwcFramed).unwrap();
+            // What is bounded and not looked at is large enough too.
+            let bounded = Strips::looking_at(whole.clone(), bands, strips, Layout::NhwcFramed, 0).unwrap();
             let mut columns = vec![0; whole.taps.len()];
             for band in 0..bands {
                 let mut rows = vec![0; whole.taps.len()];
@@ -443,8 +508,10 @@ mod tests {
                     let part = cut.part(band, strip).unwrap();
                     for (id, tensor) in part.plan.tensors.iter().enumerate() {
                         let used = |step: &Step| step.input == Some(id) || step.output == Some(id);
-                        let fits = tensor.bytes() <= cut.slots()[part.plan.slot_of[id]];
-                        prop_assert!(fits || !part.plan.steps.iter().any(used), "{}", tensor.name);
+                        for cut in [&cut, &bounded] {
+                            let fits = tensor.bytes() <= cut.slots()[cut.slot_of[id]];
+                            prop_assert!(fits || !part.plan.steps.iter().any(used), "{}", tensor.name);
+                        }
                     }
                     for step in &part.plan.steps {
                         if let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input) {

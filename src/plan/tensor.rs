@@ -171,7 +171,8 @@ impl Tensor {
             Layout::Nchw => self.elements(),
             Layout::NhwcFramed => {
                 let [width, height] = self.region.extent.map(|side| u64::from(side) + 2);
-                (width * height)
+                width
+                    .saturating_mul(height)
                     .saturating_mul(u64::from(self.channels))
                     .saturating_mul(u64::from(self.images))
             }

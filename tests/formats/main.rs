@@ -1,6 +1,8 @@
 //! Picture files: every format against another implementation's pixels, float values and their ranges, and files that
 //! are damaged. The command's own modules are compiled in, so that thousands of files are read without a process each.
 
+#[path = "../../src/bin/perceptual-loss/byte_size.rs"]
+mod byte_size;
 #[path = "../../src/bin/perceptual-loss/failure.rs"]
 #[allow(dead_code)] // No report fails here.
 mod failure;

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // What the two share is more than this one uses.
 
 mod bench;
+mod byte_size;
 mod entry;
 mod failure;
 mod messages;

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod byte_size;
 mod compare;
 mod completions;
 mod demo;

@@ -5,7 +5,7 @@ use std::env::{self, VarError};
 use clap::{Args, ValueEnum, ValueHint};
 use perceptual_loss::{Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights};
 
-use crate::{failure::Failure, one_of::OneOf, say, weights::choice::Chosen};
+use crate::{byte_size::ByteSize, failure::Failure, one_of::OneOf, say, weights::choice::Chosen};
 
 /// Which loss, with which weights.
 #[derive(Args)]
@@ -42,6 +42,11 @@ pub struct DeviceOptions {
     /// Threads on the CPU; as many as there are cores by default. Results are the same on any number.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+
+    /// The memory that the features of a pair may take on the CPU: larger pictures go through in parts, with the same
+    /// loss. 1GiB by default; pictures and weights are not counted.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
 
     /// The GPU adapter, by its number in `perceptual-loss devices` or words of its name, driver or API; the best by default.
     #[arg(long, value_name = "NAME")]
@@ -87,12 +92,13 @@ impl DeviceOptions {
     /// The model of this loss, on the device that was asked for.
     pub fn model(&self, config: &Config, weights: &Weights) -> Result<Model, Failure> {
         let context = self.context()?;
-        Ok(Model::with_tuning(&context, config, weights, self.tuning.unwrap_or_default())?)
+        let model = Model::with_tuning(&context, config, weights, self.tuning.unwrap_or_default())?;
+        Ok(self.memory.map_or(model.clone(), |ByteSize(bytes)| model.with_memory(bytes)))
     }
 
     fn context(&self) -> Result<Context, Failure> {
         let of_gpu = self.adapter.as_ref().map(|_| "--adapter").or(self.tuning.map(|_| "--tuning"));
-        let of_cpu = self.threads.map(|_| "--threads");
+        let of_cpu = self.threads.map(|_| "--threads").or(self.memory.map(|_| "--memory"));
         match (self.backend, of_gpu, of_cpu) {
             (Backend::Auto, Some(gpu), Some(cpu)) => Err(Failure::input(format!(
                 "{gpu} is for the GPU and {cpu} is for the CPU; leave one of them out"

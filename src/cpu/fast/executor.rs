@@ -31,6 +31,8 @@ pub struct Executor {
     values: Vec<Vec<f32>>,
     /// Buffers that were let go of, for the next tensor: fresh ones would have to be zeroed first.
     spare: Vec<Vec<f32>>,
+    /// The same where a picture is cut into parts, each slot's own: memory is what the cut says.
+    slots: Option<Vec<Vec<f32>>>,
     /// For each tap and pair of images, the sum of differences.
     sums: Vec<Vec<f64>>,
     /// Which tensors keep rows for the next part, and which will hold them there.
@@ -47,12 +49,13 @@ impl Executor {
     /// An executor of `plan`, with weights that others share.
     pub(crate) fn with_filters(plan: Plan, filters: Arc<Filters>) -> Self {
         let (values, sums) = (vec![vec![]; plan.tensors.len()], vec![vec![]; plan.taps.len()]);
-        Self { plan, filters, values, spare: vec![], sums, kept: vec![] }
+        Self { plan, filters, values, spare: vec![], slots: None, sums, kept: vec![] }
     }
 
     /// Goes on with another part of the picture: the next strip, or the first of another band. What strips have kept
     /// stays; all features are let go of.
     pub fn begin(&mut self, part: Part) {
+        self.slots.get_or_insert_with(|| vec![vec![]; part.plan.slots.len()]);
         for [from, to] in mem::take(&mut self.kept) {
             self.release(from);
             self.values[from] = mem::take(&mut self.values[to]);
@@ -124,6 +127,16 @@ impl Executor {
     /// A buffer for a tensor's values, with whatever was there before.
     fn room(&mut self, tensor: TensorId) -> Result<Vec<f32>> {
         let elements = self.elements(tensor);
+        if let Some(slots) = &mut self.slots {
+            let slot = self.plan.slot_of[tensor];
+            let buffer = mem::take(&mut slots[slot]);
+            if buffer.len() >= elements {
+                return Ok(buffer);
+            }
+            drop(buffer);
+            let all = (self.plan.slots[slot] / self.plan.tensors[tensor].element.bytes()) as usize;
+            return zeros(&self.plan.tensors[tensor], all.max(elements));
+        }
         let fits = (0..self.spare.len())
             .filter(|&i| self.spare[i].len() >= elements)
             .min_by_key(|&i| self.spare[i].len());
@@ -139,6 +152,10 @@ impl Executor {
 }
 
 impl Execute for Executor {
+    fn begin(&mut self, part: Part) {
+        Self::begin(self, part);
+    }
+
     fn step(&mut self, step: usize, packed: &[Vec<u32>]) -> Result<()> {
         let Step { operation, input, output, kept, .. } = self.plan.steps[step].clone();
         let kept = kept as usize;
@@ -204,8 +221,10 @@ impl Execute for Executor {
 
     fn release(&mut self, tensor: TensorId) {
         let values = mem::take(&mut self.values[tensor]);
-        if !values.is_empty() {
-            self.spare.push(values);
+        match &mut self.slots {
+            _ if values.is_empty() => {}
+            Some(slots) => slots[self.plan.slot_of[tensor]] = values,
+            None => self.spare.push(values),
         }
     }
 

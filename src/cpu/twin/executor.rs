@@ -86,6 +86,10 @@ impl Executor {
 }
 
 impl Execute for Executor {
+    fn begin(&mut self, part: Part) {
+        Self::begin(self, part);
+    }
+
     fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
         let Step { operation, input, output, kept, .. } = self.plan.steps[step].clone();
         let tensors = &self.plan.tensors;

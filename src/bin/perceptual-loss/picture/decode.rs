@@ -6,8 +6,8 @@ use super::{
     guard,
     open::{EXPECTED, Opened, wrong},
     pnm, profile,
-    size::ByteSize,
 };
+use crate::byte_size::ByteSize;
 
 /// What a picture's values mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,6 @@ mod pnm;
 mod profile;
 mod range;
 pub mod record;
-mod size;
 pub mod source;
 mod tiff;
 pub mod told;

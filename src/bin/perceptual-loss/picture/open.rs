@@ -11,7 +11,8 @@ use image::{
     },
 };
 
-use super::{exr, format, gif, ico, jpeg, png, size::ByteSize, tiff, webp};
+use super::{exr, format, gif, ico, jpeg, png, tiff, webp};
+use crate::byte_size::ByteSize;
 
 pub const EXPECTED: &str =
     "expected a PNG, JPEG, WebP, BMP, TIFF, TGA, GIF, PNM, ICO, QOI, EXR or HDR picture";

@@ -6,7 +6,7 @@ use perceptual_loss::ToneMap;
 use serde::Serialize;
 
 pub use super::range::Range;
-use super::size::ByteSize;
+use crate::byte_size::ByteSize;
 use crate::one_of::OneOf;
 
 /// How a picture's file becomes pixels.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::size::ByteSize;
+use crate::byte_size::ByteSize;
 use crate::failure::Failure;
 
 /// A picture that can be read more than once, whatever it comes from.
