@@ -4,6 +4,8 @@
 mod gpu_device;
 #[path = "common/host.rs"]
 mod host;
+#[path = "common/objects.rs"]
+mod objects;
 #[path = "common/scene.rs"]
 mod scene;
 

@@ -5,6 +5,8 @@ mod gpu_device;
 #[path = "common/host.rs"]
 #[allow(dead_code)] // one device is enough here
 mod host;
+#[path = "common/objects.rs"]
+mod objects;
 #[path = "common/scene.rs"]
 mod scene;
 

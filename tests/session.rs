@@ -3,6 +3,8 @@
 
 #[path = "common/gpu.rs"]
 mod gpu_device;
+#[path = "common/objects.rs"]
+mod objects;
 #[path = "common/scene.rs"]
 mod scene;
 
@@ -11,6 +13,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use objects::objects;
 use perceptual_loss::{
     Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Target, Tuning, Weights, cpu,
     gpu::{self, wgpu},
@@ -177,23 +180,6 @@ fn the_tunings_and_the_cpu_agree() {
             assert!((got.loss / want.loss - 1.0).abs() < 1e-5, "{backend} {tuning}: {got:?} and {want:?}");
         }
     }
-}
-
-/// What a device holds that outlasts a submission: everything but command encoders and fences.
-fn objects(device: &wgpu::Device) -> [isize; 8] {
-    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-    let hal = device.get_internal_counters().hal;
-    [
-        &hal.buffers,
-        &hal.textures,
-        &hal.texture_views,
-        &hal.bind_groups,
-        &hal.bind_group_layouts,
-        &hal.compute_pipelines,
-        &hal.shader_modules,
-        &hal.query_sets,
-    ]
-    .map(|counter| counter.read())
 }
 
 #[test]

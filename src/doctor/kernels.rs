@@ -119,7 +119,7 @@ fn part(whole: [u32; 2], origin: [u32; 2], extent: [u32; 2]) -> Region {
     Region { origin, extent, halo: [0; 4], whole }
 }
 
-fn no_weights() -> Arc<Parameters> {
+pub(super) fn no_weights() -> Arc<Parameters> {
     Arc::new(Parameters::new(vec![], "none"))
 }
 

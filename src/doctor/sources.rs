@@ -1,13 +1,12 @@
 //! Textures and buffers as a host has them, filled with values to see come out of a shader.
 
-use super::values::texels;
+use super::{kernels::no_weights, values::texels};
 use crate::{
     Context, Image, Normalization, ToneMap,
     cpu::twin::Texel,
     error::{Error, Result},
     gpu::{self, Gpu, Source},
     plan::{Operation, Plan, Region},
-    weights::Parameters,
 };
 
 /// A texture whose every mip of every layer has random texels of its own.
@@ -189,10 +188,6 @@ fn pixels(images: u32, [width, height]: [u32; 2], normalization: Normalization) 
     let output = plan.tensor("pixels", 3, Region::whole(width, height));
     plan.push("pixels", Operation::Pixels { normalization }, None, Some(output));
     plan.finish()
-}
-
-fn no_weights() -> std::sync::Arc<Parameters> {
-    std::sync::Arc::new(Parameters::new(vec![], "none"))
 }
 
 pub(super) fn gpu_of(context: &Context) -> Result<&Gpu> {

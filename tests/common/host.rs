@@ -95,21 +95,9 @@ impl Host {
         self.device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
     }
 
-    /// What the device holds that outlasts a submission: everything but command encoders and fences.
+    /// What the device holds that outlasts a submission.
     pub fn objects(&self) -> [isize; 8] {
-        self.wait();
-        let hal = self.device.get_internal_counters().hal;
-        [
-            &hal.buffers,
-            &hal.textures,
-            &hal.texture_views,
-            &hal.bind_groups,
-            &hal.bind_group_layouts,
-            &hal.compute_pipelines,
-            &hal.shader_modules,
-            &hal.query_sets,
-        ]
-        .map(|counter| counter.read())
+        crate::objects::objects(&self.device)
     }
 }
 

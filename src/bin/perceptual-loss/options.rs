@@ -93,7 +93,10 @@ impl DeviceOptions {
     pub fn model(&self, config: &Config, weights: &Weights) -> Result<Model, Failure> {
         let context = self.context()?;
         let model = Model::with_tuning(&context, config, weights, self.tuning.unwrap_or_default())?;
-        Ok(self.memory.map_or(model.clone(), |ByteSize(bytes)| model.with_memory(bytes)))
+        Ok(match self.memory {
+            Some(ByteSize(bytes)) => model.with_memory(bytes),
+            None => model,
+        })
     }
 
     fn context(&self) -> Result<Context, Failure> {

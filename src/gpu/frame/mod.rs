@@ -219,11 +219,7 @@ impl FrameSession {
     ) -> Result<Recording> {
         self.check_idle()?;
         self.check_target()?;
-        if self.ring.is_full() {
-            return Ok(Recording::Full);
-        }
-        let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
-        let used = self.sources.record(self.executor.gpu(), encoder, ready, self.picture());
+        let Some(used) = self.record_source(encoder, &source.into())? else { return Ok(Recording::Full) };
         if let Some(program) = self.candidates() {
             self.executor.record(encoder, program, program.range(), 1, &[]);
         }
@@ -350,6 +346,16 @@ impl FrameSession {
             self.own = Some(OwnTarget { features, candidates });
         }
         Ok(())
+    }
+
+    /// Records reading a frame's source; nothing where there is no room for the frame. What must be held until that is
+    /// done.
+    fn record_source(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Source) -> Result<Option<Use>> {
+        if self.ring.is_full() {
+            return Ok(None);
+        }
+        let ready = self.prepare(source)?;
+        Ok(ready.map(|ready| self.sources.record(self.gpu(), encoder, ready, self.picture())))
     }
 
     fn record_target_source(&self, encoder: &mut wgpu::CommandEncoder, ready: usize) {

@@ -88,11 +88,7 @@ impl FrameSession {
         self.check_idle()?;
         self.check_target()?;
         self.check_measured()?;
-        if self.ring.is_full() {
-            return Ok(Recording::Full);
-        }
-        let Some(ready) = self.prepare(&source.into())? else { return Ok(Recording::Full) };
-        let used = self.sources.record(self.gpu(), encoder, ready, self.picture());
+        let Some(used) = self.record_source(encoder, &source.into())? else { return Ok(Recording::Full) };
         encoder.on_submitted_work_done(move || drop(used));
         self.slicing = Some(Slicing { frame: Some(frame), command: 0, piece: 0 });
         Ok(Recording::Recorded)
