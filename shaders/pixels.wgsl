@@ -12,19 +12,15 @@ struct Params {
     offset: vec4<f32>,
     // For each channel of the network, the channel of the picture that it reads.
     source: vec4<u32>,
-    // Where in the picture the output's region begins.
-    origin: vec2<u32>,
     // Words between a packed picture and the next.
     picture_stride: u32,
     groups: u32,
     first_group: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// Packed pictures: four words (format, and the strides between pixels, channels and rows), then data.
+// What the output's region holds of each picture, packed: four words (format, and the strides between pixels, channels and rows), then data.
 // Format 0 has a pixel a word, red in the low byte; format 1 a float32 a word. The format is the first word's low byte.
 @group(0) @binding(1) var<storage, read> pictures: array<u32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
@@ -43,8 +39,7 @@ fn main(
     let x = position % params.output.width;
     let y = position / params.output.width;
     let picture = group.z * params.picture_stride;
-    let pixel = picture + 4 + (params.origin.y + y) * pictures[picture + 3]
-        + (params.origin.x + x) * pictures[picture + 1];
+    let pixel = picture + 4 + y * pictures[picture + 3] + x * pictures[picture + 1];
 
     for (var c = 0u; c < 3; c++) {
         let source = params.source[c];

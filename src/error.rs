@@ -55,6 +55,9 @@ pub enum Error {
         /// What they were for.
         what: String,
     },
+    /// A [`CancelToken`](crate::CancelToken) has ended the comparison.
+    #[error("the comparison was cancelled")]
+    Cancelled,
 }
 
 /// What every fallible function of this crate returns.
@@ -72,7 +75,11 @@ impl Error {
             | Self::Io { .. }
             | Self::TooLarge(_)
             | Self::UnknownAdapter { .. } => true,
-            Self::NoAdapter | Self::Device(_) | Self::DeviceLost(_) | Self::OutOfMemory { .. } => false,
+            Self::NoAdapter
+            | Self::Device(_)
+            | Self::DeviceLost(_)
+            | Self::OutOfMemory { .. }
+            | Self::Cancelled => false,
         }
     }
 }

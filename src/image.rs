@@ -1,7 +1,10 @@
 //! Pixels in: borrowed views of pictures in the formats that engines and image libraries hold, checked and
 //! packed for upload.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    plan::Region,
+};
 
 /// A borrowed picture. Values are sRGB as stored; it is checked when it is compared.
 ///
@@ -145,48 +148,94 @@ impl<'a> Image<'a> {
         (0..self.rows()).map(move |row| &pixels[row * stride..][..length])
     }
 
-    /// 32-bit words that a packed picture takes at most, header included.
-    #[cfg(feature = "gpu")]
-    pub(crate) fn packed_words(width: u32, height: u32) -> u64 {
-        u64::from(width) * u64::from(height) * 3 + HEADER_WORDS as u64
+    /// 32-bit words that a packed picture of such a size takes at most, header included.
+    pub(crate) fn packed_words([width, height]: [u32; 2]) -> u64 {
+        (u64::from(width) * u64::from(height)).saturating_mul(3).saturating_add(HEADER_WORDS as u64)
     }
 
-    /// A valid picture packed, in words of its own.
-    #[cfg(feature = "cpu")]
-    pub(crate) fn packed(&self) -> Vec<u32> {
-        let mut words = vec![];
-        self.pack(&mut words);
-        words
-    }
-
-    /// Packs a valid picture as the `pixels` kernel reads it (see `shaders/pixels.wgsl`), replacing `words`.
-    pub(crate) fn pack(&self, words: &mut Vec<u32>) {
-        let (width, area) = (self.width, self.width.saturating_mul(self.height));
+    /// Packs what a region of a feature map of the picture's size holds, as the `pixels` kernel reads it (see
+    /// `shaders/pixels.wgsl`), replacing `words`. The picture is valid and of that size.
+    pub(crate) fn pack(&self, region: &Region, words: &mut Vec<u32>) {
+        let [width, height] = region.extent;
+        let columns = |per_pixel: u32| {
+            let first = region.origin[0] as usize * per_pixel as usize;
+            first..first + width as usize * per_pixel as usize
+        };
+        // The rows of a plane.
+        let rows = |plane: usize| {
+            let first = plane * self.height as usize + region.origin[1] as usize;
+            (first..first + height as usize).map(|row| row * self.row_stride)
+        };
         words.clear();
         match self.pixels {
             Pixels::Rgb8(p) => {
                 words.extend([FORMAT_RGBA8, 1, 0, width]);
-                for row in self.rows_of(p) {
-                    words.extend(
-                        row.as_chunks().0.iter().map(|&[r, g, b]| u32::from_le_bytes([r, g, b, 255])),
-                    );
+                for row in rows(0) {
+                    let pixels = p[row..][columns(3)].as_chunks().0;
+                    words.extend(pixels.iter().map(|&[r, g, b]| u32::from_le_bytes([r, g, b, 255])));
                 }
             }
             Pixels::Rgba8(p) => {
                 words.extend([FORMAT_RGBA8, 1, 0, width]);
-                for row in self.rows_of(p) {
-                    words.extend(row.as_chunks().0.iter().copied().map(u32::from_le_bytes));
+                for row in rows(0) {
+                    let pixels = p[row..][columns(4)].as_chunks().0;
+                    words.extend(pixels.iter().copied().map(u32::from_le_bytes));
                 }
             }
             Pixels::RgbF32(p) => {
                 words.extend([FORMAT_F32, 3, 1, width * 3]);
-                words.extend(self.rows_of(p).flatten().map(|value| value.to_bits()));
+                for row in rows(0) {
+                    words.extend(p[row..][columns(3)].iter().map(|value| value.to_bits()));
+                }
             }
             Pixels::PlanarF32(p) => {
-                words.extend([FORMAT_F32, 1, area, width]);
-                words.extend(self.rows_of(p).flatten().map(|value| value.to_bits()));
+                words.extend([FORMAT_F32, 1, width.saturating_mul(height), width]);
+                for row in (0..3).flat_map(rows) {
+                    words.extend(p[row..][columns(1)].iter().map(|value| value.to_bits()));
+                }
             }
         }
+    }
+
+    /// A valid picture's own copy, of the same values.
+    pub(crate) fn owned(&self) -> Owned {
+        let Self { width, height, .. } = *self;
+        let pixels = match self.pixels {
+            Pixels::Rgb8(p) => OwnedPixels::Rgb8(self.rows_of(p).flatten().copied().collect()),
+            Pixels::Rgba8(p) => OwnedPixels::Rgba8(self.rows_of(p).flatten().copied().collect()),
+            Pixels::RgbF32(p) => OwnedPixels::RgbF32(self.rows_of(p).flatten().copied().collect()),
+            Pixels::PlanarF32(p) => OwnedPixels::PlanarF32(self.rows_of(p).flatten().copied().collect()),
+        };
+        Owned { pixels, width, height }
+    }
+}
+
+/// A picture of its own: what a target is that is too large for its features to be kept. 8-bit values stay 8-bit.
+#[derive(Debug)]
+pub(crate) struct Owned {
+    pixels: OwnedPixels,
+    width: u32,
+    height: u32,
+}
+
+#[derive(Debug)]
+enum OwnedPixels {
+    Rgb8(Vec<u8>),
+    Rgba8(Vec<u8>),
+    RgbF32(Vec<f32>),
+    PlanarF32(Vec<f32>),
+}
+
+impl Owned {
+    /// The picture.
+    pub(crate) fn view(&self) -> Image<'_> {
+        let pixels = match &self.pixels {
+            OwnedPixels::Rgb8(p) => Pixels::Rgb8(p),
+            OwnedPixels::Rgba8(p) => Pixels::Rgba8(p),
+            OwnedPixels::RgbF32(p) => Pixels::RgbF32(p),
+            OwnedPixels::PlanarF32(p) => Pixels::PlanarF32(p),
+        };
+        Image::new(pixels, self.width, self.height)
     }
 }
 
@@ -262,15 +311,46 @@ mod tests {
     fn packing_leaves_padding_out() {
         let mut words = vec![];
         let padded = [1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12];
-        Image::rgb8(&padded, 2, 2).with_row_stride(7).pack(&mut words);
+        let picture = Image::rgb8(&padded, 2, 2).with_row_stride(7);
+        picture.pack(&Region::whole(2, 2), &mut words);
         let pixels = [[1, 2, 3, 255], [4, 5, 6, 255], [7, 8, 9, 255], [10, 11, 12, 255]];
         assert_eq!(words[..4], [FORMAT_RGBA8, 1, 0, 2]);
         assert_eq!(words[4..], pixels.map(u32::from_le_bytes));
 
         let planes = [1.0, 2.0, -1.0, 3.0, 4.0, -1.0, 5.0, 6.0f32];
-        Image::planar_f32(&planes, 2, 1).with_row_stride(3).pack(&mut words);
+        let picture = Image::planar_f32(&planes, 2, 1).with_row_stride(3);
+        picture.pack(&Region::whole(2, 1), &mut words);
         assert_eq!(words[..4], [FORMAT_F32, 1, 2, 2]);
         assert_eq!(words[4..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32].map(f32::to_bits));
+    }
+
+    /// Every format, with padding, and as a copy of its own.
+    #[test]
+    fn a_part_is_packed_by_itself() {
+        let region = Region { origin: [1, 1], extent: [2, 2], halo: [0; 4], whole: [4, 3] };
+        let bytes: Vec<u8> = (0..60).collect();
+        let floats: Vec<f32> = (0..60u8).map(f32::from).collect();
+        let pixel = |bytes: [u8; 4]| u32::from_le_bytes(bytes);
+        let pixels = |first: u8, stride: u8, per_pixel: u8, alpha: Option<u8>| -> Vec<u32> {
+            let corner = [(0, 0), (1, 0), (0, 1), (1, 1)];
+            let at = corner.map(|(x, y)| first + x * per_pixel + y * stride);
+            at.map(|at| pixel([at, at + 1, at + 2, alpha.unwrap_or(at + 3)])).to_vec()
+        };
+        let bits = |values: &[u8]| values.iter().map(|&v| f32::from(v).to_bits()).collect::<Vec<u32>>();
+        let interleaved = bits(&[16, 17, 18, 19, 20, 21, 29, 30, 31, 32, 33, 34]);
+        let planar = bits(&[6, 7, 11, 12, 21, 22, 26, 27, 36, 37, 41, 42]);
+        for (image, header, data) in [
+            (Image::rgb8(&bytes, 4, 3).with_row_stride(13), [0, 1, 0, 2], pixels(16, 13, 3, Some(255))),
+            (Image::rgba8(&bytes, 4, 3).with_row_stride(17), [0, 1, 0, 2], pixels(21, 17, 4, None)),
+            (Image::rgb_f32(&floats, 4, 3).with_row_stride(13), [1, 3, 1, 6], interleaved),
+            (Image::planar_f32(&floats, 4, 3).with_row_stride(5), [1, 1, 4, 2], planar),
+        ] {
+            for image in [image, image.owned().view()] {
+                let mut words = vec![7];
+                image.pack(&region, &mut words);
+                assert_eq!((&words[..4], &words[4..]), (&header[..], &data[..]), "{image:?}");
+            }
+        }
     }
 
     #[test]

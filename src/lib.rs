@@ -97,10 +97,12 @@ pub mod cpu;
 #[cfg(all(feature = "gpu", feature = "cpu"))]
 pub mod doctor;
 mod error;
+mod follow;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod image;
 mod loss;
+mod memory;
 pub mod network;
 mod normalization;
 pub mod plan;
@@ -112,8 +114,10 @@ pub use self::{
     color::{ToneMap, Transfer, encode_srgb},
     config::{Config, Criterion, Preset, Tap},
     error::{Error, Result},
+    follow::CancelToken,
     image::Image,
-    loss::{Context, Model, Session, Target},
+    loss::{Context, Model, Outline, Session, Target},
+    memory::Memory,
     network::Network,
     normalization::{ChannelOrder, Normalization},
     plan::Tuning,

@@ -1,15 +1,21 @@
-//! Pictures that go through the CPU in parts: the whole's loss, in less memory.
+//! Pictures that go through in parts: the whole's loss, in less memory, on both backends.
 
-#![cfg(feature = "cpu")]
+#![cfg(all(feature = "gpu", feature = "cpu"))]
 
 #[path = "common/scene.rs"]
 mod scene;
 
-use perceptual_loss::{Config, Context, Error, Image, Model, Preset, Report, Tap, Weights};
+use perceptual_loss::{
+    CancelToken, Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Weights,
+};
 use scene::{Distortion, Scene};
 
 fn model(context: &Context, config: &Config) -> Model {
     Model::new(context, config, &Weights::seeded(1)).unwrap()
+}
+
+fn gpu() -> Context {
+    Context::gpu_blocking().unwrap()
 }
 
 fn image(scene: &Scene) -> Image<'_> {
@@ -25,12 +31,22 @@ fn bits(report: &Report) -> Vec<u64> {
     report.layers.iter().map(|layer| layer.loss.to_bits()).collect()
 }
 
-fn compare(model: &Model, [a, b]: &[Scene; 2]) -> Report {
-    model.session(a.width, a.height).unwrap().compare_blocking(image(a), image(b)).unwrap()
+fn compare_in(session: &mut Session, [a, b]: &[Scene; 2]) -> Report {
+    session.compare_blocking(image(a), image(b)).unwrap()
+}
+
+fn compare(model: &Model, scenes: &[Scene; 2]) -> Report {
+    compare_in(&mut model.session(scenes[0].width, scenes[0].height).unwrap(), scenes)
+}
+
+/// How many parts a pair goes through in.
+fn parts(model: &Model, [a, _]: &[Scene; 2]) -> u64 {
+    model.outline(a.width, a.height, 1).unwrap().strips.count()
 }
 
 /// Holds a cut model's report against the whole's.
 fn assert_same(cut: &Report, whole: &Report, what: &str) {
+    assert_eq!(cut.layers.len(), whole.layers.len());
     for (cut, whole) in cut.layers.iter().zip(&whole.layers) {
         assert!(
             (cut.loss / whole.loss - 1.0).abs() <= 1e-6,
@@ -42,53 +58,83 @@ fn assert_same(cut: &Report, whole: &Report, what: &str) {
     }
 }
 
-#[test]
-fn every_preset_and_budget_gives_the_wholes_loss() {
-    for preset in Preset::ALL {
-        let scenes = pair(131, 97);
-        let whole = model(&Context::cpu(), &preset.config());
+/// The least memory in which a model compares pictures of a size, as its error says.
+fn least(model: &Model, width: u32, height: u32) -> u64 {
+    let text = model.with_memory(1).session(width, height).unwrap_err().to_string();
+    text.rsplit_once("is ").unwrap().1.parse().unwrap()
+}
+
+/// Every preset, odd sizes, odd budgets down to the least: the whole's loss.
+fn every_preset_and_budget(context: &Context, sizes: &[(u32, u32)]) {
+    for (index, preset) in Preset::ALL.into_iter().enumerate() {
+        let (width, height) = sizes[index % sizes.len()];
+        let scenes = pair(width, height);
+        let whole = model(context, &preset.config());
         let expected = compare(&whole, &scenes);
-        for kib in [6000, 2500, 1200] {
-            let cut = whole.with_memory(kib << 10);
-            match cut.session(131, 97) {
-                Ok(_) => assert_same(&compare(&cut, &scenes), &expected, &format!("{preset:?} in {kib} KiB")),
-                Err(error) => assert!(matches!(error, Error::TooLarge(_)), "{error}"),
-            }
+        assert_eq!(parts(&whole, &scenes), 1);
+        let all = whole.memory(width, height, 1).unwrap().counted();
+        let least = least(&whole, width, height);
+        for budget in [all - 1, (2 * all + least) / 3, (all + 3 * least) / 4, least] {
+            let cut = whole.with_memory(budget);
+            let what = format!("{preset:?} {width}x{height} in {budget} bytes");
+            assert!(parts(&cut, &scenes) > 1, "{what}");
+            assert!(cut.memory(width, height, 1).unwrap().counted() <= budget, "{what}");
+            assert_same(&compare(&cut, &scenes), &expected, &what);
         }
-        let text = whole.with_memory(1).session(131, 97).unwrap_err().to_string();
-        let least: u64 = text.rsplit_once("is ").unwrap().1.parse().unwrap();
-        let cut = whole.with_memory(least);
-        assert_same(&compare(&cut, &scenes), &expected, &format!("{preset:?} in the least"));
-        whole.with_memory(least - 1).session(131, 97).unwrap_err();
-        println!("{preset:?}: {} KiB is the least", least >> 10);
+        whole.with_memory(least - 1).session(width, height).unwrap_err();
+        println!("{preset:?}: {} KiB as a whole, {} KiB at least", all >> 10, least >> 10);
     }
 }
 
 #[test]
-fn the_same_bits_each_time_on_any_threads_and_against_a_target() {
-    let scenes = pair(150, 211);
-    let config = Config::default();
-    let on = |context: Context| model(&context, &config).with_memory(8 << 20);
-    let cut = on(Context::cpu());
+fn every_preset_and_budget_on_the_cpu() {
+    every_preset_and_budget(&Context::cpu(), &[(131, 97), (97, 150), (64, 201), (175, 75)]);
+}
+
+#[test]
+fn every_preset_and_budget_on_the_gpu() {
+    every_preset_and_budget(&gpu(), &[(67, 49), (49, 75), (35, 101), (81, 37)]);
+}
+
+/// The same bits each time, in any order of what is asked, against a target, and step by step.
+fn the_same_bits(context: &Context, [width, height]: [u32; 2]) {
+    let scenes = pair(width, height);
+    let whole = model(context, &Config::default());
+    let least = least(&whole, width, height);
+    let cut = whole.with_memory(least + least / 2);
     let expected = bits(&compare(&cut, &scenes));
-    let mut session = cut.session(150, 211).unwrap();
+    let mut session = cut.session(width, height).unwrap();
     let target = session.target(image(&scenes[1])).unwrap();
     for _ in 0..2 {
-        let report = session.compare_blocking(image(&scenes[0]), image(&scenes[1])).unwrap();
-        assert_eq!(bits(&report), expected);
+        assert_eq!(bits(&compare_in(&mut session, &scenes)), expected);
         let reports = session.compare_to_blocking(&target, &[image(&scenes[1]), image(&scenes[0])]).unwrap();
         assert_eq!((reports[0].total, bits(&reports[1])), (0.0, expected.clone()));
     }
-    for threads in [1, 3] {
-        assert_eq!(
-            bits(&compare(&on(Context::cpu().on_threads(threads).unwrap()), &scenes)),
-            expected,
-            "{threads}"
-        );
-    }
-    let profile = session.profile_batch_blocking(&[(image(&scenes[0]), image(&scenes[1]))]).unwrap();
+    let pairs = [(image(&scenes[0]), image(&scenes[1])), (image(&scenes[1]), image(&scenes[1]))];
+    let reports = session.compare_batch_blocking(&pairs).unwrap();
+    assert_eq!((bits(&reports[0]), reports[1].total), (expected.clone(), 0.0));
+    let profile = session.profile_batch_blocking(&pairs[..1]).unwrap();
     assert_eq!(bits(&profile.reports[0]), expected);
     assert!(profile.steps.iter().all(|step| step.seconds > 0.0), "{:?}", profile.steps);
+    // A batch's session is cut as one pair's is.
+    let mut batch = cut.batch_session(width, height, 5).unwrap();
+    assert_eq!(bits(&batch.compare_to_blocking(&target, &[image(&scenes[0])]).unwrap()[0]), expected);
+}
+
+#[test]
+fn the_same_bits_each_time_on_the_cpu() {
+    the_same_bits(&Context::cpu(), [150, 211]);
+    let scenes = pair(150, 211);
+    let on = |context: Context| compare(&model(&context, &Config::default()).with_memory(8 << 20), &scenes);
+    let expected = bits(&on(Context::cpu()));
+    for threads in [1, 3] {
+        assert_eq!(bits(&on(Context::cpu().on_threads(threads).unwrap())), expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn the_same_bits_each_time_on_the_gpu() {
+    the_same_bits(&gpu(), [70, 93]);
 }
 
 #[test]
@@ -97,5 +143,109 @@ fn the_twins_cut_as_well() {
     let mut config = Config::default();
     config.taps = Tap::parse_list("relu1_2=1,conv2_1=1,pool2=2").unwrap();
     let whole = model(&Context::twin(), &config);
-    assert_same(&compare(&whole.with_memory(400 << 10), &scenes), &compare(&whole, &scenes), "twin");
+    let cut = whole.with_memory(400 << 10);
+    assert!(parts(&cut, &scenes) > 1);
+    assert_same(&compare(&cut, &scenes), &compare(&whole, &scenes), "twin");
+}
+
+/// Every format of a picture is cut alike.
+#[test]
+fn formats_of_pictures() {
+    for context in [Context::cpu(), gpu()] {
+        let config = Preset::Johnson.config();
+        let whole = model(&context, &config);
+        let scenes = pair(41, 66);
+        let cut = whole.with_memory(4 * least(&whole, 41, 66));
+        assert!(parts(&cut, &scenes) > 2);
+        let mut session = cut.session(41, 66).unwrap();
+        let expected = bits(&compare_in(&mut session, &scenes));
+        let share = |value: u8| f32::from(value) / 255.0;
+        let [rgba, floats, planes]: [Vec<_>; 3] = [
+            scenes
+                .each_ref()
+                .map(|s| {
+                    s.rgb
+                        .as_chunks::<3>()
+                        .0
+                        .iter()
+                        .flat_map(|p| [share(p[0]), share(p[1]), share(p[2]), 0.5])
+                        .collect()
+                })
+                .to_vec(),
+            scenes.each_ref().map(|s| s.rgb.iter().map(|&v| share(v)).collect::<Vec<f32>>()).to_vec(),
+            scenes
+                .each_ref()
+                .map(|s| {
+                    (0..3).flat_map(|c| s.rgb[c..].iter().step_by(3).map(|&v| share(v))).collect::<Vec<f32>>()
+                })
+                .to_vec(),
+        ];
+        let bytes: Vec<Vec<u8>> =
+            rgba.iter().map(|p: &Vec<f32>| p.iter().map(|v| (v * 255.0).round() as u8).collect()).collect();
+        let target = session.target(Image::rgba8(&bytes[1], 41, 66)).unwrap();
+        let report = session.compare_to_blocking(&target, &[Image::rgba8(&bytes[0], 41, 66)]).unwrap();
+        assert_eq!(bits(&report[0]), expected, "rgba8");
+        for (a, b) in [
+            (Image::rgb_f32(&floats[0], 41, 66), Image::planar_f32(&planes[1], 41, 66)),
+            (Image::planar_f32(&planes[0], 41, 66), Image::rgb_f32(&floats[1], 41, 66)),
+        ] {
+            let report = session.compare_blocking(a, b).unwrap();
+            let expected = compare_in(&mut session, &scenes);
+            for (got, expected) in report.layers.iter().zip(&expected.layers) {
+                assert!((got.loss / expected.loss - 1.0).abs() <= 1e-5, "{} and {}", got.loss, expected.loss);
+            }
+        }
+    }
+}
+
+/// Progress only rises and ends at 1; what is cancelled or given up leaves the session as it was.
+#[test]
+fn progress_and_cancelling() {
+    for context in [Context::cpu(), gpu()] {
+        let whole = model(&context, &Preset::Johnson.config());
+        let scenes = pair(64, 200);
+        let cut = whole.with_memory(least(&whole, 64, 200) * 2);
+        assert!(parts(&cut, &scenes) > 3);
+        for model in [&whole, &cut] {
+            let mut session = model.session(64, 200).unwrap();
+            let expected = bits(&compare_in(&mut session, &scenes));
+            let told = std::sync::Arc::new(std::sync::Mutex::new(vec![]));
+            let (sink, token) = (told.clone(), CancelToken::new());
+            session.set_cancel_token(token.clone());
+            session.set_progress(move |done| sink.lock().unwrap().push(done));
+            assert_eq!(bits(&compare_in(&mut session, &scenes)), expected);
+            let all = std::mem::take(&mut *told.lock().unwrap());
+            assert!(all.is_sorted() && all[0] == 0.0 && all.last() == Some(&1.0), "{all:?}");
+            assert!(all.len() as u64 > parts(model, &scenes), "{all:?}");
+            // Ended in the middle, by whoever is told.
+            let middle = all[all.len() / 2];
+            session.set_progress({
+                let token = token.clone();
+                move |done| {
+                    if done >= middle {
+                        token.cancel();
+                    }
+                }
+            });
+            let result = session.compare_blocking(image(&scenes[0]), image(&scenes[1]));
+            // A whole picture of this size is one submission, which is done when it is told of.
+            assert!(matches!(result, Err(Error::Cancelled)) || middle == 1.0, "{result:?}");
+            assert!(matches!(
+                session.compare_blocking(image(&scenes[0]), image(&scenes[1])),
+                Err(Error::Cancelled)
+            ));
+            session.set_progress(|_| {});
+            session.set_cancel_token(CancelToken::new());
+            assert_eq!(bits(&compare_in(&mut session, &scenes)), expected, "after it was cancelled");
+            // Given up after some polls.
+            for polls in [1, 2, 5] {
+                let mut waiting = std::task::Context::from_waker(std::task::Waker::noop());
+                let mut future = std::pin::pin!(session.compare(image(&scenes[0]), image(&scenes[1])));
+                for _ in 0..polls {
+                    let _ = future.as_mut().poll(&mut waiting);
+                }
+            }
+            assert_eq!(bits(&compare_in(&mut session, &scenes)), expected, "after it was given up");
+        }
+    }
 }

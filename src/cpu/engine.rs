@@ -7,7 +7,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::{Session, fast, session::Execute, twin};
 use crate::{
     error::{Error, Result},
-    plan::{Layout, Plan, Strips},
+    image::Image,
+    memory::Memory,
+    plan::{Layout, Plan, Room, Strips},
     weights::Parameters,
 };
 
@@ -86,16 +88,34 @@ impl Model {
         Self { engine: engine.clone(), weights }
     }
 
-    /// A session over a plan of one image, cut for at most `bytes` of a pair's features.
+    /// How pictures go through in at most `memory` bytes of a pair's features, for a plan of one image.
     ///
     /// # Errors
     /// [`Error::TooLarge`] where no cut is small enough.
-    pub(crate) fn session(&self, plan: &Plan, bytes: u64) -> Result<Session> {
+    pub(crate) fn cut(&self, plan: &Plan, memory: u64) -> Result<(Memory, Strips)> {
         let layout = match &self.weights {
             ModelWeights::Fast(_) => Layout::NhwcFramed,
             ModelWeights::Twin(_) => Layout::Nchw,
         };
-        let strips = Strips::within(plan, layout, 2, bytes, u64::MAX)?;
+        let takes = |cut: &Strips| {
+            let packed = cut.envelope().pixels().map_or(0, |region| Image::packed_words(region.extent));
+            Memory {
+                features: cut.bytes().saturating_mul(2),
+                pictures: packed.saturating_mul(2 * 4),
+                scratch: 0,
+            }
+        };
+        let needs = |cut: &Strips| takes(cut).counted();
+        let strips = Strips::within(plan, layout, &Room { bytes: memory, largest: u64::MAX, needs: &needs })?;
+        Ok((takes(&strips), strips))
+    }
+
+    /// A session over a plan of one image, cut for at most `memory` bytes of a pair's features.
+    ///
+    /// # Errors
+    /// As [`cut`](Self::cut).
+    pub(crate) fn session(&self, plan: &Plan, memory: u64) -> Result<Session> {
+        let (_, strips) = self.cut(plan, memory)?;
         let lane = || -> Box<dyn Execute> {
             match &self.weights {
                 ModelWeights::Fast(filters) => {

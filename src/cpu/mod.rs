@@ -19,7 +19,7 @@ pub use self::processor::{Processor, processor};
 pub(crate) use self::{
     engine::{Engine, Kind, Model},
     peak::peak,
-    session::{Features, Session},
+    session::{Session, Target},
 };
 use crate::{
     error::{Error, Result},

@@ -9,8 +9,9 @@ use super::Engine;
 use crate::{
     config::Criterion,
     error::Result,
-    image::Image,
-    plan::{Operation, Part, Plan, Step, Strips, TensorId},
+    follow::{Follow, Wait},
+    image::{Image, Owned},
+    plan::{Operation, Part, Plan, Strips, TensorId},
     profile::Stopwatch,
 };
 
@@ -18,6 +19,9 @@ use crate::{
 pub(super) trait Execute: fmt::Debug + Send + Sync {
     /// Goes on with another part of a picture that is cut.
     fn begin(&mut self, part: Part);
+
+    /// Lets go of everything, rows that were kept too: a picture begins, whatever became of the last one.
+    fn reset(&mut self);
 
     /// Runs one step, with packed pictures.
     fn step(&mut self, step: usize, packed: &[Vec<u32>]) -> Result<()>;
@@ -42,13 +46,13 @@ pub(crate) struct Session {
     lanes: [Lane; 2],
 }
 
-/// What a target is kept as.
+/// What pictures are compared with.
 #[derive(Debug)]
-pub(crate) enum Features {
-    /// The features at every tap, in the executor's own order.
-    Taps(Vec<Vec<f32>>),
-    /// The packed picture, where it is cut: its features are too large to keep.
-    Picture(Vec<u32>),
+pub(crate) enum Target {
+    /// A picture's features at every tap, in the executor's own order.
+    Features(Vec<Vec<f32>>),
+    /// The picture, whose features are too large to keep.
+    Picture(Owned),
 }
 
 impl Session {
@@ -57,130 +61,125 @@ impl Session {
         Self { engine, strips, lanes }
     }
 
-    fn is_cut(&self) -> bool {
-        self.strips.bands() > 1 || self.strips.strips() > 1
-    }
-
-    /// What a picture is compared by as a target.
-    pub(crate) fn features(&mut self, picture: &Image<'_>) -> Result<Features> {
-        let packed = picture.packed();
-        if self.is_cut() {
-            return Ok(Features::Picture(packed));
+    /// What pictures are to be compared with.
+    pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Target> {
+        if self.strips.is_cut() {
+            return Ok(Target::Picture(picture.owned()));
         }
+        let plan = self.strips.plan().clone();
+        let Self { engine, lanes, .. } = self;
         let mut features = vec![];
-        self.run(&[&packed], None, |lanes, _, tensor, _| features.push(lanes[0].values(tensor).to_vec()))?;
-        Ok(Features::Taps(features))
+        engine.run(|| {
+            let packed = plan.packed(&[*picture]);
+            let lanes = &mut lanes[..1];
+            (0..plan.steps.len()).try_for_each(|step| {
+                let at_tap = |lanes: &[Lane], _, tensor, _| features.push(lanes[0].values(tensor).to_vec());
+                run_step(lanes, &plan, step, &packed, at_tap)
+            })
+        })?;
+        Ok(Target::Features(features))
     }
 
     /// The sum of differences between a pair of pictures at each tap.
-    pub(crate) fn pair(
+    pub(crate) async fn pair(
         &mut self,
         a: &Image<'_>,
         b: &Image<'_>,
+        wait: Wait,
         watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        self.packed_pair(&a.packed(), &b.packed(), watch)
-    }
-
-    fn packed_pair(&mut self, a: &Vec<u32>, b: &Vec<u32>, watch: Option<&mut Stopwatch>) -> Result<Vec<f64>> {
-        let mut sums = vec![0.0; self.strips.plan().taps.len()];
-        self.run(&[a, b], watch, |lanes, tap, tensor, criterion| {
+        self.run(&[*a, *b], wait, watch, follow, |lanes, _, tensor, criterion| {
             let [a, b] = [0, 1].map(|lane| lanes[lane].values(tensor));
-            sums[tap] += lanes[0].difference(tensor, criterion, a, b);
-        })?;
-        Ok(sums)
+            lanes[0].difference(tensor, criterion, a, b)
+        })
+        .await
     }
 
     /// The sum of differences between a picture and a target at each tap.
-    pub(crate) fn candidate(
+    pub(crate) async fn candidate(
         &mut self,
         picture: &Image<'_>,
-        target: &Features,
+        target: &Target,
+        wait: Wait,
         watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        let features = match target {
-            Features::Taps(features) => features,
-            Features::Picture(target) => return self.packed_pair(&picture.packed(), target, watch),
-        };
-        let mut sums = vec![0.0; features.len()];
-        self.run(&[&picture.packed()], watch, |lanes, tap, tensor, criterion| {
-            sums[tap] += lanes[0].difference(tensor, criterion, lanes[0].values(tensor), &features[tap]);
-        })?;
-        Ok(sums)
+        match target {
+            Target::Features(features) => {
+                self.run(&[*picture], wait, watch, follow, |lanes, tap, tensor, criterion| {
+                    lanes[0].difference(tensor, criterion, lanes[0].values(tensor), &features[tap])
+                })
+                .await
+            }
+            Target::Picture(target) => self.pair(picture, &target.view(), wait, watch, follow).await,
+        }
     }
 
-    /// Runs every step of every part, a packed picture a lane, and calls `at_tap` in the order of the taps, with the
-    /// tap's number and its tensor. One picture is compared with a target, or not at all.
-    fn run(
+    /// Runs every step of every part, a picture a lane. Gives for each tap the sum of what `difference` says of it, which
+    /// gets the tap's number and its tensor. One picture is compared with a target.
+    async fn run(
         &mut self,
-        pictures: &[&Vec<u32>],
+        pictures: &[Image<'_>],
+        wait: Wait,
         watch: Option<&mut Stopwatch>,
-        mut at_tap: impl FnMut(&[Lane], usize, TensorId, Criterion) + Send,
-    ) -> Result<()> {
-        let cut = self.is_cut();
+        follow: &mut Follow<'_>,
+        difference: impl Fn(&[Lane], usize, TensorId, Criterion) -> f64 + Sync,
+    ) -> Result<Vec<f64>> {
         let Self { engine, strips, lanes } = self;
         let lanes = &mut lanes[..pictures.len()];
         let whole = strips.plan();
-        engine.run(|| {
-            let mut seconds = vec![0.0; whole.steps.len()];
-            if cut {
-                for (band, strip) in
-                    (0..strips.bands()).flat_map(|b| (0..strips.strips()).map(move |s| (b, s)))
-                {
-                    let part = strips.part(band, strip)?;
-                    lanes.iter_mut().for_each(|lane| lane.begin(part.clone()));
-                    run_plan(lanes, &part.plan, pictures, &mut at_tap, |step, time| {
-                        seconds[step_of(whole, step)] += time;
-                    })?;
-                }
-            } else {
-                run_plan(lanes, whole, pictures, &mut at_tap, |step, time| {
-                    seconds[step_of(whole, step)] += time
+        let (mut sums, mut seconds) = (vec![0.0; whole.taps.len()], vec![0.0; whole.steps.len()]);
+        lanes.iter_mut().for_each(|lane| lane.reset());
+        for (index, (band, strip)) in strips.order().enumerate() {
+            let mut follow = follow.share(index, strips.count() as usize);
+            let part = strips.part(band, strip)?;
+            if strips.is_cut() {
+                lanes.iter_mut().for_each(|lane| lane.begin(part.clone()));
+            }
+            let plan = &part.plan;
+            let packed = engine.run(|| plan.packed(pictures));
+            for (now, step) in plan.steps.iter().enumerate() {
+                follow.at(now as f64 / plan.steps.len() as f64)?;
+                let start = Instant::now();
+                engine.run(|| {
+                    run_step(lanes, plan, now, &packed, |lanes: &[Lane], tap, tensor, criterion| {
+                        sums[tap] += difference(lanes, tap, tensor, criterion);
+                    })
                 })?;
+                seconds[strips.step_of(step)] += start.elapsed().as_secs_f64();
+                wait.give_way().await;
             }
-            if let Some(watch) = watch {
-                watch.round(whole, pictures.len(), pictures.len() == 1, &seconds);
-            }
-            Ok(())
-        })
+        }
+        follow.at(1.0)?;
+        if let Some(watch) = watch {
+            watch.round(whole, pictures.len(), pictures.len() == 1, &seconds);
+        }
+        Ok(sums)
     }
 }
 
-/// The step of the whole plan that a part's step is: that of its name, and for rows that are kept the one that made them.
-fn step_of(whole: &Plan, step: &Step) -> usize {
-    let same = |other: &Step| match step.operation {
-        Operation::Copy => {
-            other.output.is_some() && (other.output == step.output || other.output == step.input)
-        }
-        _ => other.name == step.name,
-    };
-    whole.steps.iter().position(same).unwrap_or_default()
-}
-
-/// Runs every step of a plan, a picture a lane.
-fn run_plan(
+/// Runs a step of a plan, a packed picture a lane; where features are compared, `at_tap` does it.
+fn run_step(
     lanes: &mut [Lane],
     plan: &Plan,
-    pictures: &[&Vec<u32>],
-    at_tap: &mut (impl FnMut(&[Lane], usize, TensorId, Criterion) + Send),
-    mut took: impl FnMut(&Step, f64),
+    now: usize,
+    pictures: &[Vec<u32>],
+    mut at_tap: impl FnMut(&[Lane], usize, TensorId, Criterion),
 ) -> Result<()> {
-    for (now, step) in plan.steps.iter().enumerate() {
-        let start = Instant::now();
-        match (step.operation, step.input) {
-            (Operation::Difference { criterion, tap }, Some(tensor)) => at_tap(lanes, tap, tensor, criterion),
-            _ => lanes
-                .par_iter_mut()
-                .zip(pictures)
-                .try_for_each(|(lane, packed)| lane.step(now, std::slice::from_ref(*packed)))?,
-        }
-        // Nobody reads it any more.
-        if let Some(input) = step.input
-            && plan.steps[now + 1..].iter().all(|later| later.input != Some(input))
-        {
-            lanes.iter_mut().for_each(|lane| lane.release(input));
-        }
-        took(step, start.elapsed().as_secs_f64());
+    let step = &plan.steps[now];
+    match (step.operation, step.input) {
+        (Operation::Difference { criterion, tap }, Some(tensor)) => at_tap(lanes, tap, tensor, criterion),
+        _ => lanes
+            .par_iter_mut()
+            .zip(pictures)
+            .try_for_each(|(lane, packed)| lane.step(now, std::slice::from_ref(packed)))?,
+    }
+    // Nobody reads it any more.
+    if let Some(input) = step.input
+        && plan.steps[now + 1..].iter().all(|later| later.input != Some(input))
+    {
+        lanes.iter_mut().for_each(|lane| lane.release(input));
     }
     Ok(())
 }

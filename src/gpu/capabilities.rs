@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{executor, lower};
+use super::arrange::{Arrangement, arrange};
 use crate::{Config, Tuning, plan::Plan};
 
 /// A device's limits. Lowering checks every buffer and binding against them before anything is allocated.
@@ -38,13 +38,14 @@ impl Capabilities {
         self.max_binding.min(self.max_buffer).min((1 << 31) * 4)
     }
 
-    /// The side of the largest square picture that these limits allow, of a loss and in a tuning; none where they
-    /// allow hardly any. How much memory there is, no device tells.
+    /// The side of the largest square picture that these limits allow without cutting it into parts, of a loss and in a
+    /// tuning; none where they allow hardly any. How much memory there is, no device tells.
     #[must_use]
     pub fn largest_square(&self, config: &Config, tuning: Tuning) -> Option<u32> {
         let fits = |side: u32| {
             let plan = |images| Plan::new(config, side, side, images, tuning);
-            lower::arrange(plan, 1, self).and_then(|lanes| executor::memory(&lanes, self)).is_ok()
+            let arranged = arrange(plan, 1, u64::MAX, self);
+            arranged.is_ok_and(|arranged| matches!(arranged, Arrangement::Whole(_)))
         };
         // A square of 32 has something left after every pooling of VGG.
         let (mut fitting, mut too_large) = (32, 1 << 16);

@@ -1,12 +1,12 @@
 //! A plan's buffers and bind groups on a device, and the one way to run its commands: recording them.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
-    capabilities::Capabilities,
-    context::{Gpu, PARAMS_BYTES},
+    arrange::{self, Lanes, Sizes, params_bytes},
+    context::Gpu,
     kernel::Kernel,
-    lower::{self, Binding, Command, Count, Cut, Lanes, Memory, Mode, Program, Sizes, grid},
+    lower::{self, Binding, Command, Cut, Mode, Program, grid},
     model::Model,
     source::{Source, Sources, Tone},
 };
@@ -14,7 +14,8 @@ use crate::{
     color::ToneMap,
     error::Result,
     image::Image,
-    plan::{Plan, TensorId},
+    memory::Memory,
+    plan::{Part, Plan, Strips, TensorId},
     weights::Parameters,
 };
 
@@ -46,8 +47,11 @@ pub(super) struct Buffers {
 #[derive(Debug)]
 pub(super) struct Prepared {
     program: Program,
+    params: wgpu::Buffer,
     /// A dispatch's bind group; none for other commands.
     bind_groups: Vec<Option<wgpu::BindGroup>>,
+    /// All that were made for its parameters: parts of a picture share most of them.
+    made: HashMap<(Kernel, Vec<Binding>), wgpu::BindGroup>,
     /// Bytes of its parameters.
     pub(super) bytes: u64,
 }
@@ -73,17 +77,37 @@ impl Executor {
 
     pub(super) fn with_lanes(model: Arc<Model>, lanes: Lanes, mode: Mode, cut: Cut) -> Result<Self> {
         let capabilities = &model.gpu.capabilities;
-        let sizes = lower::sizes(&lanes, capabilities)?;
+        let sizes = arrange::sizes(&lanes, capabilities)?;
         let program = lower::lower(&lanes, mode, cut, capabilities)?;
-        let memory = sizes.memory(&lanes, params_bytes(&program));
-        let Memory { features, pictures, scratch } = memory;
-        let slots = sizes.slots.len();
-        tracing::debug!(lanes = lanes.lanes, slots, features, pictures, scratch, "buffers");
-        let buffers = model
-            .gpu
-            .create("feature maps", memory.total(), || Buffers::new(&model.gpu, lanes.lanes, &sizes))?;
+        let memory = sizes.memory(&lanes, params_bytes(&program.params));
+        let buffers = Buffers::allocate(&model.gpu, lanes.lanes, &sizes, memory)?;
         let program = Prepared::new(&model, program, &buffers, &[])?;
         Ok(Self { model, lanes, memory, buffers, program })
+    }
+
+    /// An executor of the parts of a picture, for pairs: [`begin`](Self::begin) goes on to each. It takes `memory`.
+    pub(super) fn of_parts(model: Arc<Model>, strips: &Strips, memory: Memory) -> Result<Self> {
+        let capabilities = &model.gpu.capabilities;
+        let envelope = arrange::part_lanes(strips);
+        let sizes = arrange::sizes(&envelope, capabilities)?;
+        let buffers = Buffers::allocate(&model.gpu, envelope.lanes, &sizes, memory)?;
+        let lanes = Lanes { plan: strips.part(0, 0)?.plan, ..envelope };
+        let program = lower::lower(&lanes, Mode::Pairs, Cut::Whole, capabilities)?;
+        let room = arrange::most_params(strips, capabilities);
+        let program = Prepared::with_room(&model, program, &buffers, &[], room)?;
+        let mut executor = Self { model, lanes, memory, buffers, program };
+        // What most parts have; nothing is left to be made while pictures wait.
+        let middle = [strips.bands().min(2), strips.strips().min(2)].map(|count| count - 1);
+        executor.begin(strips.part(middle[0], middle[1])?)?;
+        Ok(executor)
+    }
+
+    /// Goes on with another part of a picture: the next strip, or the first of another band. Rows that strips have kept
+    /// stay where they are.
+    pub(super) fn begin(&mut self, part: Part) -> Result<()> {
+        self.lanes.plan = part.plan;
+        let program = lower::lower(&self.lanes, Mode::Pairs, Cut::Whole, &self.gpu().capabilities)?;
+        self.program.become_program(&self.model, program, &self.buffers, &[])
     }
 
     /// The plan it runs.
@@ -131,12 +155,14 @@ impl Executor {
         gpu.check()
     }
 
-    /// Uploads a picture as number `index` of the round. `words` is room for packing, reused.
+    /// Uploads what the plan reads of a picture, as number `index` of the round. `words` is room for packing, reused.
     pub(super) fn upload(&self, index: u32, picture: &Image<'_>, words: &mut Vec<u32>) {
-        picture.pack(words);
-        let images = self.lanes.plan.images;
+        let plan = &self.lanes.plan;
+        let Some(region) = plan.pixels() else { return };
+        picture.pack(region, words);
+        let images = plan.images;
         let buffer = &self.buffers.pictures[(index / images) as usize];
-        let stride = Image::packed_words(picture.width(), picture.height()) * 4;
+        let stride = arrange::pictures_bytes(plan);
         self.gpu().queue.write_buffer(
             buffer,
             u64::from(index % images) * stride,
@@ -218,13 +244,10 @@ impl Executor {
         pictures: u32,
     ) {
         let command = &program.commands[index];
-        let Command::Dispatch { step, kernel, params, groups, count, pieces: cut, .. } = command else {
+        let Command::Dispatch { step, kernel, params, groups, pieces: cut, .. } = command else {
             return;
         };
-        let images = match *count {
-            Count::Images { lane } => self.lanes.in_lane(lane, pictures),
-            Count::Pairs { lane } => self.lanes.in_lane(lane, pictures) / 2,
-        };
+        let images = command.images(&self.lanes, pictures);
         let pieces = pieces.unwrap_or(0..cut.count);
         let first = pieces.start * cut.groups;
         let groups = (pieces.len() as u32 * cut.groups).min(groups.saturating_sub(first));
@@ -318,6 +341,13 @@ impl Executor {
 }
 
 impl Buffers {
+    fn allocate(gpu: &Gpu, lanes: u32, sizes: &Sizes, memory: Memory) -> Result<Self> {
+        let Memory { features, pictures, scratch } = memory;
+        let slots = sizes.slots.len();
+        tracing::debug!(lanes, slots, features, pictures, scratch, "buffers");
+        gpu.create("feature maps", memory.total(), || Self::new(gpu, lanes, sizes))
+    }
+
     fn new(gpu: &Gpu, lanes: u32, sizes: &Sizes) -> Self {
         use wgpu::BufferUsages as Usage;
         let map = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
@@ -335,13 +365,42 @@ impl Buffers {
             slots: lanes.map(slots).collect(),
             // Copied for diagnosis alone.
             partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE | Usage::COPY_SRC),
-            sums: gpu.buffer("sums", sizes.sums, Usage::STORAGE | Usage::COPY_SRC),
+            sums: gpu.buffer("sums", sizes.sums, map),
         }
     }
 }
 
 impl Prepared {
     fn new(model: &Model, program: Program, buffers: &Buffers, target: &[wgpu::Buffer]) -> Result<Self> {
+        let bytes = params_bytes(&program.params);
+        Self::with_room(model, program, buffers, target, bytes)
+    }
+
+    /// With room for the parameters of other programs, that it is to become.
+    fn with_room(
+        model: &Model,
+        program: Program,
+        buffers: &Buffers,
+        target: &[wgpu::Buffer],
+        bytes: u64,
+    ) -> Result<Self> {
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let params =
+            model.gpu.create("parameters", bytes, || model.gpu.buffer("parameters", bytes, usage))?;
+        let (empty, made) = (Program { commands: vec![], params: vec![] }, HashMap::new());
+        let mut prepared = Self { program: empty, params, bind_groups: vec![], made, bytes };
+        prepared.become_program(model, program, buffers, target)?;
+        Ok(prepared)
+    }
+
+    /// Another program, of the same buffers. Its parameters are there for what is submitted from now on.
+    fn become_program(
+        &mut self,
+        model: &Model,
+        program: Program,
+        buffers: &Buffers,
+        target: &[wgpu::Buffer],
+    ) -> Result<()> {
         let gpu = &model.gpu;
         let find = |binding: &Binding| -> Result<wgpu::Buffer> {
             Ok(match *binding {
@@ -354,27 +413,31 @@ impl Prepared {
                 Binding::Target { tap } => target[tap].clone(),
             })
         };
-        let bound: Vec<Option<(Kernel, Vec<wgpu::Buffer>)>> = program
-            .commands
-            .iter()
-            .map(|command| match command {
-                Command::Dispatch { kernel, bindings, .. } => {
-                    Ok(Some((*kernel, bindings.iter().map(find).collect::<Result<_>>()?)))
-                }
-                Command::CopyToTarget { .. } => Ok(None),
-            })
-            .collect::<Result<_>>()?;
-        let bytes = params_bytes(&program);
-        let bind_groups = gpu.create("bind groups", bytes, || {
-            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-            let params = gpu.buffer("parameters", bytes, usage);
-            gpu.queue.write_buffer(&params, 0, &program.params);
-            let bind = |(kernel, buffers): &(Kernel, Vec<wgpu::Buffer>)| {
-                gpu.bind(*kernel, &params, &buffers.iter().collect::<Vec<_>>())
+        let mut missing: HashMap<(Kernel, Vec<Binding>), Vec<wgpu::Buffer>> = HashMap::new();
+        for (kernel, bindings) in program.commands.iter().filter_map(Command::bound) {
+            let key = (kernel, bindings.to_vec());
+            if !self.made.contains_key(&key) && !missing.contains_key(&key) {
+                missing.insert(key, bindings.iter().map(find).collect::<Result<_>>()?);
+            }
+        }
+        if !missing.is_empty() {
+            let params = &self.params;
+            let bind = |kernel: Kernel, buffers: &[wgpu::Buffer]| {
+                gpu.bind(kernel, params, &buffers.iter().collect::<Vec<_>>())
             };
-            bound.iter().map(|bound| bound.as_ref().map(bind)).collect()
-        })?;
-        Ok(Self { program, bind_groups, bytes })
+            let made: Vec<_> = gpu.create("bind groups", 0, || {
+                missing.into_iter().map(|(key, buffers)| (bind(key.0, &buffers), key)).collect()
+            })?;
+            self.made.extend(made.into_iter().map(|(group, key)| (key, group)));
+        }
+        let group = |command: &Command| {
+            let (kernel, bindings) = command.bound()?;
+            self.made.get(&(kernel, bindings.to_vec())).cloned()
+        };
+        self.bind_groups = program.commands.iter().map(group).collect();
+        gpu.queue.write_buffer(&self.params, 0, &program.params);
+        self.program = program;
+        Ok(())
     }
 
     /// Whether a command copies, and is no dispatch.
@@ -392,19 +455,25 @@ impl Prepared {
         self.program.commands.iter().map(Command::step).collect()
     }
 
+    /// Its commands in runs of about so many floating-point operations, of which each can be submitted by itself.
+    pub(super) fn runs(&self, lanes: &Lanes, pictures: u32, flops: u64) -> Vec<Range<usize>> {
+        let mut runs = vec![];
+        let (mut start, mut sum) = (0, 0u64);
+        for (index, command) in self.program.commands.iter().enumerate() {
+            sum = sum.saturating_add(command.flops(lanes, pictures));
+            if sum >= flops {
+                runs.push(start..index + 1);
+                (start, sum) = (index + 1, 0);
+            }
+        }
+        if start < self.program.commands.len() {
+            runs.push(start..self.program.commands.len());
+        }
+        runs
+    }
+
     /// Its commands, for recording all of them.
     pub(super) fn range(&self) -> Range<usize> {
         0..self.program.commands.len()
     }
-}
-
-/// Bytes of a program's parameters on the device: every dispatch binds a window of the same size.
-pub(super) fn params_bytes(program: &Program) -> u64 {
-    program.params.len() as u64 + PARAMS_BYTES
-}
-
-/// What a session over `lanes` takes, told before anything is allocated.
-pub(super) fn memory(lanes: &Lanes, capabilities: &Capabilities) -> Result<Memory> {
-    let program = lower::lower(lanes, Mode::Pairs, Cut::Whole, capabilities)?;
-    Ok(lower::sizes(lanes, capabilities)?.memory(lanes, params_bytes(&program)))
 }

@@ -2,6 +2,7 @@
 //! allocated here, and everything that a device could refuse is checked here.
 
 use super::{
+    arrange::{Lanes, pictures_bytes},
     capabilities::Capabilities,
     kernel::Kernel,
     params,
@@ -10,8 +11,7 @@ use super::{
 use crate::{
     config::Criterion,
     error::{Error, Result},
-    image::Image,
-    plan::{Operation, Plan, Region, Step, Tensor},
+    plan::{Operation, Region, Step, Tensor},
 };
 
 /// Threads of a workgroup, in every kernel.
@@ -30,28 +30,8 @@ pub(crate) enum Mode {
     Features,
 }
 
-/// A plan's pictures go through in lanes: sets of buffers with [`Plan::images`] pictures each. One lane holds
-/// everything, unless a device can bind only one picture at a time: then each picture of a pair has its lane.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Lanes {
-    pub(crate) plan: Plan,
-    pub(crate) lanes: u32,
-}
-
-impl Lanes {
-    /// Pictures that a round can hold.
-    pub(crate) fn pictures(&self) -> u32 {
-        self.lanes * self.plan.images
-    }
-
-    /// How many of a round's `pictures` are in a lane; earlier lanes fill first.
-    pub(crate) fn in_lane(&self, lane: u32, pictures: u32) -> u32 {
-        pictures.saturating_sub(lane * self.plan.images).min(self.plan.images)
-    }
-}
-
 /// A buffer that a dispatch binds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Binding {
     /// A lane's packed pictures.
     Pictures { lane: u32 },
@@ -118,6 +98,33 @@ impl Command {
         }
     }
 
+    /// A dispatch's kernel and what it binds.
+    pub(crate) fn bound(&self) -> Option<(Kernel, &[Binding])> {
+        match self {
+            Self::Dispatch { kernel, bindings, .. } => Some((*kernel, bindings)),
+            Self::CopyToTarget { .. } => None,
+        }
+    }
+
+    /// Images or pairs of a round of `pictures` pictures that a dispatch works on.
+    pub(crate) fn images(&self, lanes: &Lanes, pictures: u32) -> u32 {
+        match self {
+            Self::Dispatch { count: Count::Images { lane }, .. } => lanes.in_lane(*lane, pictures),
+            Self::Dispatch { count: Count::Pairs { lane }, .. } => lanes.in_lane(*lane, pictures) / 2,
+            Self::CopyToTarget { .. } => 1,
+        }
+    }
+
+    /// Floating-point operations that a dispatch does in a round of `pictures` pictures.
+    pub(crate) fn flops(&self, lanes: &Lanes, pictures: u32) -> u64 {
+        match self {
+            Self::Dispatch { step, .. } => {
+                lanes.plan.cost(*step, self.images(lanes, pictures).into(), true).flops
+            }
+            Self::CopyToTarget { .. } => 0,
+        }
+    }
+
     /// The step that it is part of; a copy is part of none.
     pub(crate) fn step(&self) -> Option<usize> {
         match self {
@@ -127,138 +134,12 @@ impl Command {
     }
 }
 
-/// Bytes that a session takes on the device. Weights are the model's and not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Memory {
-    /// Feature maps.
-    pub features: u64,
-    /// Pictures as they are uploaded.
-    pub pictures: u64,
-    /// Partial sums, sums, parameters and what results are read through.
-    pub scratch: u64,
-}
-
-impl Memory {
-    /// All of it.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.features + self.pictures + self.scratch
-    }
-}
-
 /// A plan's commands for a mode, and the buffers that they need beside the plan's slots.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Program {
     pub(crate) commands: Vec<Command>,
     /// All dispatches' parameters, each at an aligned offset.
     pub(crate) params: Vec<u8>,
-}
-
-/// The bytes of each buffer that a session's programs share.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sizes {
-    /// A lane's packed pictures.
-    pub(crate) pictures: u64,
-    /// A lane's slots.
-    pub(crate) slots: Vec<u64>,
-    pub(crate) partials: u64,
-    pub(crate) sums: u64,
-}
-
-/// Arranges `plan(images)` in lanes for up to `pairs` pairs a round on such a device.
-///
-/// # Errors
-/// [`Error::TooLarge`] where the device cannot bind the largest feature map of a single picture; else the plan's.
-pub(crate) fn arrange(
-    plan: impl Fn(u32) -> Result<Plan>,
-    pairs: u32,
-    capabilities: &Capabilities,
-) -> Result<Lanes> {
-    let one = plan(1)?;
-    let largest = one.largest_tensor();
-    let limit = capabilities.max_tensor();
-    if largest > limit {
-        return Err(too_large(&one, limit));
-    }
-    // A packed picture counts too, where there is nothing but pixels to compare.
-    let fitting =
-        (limit / largest.max(pictures_bytes(&one)).max(1)).min(u64::from(capabilities.max_workgroups));
-    let images = fitting.min(2 * u64::from(pairs.max(1))) as u32 & !1;
-    Ok(match images {
-        0 => Lanes { plan: one, lanes: 2 },
-        images => Lanes { plan: plan(images)?, lanes: 1 },
-    })
-}
-
-/// Arranges a plan for one picture in one lane on such a device.
-///
-/// # Errors
-/// [`Error::TooLarge`] where the device cannot bind its largest feature map.
-pub(crate) fn arrange_single(plan: Plan, capabilities: &Capabilities) -> Result<Lanes> {
-    match capabilities.max_tensor() {
-        limit if plan.largest_tensor() > limit => Err(too_large(&plan, limit)),
-        _ => Ok(Lanes { plan, lanes: 1 }),
-    }
-}
-
-/// Bytes of the largest buffer that one picture's plan binds.
-pub(crate) fn largest_buffer(plan: &Plan) -> u64 {
-    plan.largest_tensor().max(pictures_bytes(plan))
-}
-
-fn too_large(plan: &Plan, limit: u64) -> Error {
-    let [width, height] = plan.tensors.first().map_or([0; 2], |tensor| tensor.region.extent);
-    let pixels = u128::from(width) * u128::from(height);
-    // What the limit leaves of each tensor, in pixels of the picture.
-    let most = |tensor: &Tensor| {
-        let bytes = u128::from(tensor.channels)
-            * u128::from(tensor.region.positions())
-            * u128::from(tensor.element.bytes());
-        (u128::from(limit) * pixels).checked_div(bytes)
-    };
-    let most = plan.tensors.iter().filter_map(most).min().unwrap_or(0);
-    let largest = plan.tensors.iter().map(Tensor::bytes).max().unwrap_or(0);
-    Error::TooLarge(format!(
-        "a picture of {width}x{height} needs {largest} bytes in one storage binding; this device binds {limit} at most, \
-         which is a picture of {most} pixels"
-    ))
-}
-
-fn pictures_bytes(plan: &Plan) -> u64 {
-    plan.picture_size().map_or(0, |[width, height]| Image::packed_words(width, height) * 4)
-}
-
-/// The buffers of a session over `lanes`, each checked against the device's limits.
-///
-/// # Errors
-/// [`Error::TooLarge`] naming what does not fit.
-pub(crate) fn sizes(lanes: &Lanes, capabilities: &Capabilities) -> Result<Sizes> {
-    let plan = &lanes.plan;
-    let partials = plan.taps.iter().map(|tap| partials_of(&plan.tensors[tap.tensor])).max().unwrap_or(0);
-    let sizes = Sizes {
-        pictures: pictures_bytes(plan) * u64::from(plan.images),
-        slots: plan.slots.clone(),
-        partials: partials * u64::from(plan.images) * 4,
-        sums: plan.taps.len() as u64 * u64::from(lanes.pictures()) * 4,
-    };
-    let all = sizes.slots.iter().chain([&sizes.pictures, &sizes.partials, &sizes.sums]);
-    match all.copied().max() {
-        Some(bytes) if bytes > capabilities.max_tensor() => Err(too_large(plan, capabilities.max_tensor())),
-        _ => Ok(sizes),
-    }
-}
-
-impl Sizes {
-    /// What a session over `lanes` with these buffers takes, its parameters for pairs included.
-    pub(crate) fn memory(&self, lanes: &Lanes, params: u64) -> Memory {
-        let count = u64::from(lanes.lanes);
-        Memory {
-            features: self.slots.iter().sum::<u64>() * count,
-            pictures: self.pictures * count,
-            scratch: self.partials + self.sums * 2 + params,
-        }
-    }
 }
 
 /// Turns every step into dispatches, which can be cut into pieces where `cut` says so.
@@ -327,11 +208,10 @@ impl Lowering<'_> {
                         source: std::array::from_fn(|c| {
                             channels.get(c).map_or(0, |(source, ..)| *source as u32)
                         }),
-                        origin: written.origin,
                         picture_stride: (pictures_bytes(plan) / 4) as u32,
                         groups: groups as u32,
                         first_group: 0,
-                        pad: [0; 3],
+                        pad: 0,
                     };
                     let bindings = vec![Binding::Pictures { lane }, slot(output_id)];
                     self.dispatch(index, Kernel::Pixels, bindings, groups, count, params)?;

@@ -5,6 +5,7 @@
 //! version is the one this crate was built with. A [`FrameSession`] works inside the engine's frames: see [`engines`].
 
 mod adapter;
+mod arrange;
 mod capabilities;
 mod context;
 mod executor;
@@ -38,7 +39,6 @@ pub use self::{
     executor::Executor,
     frame::{FrameOptions, FrameReport, FrameSession, Progress, Recording},
     kernel::shaders,
-    lower::Memory,
     requirements::Requirements,
     source::{BufferLayout, BufferSource, Source, TextureSource},
     sum::sum_blocking,
@@ -47,8 +47,9 @@ pub(crate) use self::{
     context::Gpu,
     model::Model,
     peak::peak,
-    session::{Session, Target, Wait},
+    session::{Session, Target},
 };
+pub use crate::memory::Memory;
 use crate::{
     Context,
     error::{Error, Result},

@@ -88,11 +88,10 @@ pub(super) struct Pixels {
     pub scale_8bit: [f32; 4],
     pub offset: [f32; 4],
     pub source: [u32; 4],
-    pub origin: [u32; 2],
     pub picture_stride: u32,
     pub groups: u32,
     pub first_group: u32,
-    pub pad: [u32; 3],
+    pub pad: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]

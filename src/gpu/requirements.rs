@@ -3,7 +3,7 @@
 use crate::{
     config::Config,
     error::{Error, Result},
-    gpu::lower,
+    gpu::arrange,
     plan::{Plan, Tuning},
 };
 
@@ -40,7 +40,7 @@ impl Requirements {
     /// deepest tap.
     pub fn new(config: &Config, width: u32, height: u32) -> Result<Self> {
         let plan = Plan::new(config, width, height, 1, Tuning::default())?;
-        let bytes = lower::largest_buffer(&plan);
+        let bytes = arrange::largest_buffer(&plan);
         let mut requirements = Self::least();
         let limits = &mut requirements.limits;
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(bytes);

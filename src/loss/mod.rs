@@ -2,7 +2,8 @@
 
 mod context;
 mod model;
+mod outline;
 mod session;
 mod target;
 
-pub use self::{context::Context, model::Model, session::Session, target::Target};
+pub use self::{context::Context, model::Model, outline::Outline, session::Session, target::Target};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Session, context::Backend};
+use super::{Context, Outline, Session, context::Backend};
 #[cfg(feature = "cpu")]
 use crate::cpu;
 #[cfg(feature = "gpu")]
@@ -10,7 +10,8 @@ use crate::gpu;
 use crate::{
     config::Config,
     error::{Error, Result},
-    plan::{Plan, Tuning},
+    memory::Memory,
+    plan::{Layout, Plan, Strips, Tuning},
     report::{LayerReport, Report},
     weights::{Parameters, Weights},
 };
@@ -27,8 +28,7 @@ pub(super) struct ModelInner {
     tuning: Tuning,
     parameters: Arc<Parameters>,
     pub(super) backend: BackendModel,
-    /// Bytes of features that a session on the CPU may take.
-    #[cfg(feature = "cpu")]
+    /// Bytes of features and scratch that a session may take.
     pub(super) memory: u64,
 }
 
@@ -74,7 +74,6 @@ impl Model {
         };
         Ok(Self(Arc::new(ModelInner {
             backend,
-            #[cfg(feature = "cpu")]
             memory: Self::DEFAULT_MEMORY,
             context: context.clone(),
             config: config.clone(),
@@ -83,15 +82,14 @@ impl Model {
         })))
     }
 
-    /// Bytes of features that a session on the CPU takes at most, unless [`with_memory`](Self::with_memory) says
+    /// Bytes of features and scratch that a session takes at most, unless [`with_memory`](Self::with_memory) says
     /// otherwise: 1 GiB.
-    #[cfg(feature = "cpu")]
     pub const DEFAULT_MEMORY: u64 = 1 << 30;
 
-    /// The same model, whose sessions on the CPU take at most so many bytes for the features of a pair. Larger pictures
-    /// go through in parts: the loss is the same but for rounding (1e-6), and the same bits from run to run. Pictures,
-    /// weights and scratch are not counted, and GPUs do not cut yet.
-    #[cfg(feature = "cpu")]
+    /// The same model, whose sessions take at most so many bytes for the features of pairs and for scratch. Pictures for
+    /// which that is not enough, or which are larger than the device can bind, go through in parts: the loss is the same
+    /// but for rounding (1e-6), and the same bits from run to run. Pictures and weights are not counted, nor are the
+    /// features of targets. [`FrameSession`](crate::gpu::FrameSession)s take what they need.
     #[must_use]
     pub fn with_memory(&self, bytes: u64) -> Self {
         Self(Arc::new(ModelInner { memory: bytes, ..(*self.0).clone() }))
@@ -118,11 +116,12 @@ impl Model {
     }
 
     /// Buffers for comparing up to `pairs` pairs together (or twice as many candidates against a target), fewer
-    /// where the device cannot bind as much. Larger batches go through in rounds.
+    /// where the device cannot bind as much or the memory allowed is not enough ([`with_memory`](Self::with_memory)).
+    /// Larger batches go through in rounds, and larger pictures in parts.
     ///
     /// # Errors
-    /// [`Error::Image`] where the size is zero or too small for the deepest tap; [`Error::TooLarge`] where the
-    /// device cannot bind a picture's feature map; [`Error::OutOfMemory`].
+    /// [`Error::Image`] where the size is zero or too small for the deepest tap; [`Error::TooLarge`] where not even the
+    /// smallest parts fit, with the least memory that works; [`Error::OutOfMemory`].
     pub fn batch_session(&self, width: u32, height: u32, pairs: u32) -> Result<Session> {
         Session::new(self, [width, height], pairs)
     }
@@ -131,10 +130,32 @@ impl Model {
     /// allocated. Weights are not counted: they are the model's, shared by all sessions.
     ///
     /// # Errors
-    /// As [`batch_session`](Self::batch_session); [`Error::Config`] on the CPU.
-    #[cfg(feature = "gpu")]
-    pub fn memory(&self, width: u32, height: u32, pairs: u32) -> Result<gpu::Memory> {
-        gpu::Session::memory(self.on_gpu()?.device(), self.plan(width, height), pairs)
+    /// As [`batch_session`](Self::batch_session).
+    pub fn memory(&self, width: u32, height: u32, pairs: u32) -> Result<Memory> {
+        Ok(self.outline(width, height, pairs)?.memory)
+    }
+
+    /// How such a [`batch_session`](Self::batch_session) works and what it takes, before anything is allocated.
+    ///
+    /// # Errors
+    /// As [`batch_session`](Self::batch_session).
+    pub fn outline(&self, width: u32, height: u32, pairs: u32) -> Result<Outline> {
+        let plan = self.plan(width, height);
+        let (memory, strips) = match &self.0.backend {
+            #[cfg(feature = "gpu")]
+            BackendModel::Gpu(model) => {
+                let device = model.device();
+                let (memory, strips) = gpu::Session::outline(device, &plan, pairs, self.0.memory)?;
+                let whole = || Strips::new(plan(1)?, 1, 1, Layout::Nchw);
+                (memory, strips.map_or_else(whole, Ok)?)
+            }
+            #[cfg(feature = "cpu")]
+            BackendModel::Cpu(model) => {
+                let _ = pairs; // one pair after another
+                model.cut(&plan(1)?, self.0.memory)?
+            }
+        };
+        Ok(Outline { memory, strips, weights: self.0.parameters.bytes() })
     }
 
     /// The weights on the device.

@@ -4,9 +4,10 @@ use super::{Model, Target, model::BackendModel, target::TargetKind};
 #[cfg(feature = "cpu")]
 use crate::cpu;
 #[cfg(feature = "gpu")]
-use crate::gpu::{self, Wait};
+use crate::gpu;
 use crate::{
     error::{Error, Result},
+    follow::{CancelToken, Follow, Follower, Wait},
     image::Image,
     plan::Plan,
     profile::{Profile, Stopwatch},
@@ -21,6 +22,7 @@ pub struct Session {
     width: u32,
     height: u32,
     kind: SessionKind,
+    follower: Follower,
 }
 
 #[derive(Debug)]
@@ -39,38 +41,46 @@ enum Against<'a> {
     Target(&'a Target),
 }
 
-#[cfg(not(feature = "gpu"))]
-#[derive(Clone, Copy)]
-enum Wait {
-    Async,
-    Block,
-}
-
 impl Session {
     /// As [`Model::batch_session`].
     pub(super) fn new(model: &Model, [width, height]: [u32; 2], pairs: u32) -> Result<Self> {
         let backend = model.context().backend();
         let _span = tracing::debug_span!("session", backend, width, height, pairs).entered();
         let plan = model.plan(width, height);
-        #[cfg(feature = "cpu")]
         let memory = model.0.memory;
         let kind = match &model.0.backend {
             #[cfg(feature = "gpu")]
-            BackendModel::Gpu(model) => SessionKind::Gpu(Box::new(gpu::Session::new(model, &plan, pairs)?)),
+            BackendModel::Gpu(model) => {
+                SessionKind::Gpu(Box::new(gpu::Session::new(model, &plan, pairs, memory)?))
+            }
             #[cfg(feature = "cpu")]
             BackendModel::Cpu(model) => {
                 let _ = pairs; // one pair after another
                 SessionKind::Cpu(Box::new(model.session(&plan(1)?, memory)?))
             }
         };
-        Ok(Self { model: model.clone(), plan: plan(1)?, width, height, kind })
+        let follower = Follower::default();
+        Ok(Self { model: model.clone(), plan: plan(1)?, width, height, kind, follower })
+    }
+
+    /// Comparisons from now on end with [`Error::Cancelled`] once `token` is cancelled: on a GPU within about a second of
+    /// its work, on the CPU before the next step.
+    pub fn set_cancel_token(&mut self, token: CancelToken) {
+        self.follower.token = token;
+    }
+
+    /// Calls `told` while comparisons run, with the share of the work that is done, from 0 to 1: of large pictures after
+    /// each part, or more often.
+    pub fn set_progress(&mut self, told: impl FnMut(f64) + Send + Sync + 'static) {
+        self.follower.told = Some(Box::new(told));
     }
 
     /// Compares a pair of pictures.
     ///
     /// On a device that the library opened, the future is woken by a thread of the library. On a host's device
     /// the host's own polling or submitting wakes it; with neither, use
-    /// [`compare_blocking`](Self::compare_blocking). On the CPU the work is done when the future is polled.
+    /// [`compare_blocking`](Self::compare_blocking). On the CPU the work is done when the future is polled, a step at a
+    /// time. A future that is dropped leaves the session usable; what is submitted by then, the device still does.
     ///
     /// # Errors
     /// [`Error::Image`] where a picture is not valid or not of the session's size; [`Error::DeviceLost`],
@@ -127,7 +137,7 @@ impl Session {
             #[cfg(feature = "gpu")]
             SessionKind::Gpu(session) => TargetKind::Gpu(session.target(&picture)?),
             #[cfg(feature = "cpu")]
-            SessionKind::Cpu(session) => TargetKind::Cpu(session.features(&picture)?),
+            SessionKind::Cpu(session) => TargetKind::Cpu(session.target(&picture)?),
         };
         Ok(Target { model: self.model.clone(), width: self.width, height: self.height, kind })
     }
@@ -193,14 +203,18 @@ impl Session {
             target.check(&self.model, [self.width, self.height])?;
         }
         let mut sums = vec![];
+        let mut follow = Follow::new(&mut self.follower);
         match &mut self.kind {
             #[cfg(feature = "gpu")]
             SessionKind::Gpu(session) => {
-                for round in pictures.chunks(session.pictures()) {
+                let rounds = pictures.chunks(session.pictures());
+                let count = rounds.len();
+                for (index, round) in rounds.enumerate() {
+                    let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, count));
                     sums.extend(match against {
-                        Against::Each => session.pairs(round, wait, watch.as_deref_mut()).await?,
+                        Against::Each => session.pairs(round, wait, watch, &mut follow).await?,
                         Against::Target(Target { kind: TargetKind::Gpu(target), .. }) => {
-                            session.candidates(target, round, wait, watch.as_deref_mut()).await?
+                            session.candidates(target, round, wait, watch, &mut follow).await?
                         }
                         #[cfg(feature = "cpu")]
                         Against::Target(_) => vec![], // another backend is another model
@@ -210,14 +224,16 @@ impl Session {
             #[cfg(feature = "cpu")]
             SessionKind::Cpu(session) => match against {
                 Against::Each => {
-                    let _ = wait; // nothing to wait for
-                    for pair in pictures.chunks_exact(2) {
-                        sums.push(session.pair(&pair[0], &pair[1], watch.as_deref_mut())?);
+                    let pairs: &[[Image<'_>; 2]] = pictures.as_chunks().0;
+                    for (index, [a, b]) in pairs.iter().enumerate() {
+                        let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pairs.len()));
+                        sums.push(session.pair(a, b, wait, watch, &mut follow).await?);
                     }
                 }
                 Against::Target(Target { kind: TargetKind::Cpu(target), .. }) => {
-                    for picture in pictures {
-                        sums.push(session.candidate(picture, target, watch.as_deref_mut())?);
+                    for (index, picture) in pictures.iter().enumerate() {
+                        let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pictures.len()));
+                        sums.push(session.candidate(picture, target, wait, watch, &mut follow).await?);
                     }
                 }
                 #[cfg(feature = "gpu")]

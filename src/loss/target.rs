@@ -23,16 +23,21 @@ pub(super) enum TargetKind {
     #[cfg(feature = "gpu")]
     Gpu(gpu::Target),
     #[cfg(feature = "cpu")]
-    Cpu(cpu::Features),
+    Cpu(cpu::Target),
 }
 
 #[cfg(feature = "gpu")]
 impl Target {
-    /// What it is on the device, for a session of `model` for pictures of `size`.
-    pub(crate) fn on_gpu(&self, model: &Model, size: [u32; 2]) -> Result<&gpu::Target> {
+    /// Its features on the device, a buffer each tap, for a session of `model` for pictures of `size`.
+    pub(crate) fn features_on_gpu(&self, model: &Model, size: [u32; 2]) -> Result<&[wgpu::Buffer]> {
         self.check(model, size)?;
         match &self.kind {
-            TargetKind::Gpu(target) => Ok(target),
+            TargetKind::Gpu(gpu::Target::Features { features, .. }) => Ok(features),
+            TargetKind::Gpu(gpu::Target::Picture(_)) => Err(Error::Config(
+                "the target is kept as a picture, since pairs of this size go through in parts; record it with \
+                 record_target(), or give the model more memory"
+                    .to_owned(),
+            )),
             #[cfg(feature = "cpu")]
             TargetKind::Cpu(_) => Err(Error::Config("the target is on the CPU".to_owned())),
         }

@@ -7,15 +7,24 @@ use crate::error::{Error, Result};
 /// a comparison runs at 20 GFLOP/s.
 const STEP_FLOPS: f64 = 1e7;
 
+/// What there is for a cut.
+pub(crate) struct Room<'a> {
+    /// Bytes in all.
+    pub(crate) bytes: u64,
+    /// Bytes of the largest slot.
+    pub(crate) largest: u64,
+    /// What a cut needs of `bytes`.
+    pub(crate) needs: &'a dyn Fn(&Strips) -> u64,
+}
+
 impl Strips {
-    /// The cut of `whole`, a plan for one image, that costs least where so many `pictures` side by side may take `bytes` of
-    /// feature maps, none of them larger than `largest`: no cut where the whole picture fits.
+    /// The cut of `whole`, a plan for one image, that costs least in such room: no cut where the whole picture fits.
     ///
     /// # Errors
     /// [`Error::TooLarge`] where no cut fits, with the least that one needs; else as [`new`](Self::new).
-    pub fn within(whole: &Plan, layout: Layout, pictures: u64, bytes: u64, largest: u64) -> Result<Self> {
+    pub(crate) fn within(whole: &Plan, layout: Layout, room: &Room<'_>) -> Result<Self> {
         let fits = |cut: &Self| {
-            cut.bytes() <= bytes / pictures.max(1) && cut.slots().iter().all(|&slot| slot <= largest)
+            (room.needs)(cut) <= room.bytes && cut.slots().iter().all(|&slot| slot <= room.largest)
         };
         let cut = |bands: u32, strips: u32| Self::new(whole.clone(), bands, strips, layout);
         let uncut = cut(1, 1)?;
@@ -27,7 +36,7 @@ impl Strips {
         let mut least = u64::MAX;
         for bands in counts(most_bands) {
             let finest = cut(bands, most_strips)?;
-            least = least.min(finest.bytes());
+            least = least.min((room.needs)(&finest));
             if fits(&finest) {
                 // The fewest strips that fit.
                 let (mut too_few, mut enough, mut found) = (0, most_strips, finest);
@@ -54,8 +63,8 @@ impl Strips {
         }
         best.map(|(_, cut)| cut).ok_or_else(|| {
             let [width, height] = whole.picture_size().unwrap_or_default();
-            let least = least.saturating_mul(pictures);
-            Error::TooLarge(if least > bytes {
+            let Room { bytes, largest, .. } = room;
+            Error::TooLarge(if least > *bytes {
                 format!(
                     "a picture of {width}x{height} cannot be compared in {bytes} bytes of feature maps; the least that \
                      works is {least}"
@@ -117,12 +126,18 @@ mod tests {
         Plan::new(config, width, height, 1, Tuning::Direct).unwrap()
     }
 
+    /// A cut for so many pictures side by side.
+    fn within(whole: &Plan, layout: Layout, pictures: u64, bytes: u64, largest: u64) -> Result<Strips> {
+        let needs = |cut: &Strips| cut.bytes().saturating_mul(pictures);
+        Strips::within(whole, layout, &Room { bytes, largest, needs: &needs })
+    }
+
     #[test]
     fn what_fits_is_not_cut() {
         let plan = whole(&Config::default(), 256, 256);
-        let cut = Strips::within(&plan, Layout::Nchw, 1, plan.bytes(), plan.bytes()).unwrap();
+        let cut = within(&plan, Layout::Nchw, 1, plan.bytes(), plan.bytes()).unwrap();
         assert_eq!((cut.bands(), cut.strips(), cut.bytes(), cut.overhead()), (1, 1, plan.bytes(), 0.0));
-        let cut = Strips::within(&plan, Layout::Nchw, 2, 2 * plan.bytes() - 1, u64::MAX).unwrap();
+        let cut = within(&plan, Layout::Nchw, 2, 2 * plan.bytes() - 1, u64::MAX).unwrap();
         assert_eq!((cut.bands(), cut.strips()), (1, 2), "and a byte less in two strips");
     }
 
@@ -130,7 +145,7 @@ mod tests {
     #[test]
     fn strips_come_before_bands() {
         for (size, mebibytes) in [(2048, 128), (8192, 512)] {
-            let cut = Strips::within(
+            let cut = within(
                 &whole(&Config::default(), size, size),
                 Layout::NhwcFramed,
                 1,
@@ -141,8 +156,7 @@ mod tests {
             assert_eq!((cut.bands(), cut.overhead()), (1, 0.0));
             assert!(cut.bytes() <= mebibytes << 20 && cut.bytes() > mebibytes << 19, "{} bytes", cut.bytes());
         }
-        let cut =
-            Strips::within(&whole(&Preset::Esrgan.config(), 8192, 8192), Layout::Nchw, 1, 64 << 20, u64::MAX);
+        let cut = within(&whole(&Preset::Esrgan.config(), 8192, 8192), Layout::Nchw, 1, 64 << 20, u64::MAX);
         let cut = cut.unwrap();
         assert!(cut.bands() > 1 && cut.overhead() > 0.0 && cut.bytes() <= 64 << 20, "{}", cut.overhead());
     }
@@ -150,26 +164,25 @@ mod tests {
     #[test]
     fn a_binding_may_be_smaller_than_the_budget() {
         let limit = 128 << 20;
-        let cut =
-            Strips::within(&whole(&Config::default(), 4096, 4096), Layout::Nchw, 1, 1 << 30, limit).unwrap();
+        let cut = within(&whole(&Config::default(), 4096, 4096), Layout::Nchw, 1, 1 << 30, limit).unwrap();
         assert!(cut.slots().iter().all(|&slot| slot <= limit) && cut.strips() > 8, "{:?}", cut.slots());
     }
 
     #[test]
     fn too_small_a_binding_is_named() {
         let plan = whole(&Config::default(), 1000, 700);
-        let text = Strips::within(&plan, Layout::Nchw, 1, 1 << 30, 1 << 10).unwrap_err().to_string();
+        let text = within(&plan, Layout::Nchw, 1, 1 << 30, 1 << 10).unwrap_err().to_string();
         assert!(text.contains("rows too large for feature maps of 1024 bytes"), "{text}");
     }
 
     #[test]
     fn too_small_a_budget_names_the_least_that_works() {
         let plan = whole(&Config::default(), 1000, 700);
-        let text = Strips::within(&plan, Layout::Nchw, 1, 1 << 10, u64::MAX).unwrap_err().to_string();
+        let text = within(&plan, Layout::Nchw, 1, 1 << 10, u64::MAX).unwrap_err().to_string();
         let least: u64 = text.rsplit_once("is ").unwrap().1.parse().unwrap();
-        let cut = Strips::within(&plan, Layout::Nchw, 2, 2 * least, u64::MAX).unwrap();
+        let cut = within(&plan, Layout::Nchw, 2, 2 * least, u64::MAX).unwrap();
         assert_eq!(cut.bytes(), least);
-        Strips::within(&plan, Layout::Nchw, 1, least - 1, u64::MAX).unwrap_err();
+        within(&plan, Layout::Nchw, 1, least - 1, u64::MAX).unwrap_err();
     }
 
     #[test]

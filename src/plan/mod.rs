@@ -16,6 +16,7 @@ use crate::{
     normalization::Normalization,
 };
 
+pub(crate) use self::budget::Room;
 pub use self::{
     cost::Cost,
     strips::{Part, Strips},
@@ -170,8 +171,7 @@ impl Plan {
     /// Width and height of the pictures that the pixels step reads, if there is one.
     #[must_use]
     pub fn picture_size(&self) -> Option<[u32; 2]> {
-        let pixels = self.steps.iter().find(|step| matches!(step.operation, Operation::Pixels { .. }))?;
-        pixels.output.map(|id| self.tensors[id].region.whole)
+        self.pixels().map(|region| region.whole)
     }
 
     /// # Errors
@@ -196,6 +196,25 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// What the pixels step reads of each picture, if there is one: the region of its output.
+    pub(crate) fn pixels(&self) -> Option<&Region> {
+        let pixels = self.steps.iter().find(|step| matches!(step.operation, Operation::Pixels { .. }))?;
+        pixels.output.map(|id| &self.tensors[id].region)
+    }
+
+    /// Valid pictures, packed as the pixels step reads them.
+    #[cfg(feature = "cpu")]
+    pub(crate) fn packed(&self, pictures: &[Image<'_>]) -> Vec<Vec<u32>> {
+        let pack = |picture: &Image<'_>| {
+            let mut words = vec![];
+            if let Some(region) = self.pixels() {
+                picture.pack(region, &mut words);
+            }
+            words
+        };
+        pictures.iter().map(pack).collect()
     }
 
     /// # Errors

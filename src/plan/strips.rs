@@ -24,6 +24,8 @@ pub struct Strips {
     /// Tensors of which rows are kept, in order.
     carried: Vec<TensorId>,
     layout: Layout,
+    /// For each tensor of `whole`, the most columns and rows of it that a part holds.
+    extents: Vec<[u32; 2]>,
     slots: Vec<u64>,
     /// For each tensor of a part, its slot.
     slot_of: Vec<usize>,
@@ -80,7 +82,8 @@ impl Strips {
         }
         // Pixels are made again from the picture.
         carried.retain(|&id| whole.steps.iter().any(|step| step.output == Some(id) && step.input.is_some()));
-        let mut cut = Self { whole, bands, strips, pools, carried, layout, slots: vec![], slot_of: vec![] };
+        let (extents, slots, slot_of) = (vec![], vec![], vec![]);
+        let mut cut = Self { whole, bands, strips, pools, carried, layout, extents, slots, slot_of };
         let most = cut.most();
         if bands == 0 || strips == 0 || bands > most[0] || strips > most[1] {
             return Err(Error::Config(format!(
@@ -108,6 +111,47 @@ impl Strips {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.whole
+    }
+
+    /// All parts.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        u64::from(self.bands) * u64::from(self.strips)
+    }
+
+    /// Whether there is more than one part.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.count() > 1
+    }
+
+    /// The parts' bands and strips, in the order in which they run.
+    pub(crate) fn order(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
+        let (bands, strips) = (self.bands, self.strips);
+        (0..bands).flat_map(move |band| (0..strips).map(move |strip| (band, strip)))
+    }
+
+    /// The whole's tensors as large as the largest of any part, in the parts' slots: for sizes of buffers, not to be run.
+    pub(crate) fn envelope(&self) -> Plan {
+        let mut plan = self.whole.clone();
+        for (tensor, &extent) in plan.tensors.iter_mut().zip(&self.extents) {
+            tensor.region.extent = extent;
+        }
+        plan.slots.clone_from(&self.slots);
+        plan.slot_of.clone_from(&self.slot_of);
+        plan
+    }
+
+    /// The step of the whole plan that a part's step is: that of its name, and for rows that are kept the one that made
+    /// them.
+    pub(crate) fn step_of(&self, step: &Step) -> usize {
+        let same = |other: &Step| match step.operation {
+            Operation::Copy => {
+                other.output.is_some() && (other.output == step.output || other.output == step.input)
+            }
+            _ => other.name == step.name,
+        };
+        self.whole.steps.iter().position(same).unwrap_or_default()
     }
 
     /// The most bands and strips that there can be.
@@ -342,6 +386,7 @@ impl Strips {
             slot_of.extend([slots.len(); 2]);
             slots.push(if self.strips == 1 { 0 } else { sized(id, kept[id]).bytes() });
         }
+        self.extents = width.into_iter().zip(height).map(|(width, height)| [width, height]).collect();
         (self.slots, self.slot_of) = (slots, slot_of);
     }
 }
@@ -372,7 +417,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Config, Preset, Tap, Tuning};
+    use crate::{Config, Preset, Tap, Tuning, plan::Room};
 
     fn whole(config: &Config, width: u32, height: u32) -> Plan {
         Plan::new(config, width, height, 1, Tuning::Direct).unwrap()
@@ -448,7 +493,11 @@ mod tests {
             for preset in [Preset::Vgg19, Preset::Esrgan] {
                 let plan = whole(&preset.config(), width, height);
                 for bytes in [1 << 10, 1 << 26, u64::MAX] {
-                    if let Ok(cut) = Strips::within(&plan, Layout::NhwcFramed, 2, bytes, u64::MAX) {
+                    if let Ok(cut) = Strips::within(
+                        &plan,
+                        Layout::NhwcFramed,
+                        &Room { bytes, largest: u64::MAX, needs: &|cut| 2 * cut.bytes() },
+                    ) {
                         assert!(cut.bytes() <= bytes / 2);
                         cut.part(cut.bands() - 1, cut.strips() - 1).unwrap();
                     }

@@ -226,6 +226,13 @@ impl Parameters {
     pub fn convolution(&self, name: &str) -> Option<&Convolution> {
         self.convolutions.iter().find(|convolution| convolution.layer.name == name)
     }
+
+    /// Bytes of all values as float32.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let values = |convolution: &Convolution| convolution.weight.len() + convolution.bias.len();
+        4 * self.convolutions.iter().map(|convolution| values(convolution) as u64).sum::<u64>()
+    }
 }
 
 fn weight_shape(layer: &Layer) -> [usize; 4] {

@@ -43,8 +43,8 @@ pub struct DeviceOptions {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
-    /// The memory that the features of a pair may take on the CPU: larger pictures go through in parts, with the same
-    /// loss. 1GiB by default; pictures and weights are not counted.
+    /// The memory that feature maps and scratch may take: pictures for which that is not enough go through in parts, with
+    /// the same loss. 1GiB by default; pictures and weights are not counted.
     #[arg(long, value_name = "SIZE")]
     memory: Option<ByteSize>,
 
@@ -101,7 +101,7 @@ impl DeviceOptions {
 
     fn context(&self) -> Result<Context, Failure> {
         let of_gpu = self.adapter.as_ref().map(|_| "--adapter").or(self.tuning.map(|_| "--tuning"));
-        let of_cpu = self.threads.map(|_| "--threads").or(self.memory.map(|_| "--memory"));
+        let of_cpu = self.threads.map(|_| "--threads");
         match (self.backend, of_gpu, of_cpu) {
             (Backend::Auto, Some(gpu), Some(cpu)) => Err(Failure::input(format!(
                 "{gpu} is for the GPU and {cpu} is for the CPU; leave one of them out"

@@ -80,7 +80,7 @@ impl Executor {
     /// among the parameters.
     pub fn run(&mut self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
         self.plan.check_pictures(pictures, self.plan.images)?;
-        let packed: Vec<_> = pictures.iter().map(Image::packed).collect();
+        let packed = self.plan.packed(pictures);
         steps.into_iter().try_for_each(|step| self.step(step, &packed))
     }
 }
@@ -88,6 +88,11 @@ impl Executor {
 impl Execute for Executor {
     fn begin(&mut self, part: Part) {
         Self::begin(self, part);
+    }
+
+    fn reset(&mut self) {
+        self.kept.clear();
+        (0..self.values.len()).for_each(|id| self.release(id));
     }
 
     fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {

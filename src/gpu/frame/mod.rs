@@ -16,15 +16,17 @@ use self::{
     slices::{Slicing, Times},
 };
 use super::{
+    arrange::arrange_single,
     context::Gpu,
     executor::{Executor, Prepared},
-    lower::{Cut, Memory, Mode, arrange_single},
+    lower::{Cut, Mode},
     source::{Source, Sources, Tone, Use},
 };
 use crate::{
     Model, Report, Target,
     color::ToneMap,
     error::{Error, Result},
+    memory::Memory,
 };
 
 /// Compares pictures of one size that are on the host's device, by commands recorded into the host's encoders.
@@ -197,11 +199,11 @@ impl FrameSession {
     /// an [`Image`](crate::Image).
     ///
     /// # Errors
-    /// [`Error::Config`] where the target is of another model or size, or while a comparison in slices is under way;
-    /// [`Error::DeviceLost`].
+    /// [`Error::Config`] where the target is of another model or size, or is kept as a picture since its session goes
+    /// through it in parts, or while a comparison in slices is under way; [`Error::DeviceLost`].
     pub fn set_target(&mut self, target: &Target) -> Result<()> {
         self.check_idle()?;
-        let features = target.on_gpu(&self.model, self.size)?.features();
+        let features = target.features_on_gpu(&self.model, self.size)?;
         self.against = Against::Given(self.executor.prepare(Mode::Candidates, Cut::Pieces, features)?);
         Ok(())
     }

@@ -1,0 +1,285 @@
+//! One shape's buffers, and comparing through them: upload, record, submit, read back.
+
+mod flight;
+mod mapping;
+mod parts;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use self::{flight::Flight, mapping::submit_and_read, parts::Parts};
+use super::{
+    arrange::{Arrangement, arrange},
+    context::Gpu,
+    executor::{Executor, Prepared},
+    lower::{Cut, Mode},
+    model::Model,
+    timing::timed,
+};
+use crate::{
+    error::{Error, Result},
+    follow::{Follow, Wait},
+    image::{Image, Owned},
+    memory::Memory,
+    plan::{Plan, Strips},
+    profile::Stopwatch,
+};
+
+/// A session on a GPU.
+#[derive(Debug)]
+pub(crate) struct Session(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// Pictures go through as a whole, many together.
+    Whole(Whole),
+    /// A pair at a time goes through in parts.
+    Parts(Parts),
+}
+
+#[derive(Debug)]
+struct Whole {
+    executor: Executor,
+    readback: wgpu::Buffer,
+    /// Commands that copy features out; made by the first target.
+    features: Option<Prepared>,
+    /// Commands that compare with a target, bound to the target last used.
+    candidates: Option<(u64, Prepared)>,
+    /// Room for packing pictures.
+    words: Vec<u32>,
+}
+
+/// What pictures are compared with.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A picture's features at every tap, on the device.
+    Features { id: u64, features: Vec<wgpu::Buffer> },
+    /// The picture, whose features are too large to keep.
+    Picture(Owned),
+}
+
+impl Session {
+    /// Buffers for rounds of up to `pairs` pairs of the pictures that `plan` is for, in `memory` bytes of features and
+    /// scratch.
+    pub(crate) fn new(
+        model: &Arc<Model>,
+        plan: impl Fn(u32) -> Result<Plan>,
+        pairs: u32,
+        memory: u64,
+    ) -> Result<Self> {
+        let capabilities = &model.gpu.capabilities;
+        let arranged = arrange(plan, pairs, memory, capabilities)?;
+        let takes = arranged.memory(capabilities)?;
+        let model = Arc::clone(model);
+        Ok(Self(match arranged {
+            Arrangement::Whole(lanes) => {
+                Kind::Whole(Whole::new(Executor::with_lanes(model, lanes, Mode::Pairs, Cut::Whole)?)?)
+            }
+            Arrangement::Cut(strips) => Kind::Parts(Parts::new(model, *strips, takes)?),
+        }))
+    }
+
+    /// What [`new`](Self::new) would allocate, and where pictures are cut, how.
+    pub(crate) fn outline(
+        gpu: &Gpu,
+        plan: impl Fn(u32) -> Result<Plan>,
+        pairs: u32,
+        memory: u64,
+    ) -> Result<(Memory, Option<Strips>)> {
+        let arranged = arrange(plan, pairs, memory, &gpu.capabilities)?;
+        let memory = arranged.memory(&gpu.capabilities)?;
+        Ok(match arranged {
+            Arrangement::Whole(_) => (memory, None),
+            Arrangement::Cut(strips) => (memory, Some(*strips)),
+        })
+    }
+
+    /// Pictures that one round holds.
+    pub(crate) fn pictures(&self) -> usize {
+        match &self.0 {
+            Kind::Whole(whole) => whole.pictures(),
+            Kind::Parts(_) => 2,
+        }
+    }
+
+    /// Compares pictures 2k and 2k + 1, at most [`pictures`](Self::pictures) of them. For each pair, the sum of
+    /// differences at each tap.
+    pub(crate) async fn pairs(
+        &mut self,
+        pictures: &[Image<'_>],
+        wait: Wait,
+        mut watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<Vec<Vec<f64>>> {
+        match &mut self.0 {
+            Kind::Whole(whole) => whole.pairs(pictures, wait, watch, follow).await,
+            Kind::Parts(parts) => {
+                let mut sums = vec![];
+                for (index, pair) in pictures.as_chunks().0.iter().enumerate() {
+                    let [a, b] = pair;
+                    let mut follow = follow.share(index, pictures.len() / 2);
+                    sums.push(parts.pair(a, b, wait, watch.as_deref_mut(), &mut follow).await?);
+                }
+                Ok(sums)
+            }
+        }
+    }
+
+    /// Compares each picture, at most [`pictures`](Self::pictures) of them, with the target. For each, the sum
+    /// of differences at each tap.
+    pub(crate) async fn candidates(
+        &mut self,
+        target: &Target,
+        pictures: &[Image<'_>],
+        wait: Wait,
+        mut watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<Vec<Vec<f64>>> {
+        match (&mut self.0, target) {
+            (Kind::Whole(whole), Target::Features { id, features }) => {
+                whole.candidates((*id, features), pictures, wait, watch, follow).await
+            }
+            (Kind::Parts(parts), Target::Picture(target)) => {
+                let mut sums = vec![];
+                for (index, picture) in pictures.iter().enumerate() {
+                    let mut follow = follow.share(index, pictures.len());
+                    let watch = watch.as_deref_mut();
+                    sums.push(parts.pair(picture, &target.view(), wait, watch, &mut follow).await?);
+                }
+                Ok(sums)
+            }
+            // Not to be seen: whether pictures are cut depends on the model and the size, which the target shares.
+            _ => Err(Error::Config("the target is of a session that is cut in another way".to_owned())),
+        }
+    }
+
+    /// What pictures are to be compared with. Nothing is waited for.
+    pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Target> {
+        match &mut self.0 {
+            Kind::Whole(whole) => whole.target(picture),
+            Kind::Parts(_) => Ok(Target::Picture(picture.owned())),
+        }
+    }
+}
+
+impl Whole {
+    fn new(executor: Executor) -> Result<Self> {
+        let readback = readback(executor.gpu(), executor.buffers.sums.size())?;
+        Ok(Self { executor, readback, features: None, candidates: None, words: vec![] })
+    }
+
+    fn pictures(&self) -> usize {
+        self.executor.lanes.pictures() as usize
+    }
+
+    async fn pairs(
+        &mut self,
+        pictures: &[Image<'_>],
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let Self { executor, readback, words, .. } = self;
+        let prepared = &executor.program;
+        let sums = round(executor, prepared, readback, (pictures, words), wait, (watch, false), follow);
+        Ok(by_item(&sums.await?, self.pictures(), pictures.len() / 2))
+    }
+
+    async fn candidates(
+        &mut self,
+        (target, features): (u64, &[wgpu::Buffer]),
+        pictures: &[Image<'_>],
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let prepared = match self.candidates.take() {
+            Some((id, prepared)) if id == target => prepared,
+            _ => self.executor.prepare(Mode::Candidates, Cut::Whole, features)?,
+        };
+        let Self { executor, readback, candidates, words, .. } = self;
+        let (_, prepared) = candidates.insert((target, prepared));
+        let sums = round(executor, prepared, readback, (pictures, words), wait, (watch, true), follow);
+        Ok(by_item(&sums.await?, self.pictures(), pictures.len()))
+    }
+
+    /// A picture's features, kept in buffers of their own. Nothing is waited for.
+    fn target(&mut self, picture: &Image<'_>) -> Result<Target> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let features = self.executor.target_features()?;
+        let prepared = match self.features.take() {
+            Some(prepared) => prepared,
+            None => self.executor.prepare(Mode::Features, Cut::Whole, &[])?,
+        };
+        let prepared = self.features.insert(prepared);
+        let (executor, gpu) = (&self.executor, self.executor.gpu());
+        executor.upload(0, picture, &mut self.words);
+        let mut encoder = encoder(gpu);
+        executor.record(&mut encoder, prepared, prepared.range(), 1, &features);
+        gpu.queue.submit([encoder.finish()]);
+        gpu.check()?;
+        Ok(Target::Features { id: NEXT.fetch_add(1, Ordering::Relaxed), features })
+    }
+}
+
+/// Floating-point operations of a submission: about a second of a software adapter's time, and half a second of a slow
+/// GPU's. Systems end submissions that take many seconds, and what is submitted cannot be cancelled.
+fn submission_flops(gpu: &Gpu) -> u64 {
+    if gpu.adapter.software { 20_000_000_000 } else { 100_000_000_000 }
+}
+
+/// Uploads the pictures of a round, runs a program's commands for them, with every step timed where there is a watch, and
+/// reads the sums.
+async fn round(
+    executor: &Executor,
+    prepared: &Prepared,
+    readback: &wgpu::Buffer,
+    (pictures, words): (&[Image<'_>], &mut Vec<u32>),
+    wait: Wait,
+    (watch, cached_target): (Option<&mut Stopwatch>, bool),
+    follow: &mut Follow<'_>,
+) -> Result<Vec<f32>> {
+    let (gpu, count) = (executor.gpu(), pictures.len() as u32);
+    follow.at(0.0)?;
+    for (index, picture) in pictures.iter().enumerate() {
+        executor.upload(index as u32, picture, words);
+    }
+    let mut last = encoder(gpu);
+    if let Some(watch) = watch {
+        let (clock, seconds) = timed(executor, prepared, count)?;
+        watch.clock = clock;
+        watch.round(executor.plan(), pictures.len(), cached_target, &seconds);
+    } else {
+        let mut flight = Flight::new(gpu, wait);
+        let runs = prepared.runs(&executor.lanes, count, submission_flops(gpu));
+        for (index, run) in runs.iter().enumerate() {
+            executor.record(&mut last, prepared, run.clone(), count, &[]);
+            if index + 1 < runs.len() {
+                flight.submit(std::mem::replace(&mut last, encoder(gpu))).await?;
+                follow.at((index + 1) as f64 / runs.len() as f64)?;
+            }
+        }
+    }
+    last.copy_buffer_to_buffer(&executor.buffers.sums, 0, readback, 0, readback.size());
+    let sums = submit_and_read(gpu, last, readback, wait).await?;
+    follow.at(1.0)?;
+    Ok(sums)
+}
+
+/// Each of `items` pairs' or candidates' sums, from those of each tap, of which there is room for `pictures`.
+fn by_item(sums: &[f32], pictures: usize, items: usize) -> Vec<Vec<f64>> {
+    let of = |item: usize| sums.chunks_exact(pictures).map(|tap| f64::from(tap[item])).collect();
+    (0..items).map(of).collect()
+}
+
+fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
+    gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("perceptual-loss") })
+}
+
+/// A buffer that sums are read through.
+fn readback(gpu: &Gpu, bytes: u64) -> Result<wgpu::Buffer> {
+    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+    gpu.create("readback", bytes, || gpu.buffer("readback", bytes, usage))
+}

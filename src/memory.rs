@@ -1,0 +1,27 @@
+//! What a session takes, told before anything is allocated.
+
+/// Bytes that a session takes on its device. Weights are the model's and not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Feature maps.
+    pub features: u64,
+    /// Pictures as they are uploaded: of a picture that goes through in parts, those of one part.
+    pub pictures: u64,
+    /// Partial sums, sums, parameters and what results are read through.
+    pub scratch: u64,
+}
+
+impl Memory {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counted().saturating_add(self.pictures)
+    }
+
+    /// What counts against a model's budget ([`Model::with_memory`](crate::Model::with_memory)): features and scratch.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.features.saturating_add(self.scratch)
+    }
+}
