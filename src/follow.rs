@@ -2,12 +2,10 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
 };
 
 use crate::error::{Error, Result};
@@ -97,14 +95,15 @@ pub(crate) enum Wait {
 
 impl Wait {
     /// Lets others run, where this is a future among others.
+    #[cfg(feature = "cpu")]
     pub(crate) async fn give_way(self) {
         let mut waited = self == Self::Block;
-        poll_fn(|context| {
+        std::future::poll_fn(|context| {
             if std::mem::replace(&mut waited, true) {
-                return Poll::Ready(());
+                return std::task::Poll::Ready(());
             }
             context.waker().wake_by_ref();
-            Poll::Pending
+            std::task::Poll::Pending
         })
         .await;
     }
@@ -140,6 +139,7 @@ mod tests {
         assert!(matches!(Follow::new(&mut follower).at(0.0), Err(Error::Cancelled)));
     }
 
+    #[cfg(feature = "cpu")]
     #[test]
     fn giving_way_is_one_pending_poll() {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());

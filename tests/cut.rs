@@ -74,7 +74,7 @@ fn every_preset_and_budget(context: &Context, sizes: &[(u32, u32)]) {
         assert_eq!(parts(&whole, &scenes), 1);
         let all = whole.memory(width, height, 1).unwrap().counted();
         let least = least(&whole, width, height);
-        for budget in [all - 1, (2 * all + least) / 3, (all + 3 * least) / 4, least] {
+        for budget in [all - 1, (all + 2 * least) / 3, least] {
             let cut = whole.with_memory(budget);
             let what = format!("{preset:?} {width}x{height} in {budget} bytes");
             assert!(parts(&cut, &scenes) > 1, "{what}");
@@ -93,7 +93,7 @@ fn every_preset_and_budget_on_the_cpu() {
 
 #[test]
 fn every_preset_and_budget_on_the_gpu() {
-    every_preset_and_budget(&gpu(), &[(67, 49), (49, 75), (35, 101), (81, 37)]);
+    every_preset_and_budget(&gpu(), &[(51, 49), (49, 39), (35, 66), (57, 37)]);
 }
 
 /// The same bits each time, in any order of what is asked, against a target, and step by step.
@@ -204,7 +204,7 @@ fn progress_and_cancelling() {
     for context in [Context::cpu(), gpu()] {
         let whole = model(&context, &Preset::Johnson.config());
         let scenes = pair(64, 200);
-        let cut = whole.with_memory(least(&whole, 64, 200) * 2);
+        let cut = whole.with_memory(least(&whole, 64, 200) * 6);
         assert!(parts(&cut, &scenes) > 3);
         for model in [&whole, &cut] {
             let mut session = model.session(64, 200).unwrap();

@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     error::{Error, Result},
     memory::Memory,
-    plan::{Layout, Plan, Strips, Tuning},
+    plan::{Plan, Tuning},
     report::{LayerReport, Report},
     weights::{Parameters, Weights},
 };
@@ -146,7 +146,7 @@ impl Model {
             BackendModel::Gpu(model) => {
                 let device = model.device();
                 let (memory, strips) = gpu::Session::outline(device, &plan, pairs, self.0.memory)?;
-                let whole = || Strips::new(plan(1)?, 1, 1, Layout::Nchw);
+                let whole = || crate::plan::Strips::new(plan(1)?, 1, 1, crate::plan::Layout::Nchw);
                 (memory, strips.map_or_else(whole, Ok)?)
             }
             #[cfg(feature = "cpu")]
