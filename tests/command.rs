@@ -118,7 +118,6 @@ fn every_backend_gives_the_same_and_the_cpu_has_neither_adapter_nor_tuning() {
         ("--backend cpu", "cpu"),
         ("--backend cpu --threads 3", "cpu"),
         ("--threads 2", "cpu"),
-        ("--memory 4MiB", "cpu"),
         ("--backend gpu", "gpu"),
         ("--tuning direct", "gpu"),
     ] {
@@ -448,7 +447,10 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
             "--adapter is for the GPU and --threads is for the CPU",
         ),
         ("compare a.png b.png --threads 0", "0 threads cannot be used"),
-        ("compare a.png b.png --memory 64MiB --backend gpu", "--memory is for the CPU"),
+        (
+            "compare a.png b.png --memory 1KiB --backend gpu",
+            "in 1024 bytes of feature maps; the least that works is",
+        ),
         ("compare a.png b.png --memory 1KiB", "in 1024 bytes of feature maps; the least that works is"),
         ("compare a.png b.png --tonemap filmic", "invalid value 'filmic'"),
         ("compare", "required"),

@@ -357,18 +357,26 @@ fn baseline_limits_take_every_shape_of_524288_pixels() {
     }
 }
 
+/// Beyond what the device binds pictures are cut; no part is larger than a binding or the memory allowed.
 #[test]
-fn larger_pictures_are_refused_with_the_limit_and_the_largest_size() {
+fn larger_pictures_go_through_in_parts() {
     let (device, queue) = host_device();
     let model = model(&gpu::from_device(device, queue).unwrap(), TAPS);
-    for (width, height) in [(725, 724), (100_000, 100_000), (u32::MAX, u32::MAX)] {
-        let error = model.session(width, height).unwrap_err();
-        assert!(matches!(error, Error::TooLarge(_)), "{error:?}");
-        let text = error.to_string();
-        assert!(text.contains(&format!("{width}x{height}")), "{text}");
-        assert!(text.contains("134217728") && text.contains("524288 pixels"), "{text}");
-        model.memory(width, height, 1).unwrap_err();
+    for (width, height) in [(725, 724), (100_000, 100_000)] {
+        let outline = model.outline(width, height, 1).unwrap();
+        assert!(outline.strips.is_cut(), "{width}x{height}");
+        assert!(
+            outline.strips.slots().iter().all(|&slot| slot <= 134_217_728),
+            "{:?}",
+            outline.strips.slots()
+        );
+        assert!(outline.memory.counted() <= Model::DEFAULT_MEMORY);
     }
+    model.session(725, 724).unwrap();
+    let error = model.with_memory(1 << 10).session(100_000, 100_000).unwrap_err();
+    assert!(matches!(error, Error::TooLarge(_)), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("100000x100000") && text.contains("the least that works is"), "{text}");
 }
 
 #[test]
