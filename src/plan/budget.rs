@@ -24,7 +24,10 @@ impl Strips {
     /// [`Error::TooLarge`] where no cut fits, with the least that one needs; else as [`new`](Self::new).
     pub(crate) fn within(whole: &Plan, layout: Layout, room: &Room<'_>) -> Result<Self> {
         let fits = |cut: &Self| {
-            (room.needs)(cut) <= room.bytes && cut.slots().iter().all(|&slot| slot <= room.largest)
+            let needs = (room.needs)(cut);
+            // What saturates is more than any number here.
+            let affordable = needs <= room.bytes && needs < u64::MAX;
+            affordable && cut.slots().iter().all(|&slot| slot <= room.largest)
         };
         let cut = |bands: u32, strips: u32| Self::new(whole.clone(), bands, strips, layout);
         let uncut = cut(1, 1)?;

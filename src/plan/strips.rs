@@ -496,7 +496,7 @@ mod tests {
                     if let Ok(cut) = Strips::within(
                         &plan,
                         Layout::NhwcFramed,
-                        &Room { bytes, largest: u64::MAX, needs: &|cut| 2 * cut.bytes() },
+                        &Room { bytes, largest: u64::MAX, needs: &|cut| cut.bytes().saturating_mul(2) },
                     ) {
                         assert!(cut.bytes() <= bytes / 2);
                         cut.part(cut.bands() - 1, cut.strips() - 1).unwrap();
