@@ -20,7 +20,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// What the output's region holds of each picture, packed: four words (format, and the strides between pixels, channels and rows), then data.
+// What the output's region holds of each picture, packed: four words (format, and the strides between pixels, channels
+// and rows), then data.
 // Format 0 has a pixel a word, red in the low byte; format 1 a float32 a word. The format is the first word's low byte.
 @group(0) @binding(1) var<storage, read> pictures: array<u32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;

@@ -252,20 +252,34 @@ async fn round(
         watch.clock = clock;
         watch.round(executor.plan(), pictures.len(), cached_target, &seconds);
     } else {
-        let mut flight = Flight::new(gpu, wait);
-        let runs = prepared.runs(&executor.lanes, count, submission_flops(gpu));
-        for (index, run) in runs.iter().enumerate() {
-            executor.record(&mut last, prepared, run.clone(), count, &[]);
-            if index + 1 < runs.len() {
-                flight.submit(std::mem::replace(&mut last, encoder(gpu))).await?;
-                follow.at((index + 1) as f64 / runs.len() as f64)?;
-            }
-        }
+        last = submit_runs(executor, prepared, count, last, &mut Flight::new(gpu, wait), follow).await?;
     }
     last.copy_buffer_to_buffer(&executor.buffers.sums, 0, readback, 0, readback.size());
     let sums = submit_and_read(gpu, last, readback, wait).await?;
     follow.at(1.0)?;
     Ok(sums)
+}
+
+/// Runs a program's commands for a round of uploaded pictures, after what `last` holds: in several submissions where
+/// they are long. What is recorded last is in the encoder that this gives.
+async fn submit_runs(
+    executor: &Executor,
+    prepared: &Prepared,
+    pictures: u32,
+    mut last: wgpu::CommandEncoder,
+    flight: &mut Flight<'_>,
+    follow: &mut Follow<'_>,
+) -> Result<wgpu::CommandEncoder> {
+    let gpu = executor.gpu();
+    let runs = prepared.runs(&executor.lanes, pictures, submission_flops(gpu));
+    for (index, run) in runs.iter().enumerate() {
+        executor.record(&mut last, prepared, run.clone(), pictures, &[]);
+        if index + 1 < runs.len() {
+            flight.submit(std::mem::replace(&mut last, encoder(gpu))).await?;
+            follow.at((index + 1) as f64 / runs.len() as f64)?;
+        }
+    }
+    Ok(last)
 }
 
 /// Each of `items` pairs' or candidates' sums, from those of each tap, of which there is room for `pictures`.

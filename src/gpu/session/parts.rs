@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{encoder, flight::Flight, mapping::submit_and_read, readback, submission_flops};
+use super::{encoder, flight::Flight, mapping::submit_and_read, readback, submit_runs};
 use crate::{
     error::Result,
     follow::{Follow, Wait},
@@ -67,14 +67,7 @@ impl Parts {
                     seconds[strips.step_of(step)] += time;
                 }
             } else {
-                let runs = prepared.runs(&executor.lanes, 2, submission_flops(&gpu));
-                for (index, run) in runs.iter().enumerate() {
-                    executor.record(&mut last, prepared, run.clone(), 2, &[]);
-                    if index + 1 < runs.len() {
-                        flight.submit(std::mem::replace(&mut last, encoder(&gpu))).await?;
-                        follow.at((index + 1) as f64 / runs.len() as f64)?;
-                    }
-                }
+                last = submit_runs(executor, prepared, 2, last, &mut flight, &mut follow).await?;
             }
             let place = pending * bytes;
             last.copy_buffer_to_buffer(&executor.buffers.sums, 0, readback, place, bytes);
