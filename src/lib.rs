@@ -98,6 +98,8 @@ pub mod cpu;
 pub mod doctor;
 mod error;
 mod follow;
+#[cfg(all(test, feature = "gpu", feature = "cpu"))]
+mod fuzz;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod image;
@@ -116,7 +118,7 @@ pub use self::{
     error::{Error, Result},
     follow::CancelToken,
     image::Image,
-    loss::{Context, Model, Outline, Session, Target},
+    loss::{Context, Model, Outline, Session, Sessions, Target},
     memory::Memory,
     network::Network,
     normalization::{ChannelOrder, Normalization},

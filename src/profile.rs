@@ -83,14 +83,11 @@ impl Stopwatch {
         let times = self.seconds.into_iter().zip(self.costs);
         (plan.steps.iter().zip(times))
             .map(|(step, (seconds, cost))| {
-                let (kernel, tuning) = match step.operation {
-                    Operation::Pixels { .. } => ("pixels", None),
-                    Operation::Conv3x3 { tuning, .. } => ("conv3x3", on_gpu.then(|| tuning.name())),
-                    Operation::Relu => ("relu", None),
-                    Operation::MaxPool => ("max_pool", None),
-                    Operation::Copy => ("copy", None),
-                    Operation::Difference { .. } => ("difference", None),
+                let tuning = match step.operation {
+                    Operation::Conv3x3 { tuning, .. } if on_gpu => Some(tuning.name()),
+                    _ => None,
                 };
+                let kernel = step.operation.kernel();
                 StepProfile { name: step.name.clone(), kernel, tuning, seconds, cost }
             })
             .collect()

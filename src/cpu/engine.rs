@@ -7,7 +7,6 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::{Session, fast, session::Execute, twin};
 use crate::{
     error::{Error, Result},
-    image::Image,
     memory::Memory,
     plan::{Layout, Plan, Room, Strips},
     weights::Parameters,
@@ -66,6 +65,19 @@ impl Engine {
 /// More than any machine has cores; each thread takes a stack.
 const MOST_THREADS: usize = 1024;
 
+/// How pictures go through in at most `memory` bytes of a pair's features with such a layout, for a plan of one image.
+pub(crate) fn cut(plan: &Plan, layout: Layout, memory: u64) -> Result<(Memory, Strips)> {
+    let takes = |cut: &Strips| Memory {
+        features: cut.bytes().saturating_mul(2),
+        pictures: cut.packed_bytes().saturating_mul(2),
+        scratch: 0,
+    };
+    let needs = |cut: &Strips| takes(cut).counted();
+    let room = Room { bytes: memory, largest: u64::MAX, needs: &needs, grain: [1, 1] };
+    let strips = Strips::within(plan.clone(), layout, &room)?;
+    Ok((takes(&strips), strips))
+}
+
 /// Weights, shared by all sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
@@ -97,17 +109,7 @@ impl Model {
             ModelWeights::Fast(_) => Layout::NhwcFramed,
             ModelWeights::Twin(_) => Layout::Nchw,
         };
-        let takes = |cut: &Strips| {
-            let packed = cut.envelope().pixels().map_or(0, |region| Image::packed_words(region.extent));
-            Memory {
-                features: cut.bytes().saturating_mul(2),
-                pictures: packed.saturating_mul(2 * 4),
-                scratch: 0,
-            }
-        };
-        let needs = |cut: &Strips| takes(cut).counted();
-        let strips = Strips::within(plan, layout, &Room { bytes: memory, largest: u64::MAX, needs: &needs })?;
-        Ok((takes(&strips), strips))
+        cut(plan, layout, memory)
     }
 
     /// A session over a plan of one image, cut for at most `memory` bytes of a pair's features.

@@ -16,6 +16,8 @@ pub use rayon;
 
 pub use self::processor::{Processor, processor};
 
+#[cfg(all(test, feature = "gpu"))]
+pub(crate) use self::engine::cut;
 pub(crate) use self::{
     engine::{Engine, Kind, Model},
     peak::peak,

@@ -3,13 +3,13 @@
 use super::{
     capabilities::Capabilities,
     context::PARAMS_BYTES,
-    lower::{self, Cut, Mode, partials_of},
+    lower::{self, Cut, Mode, partials_in, partials_of},
 };
 use crate::{
     error::{Error, Result},
     image::Image,
     memory::Memory,
-    plan::{Layout, Operation, Plan, Room, Strips, Tensor},
+    plan::{Layout, Operation, Plan, Room, Strips, Tensor, TensorId},
 };
 
 /// A plan's pictures go through in lanes: sets of buffers with [`Plan::images`] pictures each. One lane holds
@@ -85,8 +85,13 @@ pub(crate) fn arrange(
         return Ok(Arrangement::Whole(lanes));
     }
     let needs = |cut: &Strips| strips_memory(cut, capabilities).counted();
-    let room = Room { bytes: memory, largest: limit, needs: &needs };
-    Ok(Arrangement::Cut(Box::new(Strips::within(&lanes.plan, Layout::Nchw, &room)?)))
+    let tuning = lanes.plan.steps.iter().find_map(|step| match step.operation {
+        Operation::Conv3x3 { tuning, .. } => Some(tuning),
+        _ => None,
+    });
+    let grain = tuning.map_or([1, 1], lower::grain);
+    let room = Room { bytes: memory, largest: limit, needs: &needs, grain };
+    Ok(Arrangement::Cut(Box::new(Strips::within(lanes.plan, Layout::Nchw, &room)?)))
 }
 
 /// Arranges a plan for one picture in one lane on such a device.
@@ -116,7 +121,7 @@ impl Arrangement {
 /// What a session over `lanes` takes.
 fn lanes_memory(lanes: &Lanes, capabilities: &Capabilities) -> Result<Memory> {
     let program = lower::lower(lanes, Mode::Pairs, Cut::Whole, capabilities)?;
-    Ok(sizes(lanes, capabilities)?.memory(lanes, params_bytes(&program.params)))
+    Ok(sizes(lanes, capabilities)?.memory(lanes.lanes, params_bytes(&program.params)))
 }
 
 fn counted(lanes: &Lanes, capabilities: &Capabilities) -> Result<u64> {
@@ -125,17 +130,27 @@ fn counted(lanes: &Lanes, capabilities: &Capabilities) -> Result<u64> {
 
 /// What a session over parts takes.
 fn strips_memory(strips: &Strips, capabilities: &Capabilities) -> Memory {
-    let lanes = part_lanes(strips);
-    let sizes = sizes_of(&lanes);
+    let sizes = part_sizes(strips);
     let params = most_params(strips, capabilities);
-    let mut memory = sizes.memory(&lanes, params);
+    let mut memory = sizes.memory(PART_LANES, params);
     memory.scratch += sizes.sums * (pending(strips) - 1);
     memory
 }
 
-/// Lanes for any part: each of its pictures has one.
-pub(super) fn part_lanes(strips: &Strips) -> Lanes {
-    Lanes { plan: strips.envelope(), lanes: 2 }
+/// Each picture of a part has a lane.
+pub(super) const PART_LANES: u32 = 2;
+
+/// The buffers that fit any part.
+pub(super) fn part_sizes(strips: &Strips) -> Sizes {
+    let plan = strips.plan();
+    let partials =
+        |id: TensorId| partials_in(strips.largest(id), plan.tensors[id].channels).saturating_mul(4);
+    Sizes {
+        pictures: strips.packed_bytes(),
+        slots: strips.slots().to_vec(),
+        partials: plan.taps.iter().map(|tap| partials(tap.tensor)).max().unwrap_or(0),
+        sums: plan.taps.len() as u64 * u64::from(PART_LANES) * 4,
+    }
 }
 
 /// Parts whose sums are read back together.
@@ -205,7 +220,7 @@ pub(crate) fn sizes(lanes: &Lanes, capabilities: &Capabilities) -> Result<Sizes>
 }
 
 /// As [`sizes`], of any picture; sizes that no machine has saturate.
-fn sizes_of(lanes: &Lanes) -> Sizes {
+pub(super) fn sizes_of(lanes: &Lanes) -> Sizes {
     let plan = &lanes.plan;
     let partials = plan.taps.iter().map(|tap| partials_of(&plan.tensors[tap.tensor])).max().unwrap_or(0);
     let images = u64::from(plan.images);
@@ -218,9 +233,9 @@ fn sizes_of(lanes: &Lanes) -> Sizes {
 }
 
 impl Sizes {
-    /// What a session over `lanes` with these buffers takes, with so many bytes of parameters.
-    pub(crate) fn memory(&self, lanes: &Lanes, params: u64) -> Memory {
-        let count = u64::from(lanes.lanes);
+    /// What a session over so many lanes with these buffers takes, with so many bytes of parameters.
+    pub(crate) fn memory(&self, lanes: u32, params: u64) -> Memory {
+        let count = u64::from(lanes);
         let features = self.slots.iter().fold(0u64, |sum, &bytes| sum.saturating_add(bytes));
         Memory {
             features: features.saturating_mul(count),

@@ -79,7 +79,7 @@ impl Executor {
         let capabilities = &model.gpu.capabilities;
         let sizes = arrange::sizes(&lanes, capabilities)?;
         let program = lower::lower(&lanes, mode, cut, capabilities)?;
-        let memory = sizes.memory(&lanes, params_bytes(&program.params));
+        let memory = sizes.memory(lanes.lanes, params_bytes(&program.params));
         let buffers = Buffers::allocate(&model.gpu, lanes.lanes, &sizes, memory)?;
         let program = Prepared::new(&model, program, &buffers, &[])?;
         Ok(Self { model, lanes, memory, buffers, program })
@@ -88,10 +88,9 @@ impl Executor {
     /// An executor of the parts of a picture, for pairs: [`begin`](Self::begin) goes on to each. It takes `memory`.
     pub(super) fn of_parts(model: Arc<Model>, strips: &Strips, memory: Memory) -> Result<Self> {
         let capabilities = &model.gpu.capabilities;
-        let envelope = arrange::part_lanes(strips);
-        let sizes = arrange::sizes(&envelope, capabilities)?;
-        let buffers = Buffers::allocate(&model.gpu, envelope.lanes, &sizes, memory)?;
-        let lanes = Lanes { plan: strips.part(0, 0)?.plan, ..envelope };
+        let lanes = Lanes { plan: strips.part(0, 0)?.plan, lanes: arrange::PART_LANES };
+        let sizes = arrange::part_sizes(strips);
+        let buffers = Buffers::allocate(&model.gpu, lanes.lanes, &sizes, memory)?;
         let program = lower::lower(&lanes, Mode::Pairs, Cut::Whole, capabilities)?;
         let room = arrange::most_params(strips, capabilities);
         let program = Prepared::with_room(&model, program, &buffers, &[], room)?;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::Criterion,
     error::{Error, Result},
-    plan::{Operation, Region, Step, Tensor},
+    plan::{Operation, Region, Step, Tensor, Tuning},
 };
 
 /// Threads of a workgroup, in every kernel.
@@ -430,8 +430,13 @@ struct Operands {
 
 /// Partial sums of one image of a tensor.
 pub(super) fn partials_of(tensor: &Tensor) -> u64 {
-    let [width, height] = tensor.region.owned_extent().map(u64::from);
-    (width * height * u64::from(tensor.channels)).div_ceil(DIFFERENCE_ELEMENTS)
+    partials_in(tensor.region.owned_extent(), tensor.channels)
+}
+
+/// Partial sums over so many columns and rows of so many channels.
+pub(super) fn partials_in(owned: [u32; 2], channels: u32) -> u64 {
+    let [width, height] = owned.map(u64::from);
+    (width * height).saturating_mul(channels.into()).div_ceil(DIFFERENCE_ELEMENTS)
 }
 
 /// Workgroups of a convolution for one image, as its shader numbers them.
@@ -441,6 +446,15 @@ fn conv3x3_groups(kernel: Kernel, channels: u32, written: &Region) -> u64 {
     match kernel {
         Kernel::Conv3x3Blocked => width.div_ceil(32) * height.div_ceil(32) * channels.div_ceil(BLOCK as u64),
         _ => (width * height).div_ceil(WORKGROUP) * channels,
+    }
+}
+
+/// Columns and rows that a convolution in such a tuning computes together at the least: those of 8 threads, which software
+/// adapters run as one vector. Idle threads beyond them cost next to nothing there.
+pub(super) fn grain(tuning: Tuning) -> [u32; 2] {
+    match tuning {
+        Tuning::Blocked => [32, 8],
+        Tuning::Direct => [1, 1],
     }
 }
 

@@ -10,6 +10,8 @@ mod capabilities;
 mod context;
 mod executor;
 mod frame;
+#[cfg(all(test, feature = "cpu"))]
+pub(crate) mod fuzz;
 mod kernel;
 mod lower;
 mod model;

@@ -4,6 +4,9 @@ mod context;
 mod model;
 mod outline;
 mod session;
+mod sessions;
 mod target;
 
-pub use self::{context::Context, model::Model, outline::Outline, session::Session, target::Target};
+pub use self::{
+    context::Context, model::Model, outline::Outline, session::Session, sessions::Sessions, target::Target,
+};

@@ -95,6 +95,11 @@ impl Model {
         Self(Arc::new(ModelInner { memory: bytes, ..(*self.0).clone() }))
     }
 
+    /// What [`with_memory`](Self::with_memory) allows.
+    pub(super) fn allowed(&self) -> u64 {
+        self.0.memory
+    }
+
     /// What computes it.
     #[must_use]
     pub fn context(&self) -> &Context {
@@ -146,7 +151,7 @@ impl Model {
             BackendModel::Gpu(model) => {
                 let device = model.device();
                 let (memory, strips) = gpu::Session::outline(device, &plan, pairs, self.0.memory)?;
-                let whole = || crate::plan::Strips::new(plan(1)?, 1, 1, crate::plan::Layout::Nchw);
+                let whole = || crate::plan::Strips::uncut(plan(1)?.into(), crate::plan::Layout::Nchw);
                 (memory, strips.map_or_else(whole, Ok)?)
             }
             #[cfg(feature = "cpu")]
@@ -155,7 +160,7 @@ impl Model {
                 model.cut(&plan(1)?, self.0.memory)?
             }
         };
-        Ok(Outline { memory, strips, weights: self.0.parameters.bytes() })
+        Ok(Outline { memory, budget: self.0.memory, strips, weights: self.0.parameters.bytes() })
     }
 
     /// The weights on the device.

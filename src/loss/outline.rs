@@ -6,8 +6,10 @@ use crate::{memory::Memory, plan::Strips};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Outline {
-    /// What it takes. Its features and scratch are within the model's budget.
+    /// What it takes. Its features and scratch are within the budget.
     pub memory: Memory,
+    /// What the model allows of features and scratch ([`Model::with_memory`](crate::Model::with_memory)).
+    pub budget: u64,
     /// The parts in which each picture goes through, one where it is not cut, with all their steps.
     pub strips: Strips,
     /// Bytes of the model's weights, which all of its sessions share and which count against no budget.

@@ -1,5 +1,7 @@
 //! Which cut of a picture costs least within the memory that there is.
 
+use std::sync::Arc;
+
 use super::{Layout, Operation, Plan, Strips};
 use crate::error::{Error, Result};
 
@@ -15,6 +17,17 @@ pub(crate) struct Room<'a> {
     pub(crate) largest: u64,
     /// What a cut needs of `bytes`.
     pub(crate) needs: &'a dyn Fn(&Strips) -> u64,
+    /// Columns and rows that a convolution computes together, however few of them there are to compute.
+    pub(crate) grain: [u32; 2],
+}
+
+impl Room<'_> {
+    fn fits(&self, cut: &Strips) -> bool {
+        let needs = (self.needs)(cut);
+        // What saturates is more than any number here.
+        let affordable = needs <= self.bytes && needs < u64::MAX;
+        affordable && cut.slots().iter().all(|&slot| slot <= self.largest)
+    }
 }
 
 impl Strips {
@@ -22,50 +35,47 @@ impl Strips {
     ///
     /// # Errors
     /// [`Error::TooLarge`] where no cut fits, with the least that one needs; else as [`new`](Self::new).
-    pub(crate) fn within(whole: &Plan, layout: Layout, room: &Room<'_>) -> Result<Self> {
-        let fits = |cut: &Self| {
-            let needs = (room.needs)(cut);
-            // What saturates is more than any number here.
-            let affordable = needs <= room.bytes && needs < u64::MAX;
-            affordable && cut.slots().iter().all(|&slot| slot <= room.largest)
-        };
-        let cut = |bands: u32, strips: u32| Self::new(whole.clone(), bands, strips, layout);
-        let uncut = cut(1, 1)?;
-        if fits(&uncut) {
+    pub(crate) fn within(whole: impl Into<Arc<Plan>>, layout: Layout, room: &Room<'_>) -> Result<Self> {
+        let uncut = Self::uncut(whole.into(), layout)?;
+        if room.fits(&uncut) {
             return Ok(uncut);
         }
-        let [most_bands, most_strips] = uncut.most();
+        let [most_columns, most_rows] = uncut.cuts.most();
         let mut best: Option<(f64, Self)> = None;
         let mut least = u64::MAX;
-        for bands in counts(most_bands) {
-            let finest = cut(bands, most_strips)?;
-            least = least.min((room.needs)(&finest));
-            if fits(&finest) {
-                // The fewest strips that fit.
-                let (mut too_few, mut enough, mut found) = (0, most_strips, finest);
-                while enough - too_few > 1 {
-                    let middle = cut(bands, too_few.midpoint(enough))?;
-                    if fits(&middle) {
-                        (enough, found) = (middle.strips(), middle);
-                    } else {
-                        too_few = middle.strips();
-                    }
-                }
-                let cost = found.cost();
-                if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-                    best = Some((cost, found));
+        for bands in counts(most_columns) {
+            let columns = most_columns.div_ceil(bands);
+            // More bands compute more twice.
+            let all_rows = uncut.of_units([columns, most_rows]);
+            if best.as_ref().is_some_and(|(cost, _)| all_rows.arithmetic([1, 1]) > *cost) {
+                break;
+            }
+            let lowest = all_rows.of_units([columns, 1]);
+            least = least.min((room.needs)(&lowest));
+            if !room.fits(&lowest) {
+                continue;
+            }
+            // The highest strips that fit, or ones a little lower that fill what is computed together.
+            let (mut fitting, mut too_high) = (1, most_rows + 1);
+            while too_high - fitting > 1 {
+                let rows = fitting.midpoint(too_high);
+                if room.fits(&all_rows.of_units([columns, rows])) {
+                    fitting = rows;
+                } else {
+                    too_high = rows;
                 }
             }
-            // More bands compute more twice.
-            if best
-                .as_ref()
-                .is_some_and(|(least, _)| cut(bands, 1).is_ok_and(|cut| cut.arithmetic() > *least))
-            {
-                break;
+            let multiples = (0..).map(|power| 1 << power).take_while(|&multiple| multiple <= room.grain[1]);
+            for rows in multiples.map(|multiple| fitting / multiple * multiple).filter(|&rows| rows > 0) {
+                let cut = all_rows.of_units([columns, rows]);
+                let cost = cut.cost(room.grain);
+                if best.as_ref().is_none_or(|(least, _)| cost < *least) && room.fits(&cut) {
+                    best = Some((cost, cut));
+                }
             }
         }
         best.map(|(_, cut)| cut).ok_or_else(|| {
-            let [width, height] = whole.picture_size().unwrap_or_default();
+            let [width, height] = uncut.plan().picture_size().unwrap_or_default();
             let Room { bytes, largest, .. } = room;
             Error::TooLarge(if least > *bytes {
                 format!(
@@ -81,35 +91,39 @@ impl Strips {
     /// The share of the arithmetic that is done twice because of the cut.
     #[must_use]
     pub fn overhead(&self) -> f64 {
-        let once = Self::new(self.plan().clone(), 1, 1, Layout::Nchw).map_or(0.0, |uncut| uncut.arithmetic());
-        if once > 0.0 { self.arithmetic() / once - 1.0 } else { 0.0 }
+        let once = self.of_units(self.cuts.most()).arithmetic([1, 1]);
+        if once > 0.0 { self.arithmetic([1, 1]) / once - 1.0 } else { 0.0 }
     }
 
     /// What all of it costs, in floating-point operations.
-    fn cost(&self) -> f64 {
-        let parts = f64::from(self.bands()) * f64::from(self.strips());
-        self.arithmetic() + parts * self.plan().steps.len() as f64 * STEP_FLOPS
+    fn cost(&self, grain: [u32; 2]) -> f64 {
+        self.arithmetic(grain) + self.count() as f64 * self.plan().steps.len() as f64 * STEP_FLOPS
     }
 
-    /// Floating-point operations of all parts' convolutions.
-    fn arithmetic(&self) -> f64 {
-        let rows = |id: usize| f64::from(self.plan().tensors[id].region.whole[1]);
-        let of_band = |band: u32| -> f64 {
-            let columns = self.columns(band);
-            let steps = self.plan().steps.iter();
-            steps
-                .map(|step| match (step.operation, step.output) {
-                    (Operation::Conv3x3 { layer, .. }, Some(id)) => {
-                        let positions = columns[id].0.len() as f64 * rows(id);
-                        18.0 * f64::from(layer.inputs) * f64::from(layer.outputs) * positions
-                    }
-                    _ => 0.0,
-                })
-                .sum()
+    /// Floating-point operations of all parts' convolutions, where so many columns and rows are computed together.
+    fn arithmetic(&self, grain: [u32; 2]) -> f64 {
+        let plan = self.plan();
+        let rounded =
+            |positions: u32, axis: usize| f64::from(positions.div_ceil(grain[axis])) * f64::from(grain[axis]);
+        let mut sides = vec![[0.0; 2]; plan.tensors.len()];
+        for (band, times) in self.cuts.alike(0) {
+            for ([width, _], (held, _)) in sides.iter_mut().zip(self.cuts.columns(band)) {
+                *width += f64::from(times) * rounded(held.end - held.start, 0);
+            }
+        }
+        for (strip, times) in self.cuts.alike(1) {
+            let [before, now] = self.cuts.rows_around(strip);
+            for ([_, height], (before, now)) in sides.iter_mut().zip(before.iter().zip(now)) {
+                *height += f64::from(times) * rounded(now.end - before.end, 1);
+            }
+        }
+        let of_step = |operation: Operation, [width, height]: [f64; 2]| match operation {
+            Operation::Conv3x3 { layer, .. } => {
+                18.0 * f64::from(layer.inputs) * f64::from(layer.outputs) * width * height
+            }
+            _ => 0.0,
         };
-        // Those in the middle are alike.
-        let looked_at = self.bands().min(64);
-        (0..looked_at).map(of_band).sum::<f64>() * f64::from(self.bands()) / f64::from(looked_at)
+        plan.steps.iter().filter_map(|step| Some(of_step(step.operation, sides[step.output?]))).sum()
     }
 }
 
@@ -132,7 +146,7 @@ mod tests {
     /// A cut for so many pictures side by side.
     fn within(whole: &Plan, layout: Layout, pictures: u64, bytes: u64, largest: u64) -> Result<Strips> {
         let needs = |cut: &Strips| cut.bytes().saturating_mul(pictures);
-        Strips::within(whole, layout, &Room { bytes, largest, needs: &needs })
+        Strips::within(whole.clone(), layout, &Room { bytes, largest, needs: &needs, grain: [1, 1] })
     }
 
     #[test]

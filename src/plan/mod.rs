@@ -3,6 +3,7 @@
 mod budget;
 mod build;
 mod cost;
+mod cuts;
 mod slots;
 mod strips;
 mod tensor;
@@ -58,6 +59,21 @@ pub enum Operation {
         /// Index into [`Plan::taps`].
         tap: usize,
     },
+}
+
+impl Operation {
+    /// The name of the kernel that computes it, whatever its tuning.
+    #[must_use]
+    pub fn kernel(&self) -> &'static str {
+        match self {
+            Self::Pixels { .. } => "pixels",
+            Self::Conv3x3 { .. } => "conv3x3",
+            Self::Relu => "relu",
+            Self::MaxPool => "max_pool",
+            Self::Copy => "copy",
+            Self::Difference { .. } => "difference",
+        }
+    }
 }
 
 /// One operation on tensors.
@@ -144,7 +160,8 @@ impl Plan {
     /// wrong number of channels, a tensor that nothing made.
     pub fn finish(mut self) -> Result<Self> {
         self.check_steps()?;
-        (self.slots, self.slot_of) = slots::assign(&self.tensors, &self.steps);
+        let bytes: Vec<u64> = self.tensors.iter().map(Tensor::bytes).collect();
+        (self.slots, self.slot_of) = slots::assign(&bytes, &self.steps);
         Ok(self)
     }
 

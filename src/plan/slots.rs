@@ -1,22 +1,22 @@
 //! Which tensors share memory: those whose lifetimes do not overlap.
 
-use super::{Step, Tensor};
+use super::Step;
 
-/// Bytes of each slot, and each tensor's slot.
+/// Bytes of each slot, and each tensor's slot, of tensors of so many bytes.
 ///
 /// A tensor lives from the step that writes it (from the start, where none does) to the last that reads it
 /// (to the end, where none does, so that it can be read back). A step's output never shares its input's slot.
-pub(super) fn assign(tensors: &[Tensor], steps: &[Step]) -> (Vec<u64>, Vec<usize>) {
+pub(super) fn assign(bytes: &[u64], steps: &[Step]) -> (Vec<u64>, Vec<usize>) {
     let mut memory = Memory { slots: vec![], free: vec![] };
-    let mut slot_of: Vec<Option<usize>> = (tensors.iter().enumerate())
-        .map(|(id, tensor)| {
+    let mut slot_of: Vec<Option<usize>> = (bytes.iter().enumerate())
+        .map(|(id, &bytes)| {
             let given = !steps.iter().any(|step| step.output == Some(id));
-            given.then(|| memory.take(tensor.bytes()))
+            given.then(|| memory.take(bytes))
         })
         .collect();
     for (now, step) in steps.iter().enumerate() {
         if let Some(output) = step.output {
-            slot_of[output] = Some(memory.take(tensors[output].bytes()));
+            slot_of[output] = Some(memory.take(bytes[output]));
         }
         if let Some(input) = step.input
             && steps.iter().rposition(|other| other.input == Some(input)) == Some(now)

@@ -167,17 +167,19 @@ impl Tensor {
     /// Bytes in all, a frame included; the largest number there is, for a picture that no machine could hold.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let elements = match self.layout {
-            Layout::Nchw => self.elements(),
-            Layout::NhwcFramed => {
-                let [width, height] = self.region.extent.map(|side| u64::from(side) + 2);
-                width
-                    .saturating_mul(height)
-                    .saturating_mul(u64::from(self.channels))
-                    .saturating_mul(u64::from(self.images))
-            }
+        self.bytes_of(self.region.extent, self.layout)
+    }
+
+    /// Bytes that it would have with such an extent and layout.
+    pub(crate) fn bytes_of(&self, extent: [u32; 2], layout: Layout) -> u64 {
+        let frame = match layout {
+            Layout::Nchw => 0,
+            Layout::NhwcFramed => 2,
         };
-        elements.saturating_mul(self.element.bytes())
+        let [width, height] = extent.map(|side| u64::from(side) + frame);
+        [height, self.channels.into(), self.images.into(), self.element.bytes()]
+            .into_iter()
+            .fold(width, u64::saturating_mul)
     }
 }
 

@@ -74,8 +74,11 @@ fn hold(taps: &str, [width, height]: [u32; 2], cuts: &[[u32; 2]]) {
     let pixels: Vec<u8> = (0..width * height * 3).map(|_| rng.bits() as u8).collect();
     let picture = Image::rgb8(&pixels, width, height);
     let whole = Plan::new(&config, width, height, 1, Tuning::Direct).unwrap();
-    let cut = |[bands, strips]: [u32; 2]| {
-        Strips::new(whole.clone(), bands, strips, Layout::Nchw).unwrap_or_else(|error| panic!("{error}"))
+    // What all poolings make one position of.
+    let unit = 1 << whole.steps.iter().filter(|step| step.operation == Operation::MaxPool).count();
+    let cut = |parts: [u32; 2]| {
+        let owned = [0, 1].map(|axis| ([width, height][axis] / unit).div_ceil(parts[axis]) * unit);
+        Strips::new(whole.clone(), owned, Layout::Nchw).unwrap_or_else(|error| panic!("{error}"))
     };
     let twin = || twin::Executor::new(whole.clone(), parameters.clone());
     let fast = || fast::Executor::new(whole.clone(), &parameters);

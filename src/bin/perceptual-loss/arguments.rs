@@ -10,7 +10,7 @@ use crate::{
 /// VGG perceptual loss on any GPU.
 ///
 /// Exit codes: 0 done; 2 bad usage or input; 3 the run failed (no adapter, a lost device, out of memory, output
-/// not written).
+/// not written); 130 interrupted by Ctrl-C.
 #[derive(Parser)]
 #[command(version)]
 pub struct Arguments {

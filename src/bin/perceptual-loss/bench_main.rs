@@ -5,6 +5,7 @@ mod bench;
 mod byte_size;
 mod entry;
 mod failure;
+mod interrupt;
 mod messages;
 mod one_of;
 mod options;

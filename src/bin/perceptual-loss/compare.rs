@@ -3,14 +3,19 @@
 mod csv;
 mod file;
 mod line;
+mod plan;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::{Args, ValueHint};
 use perceptual_loss::{Image, Report};
 
 use crate::{
     failure::Failure,
+    interrupt,
     options::{DeviceOptions, LossOptions},
     output::Output,
     picture::{
@@ -26,6 +31,7 @@ use crate::{
 };
 use file::Format;
 use line::Line;
+use plan::PlanReport;
 
 /// Compare a picture with a target, or many pictures with one target.
 ///
@@ -64,6 +70,10 @@ pub struct Arguments {
     /// for each layer. The file is written as a whole or not at all.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
+
+    /// Compare nothing: print the steps that would run, their tensors, and what they would take.
+    #[arg(long, conflicts_with = "output")]
+    plan: bool,
 
     #[command(flatten)]
     picture: PictureOptions,
@@ -106,14 +116,21 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let (width, height) = target_picture.size();
 
     let model = arguments.device.model(&config, &chosen.weights)?;
+    if arguments.plan {
+        let plan = PlanReport::new(&model, width, height)?;
+        return if arguments.json { plan.json() } else { Ok(plan.table()) };
+    }
     let mut session = model.session(width, height)?;
     let mut lines = vec![];
     let cached = match generated {
         [_] => None,
         _ => Some(session.target(&target_picture)?),
     };
-    let progress = Progress::new("comparing", generated.len());
-    for ((path, source), size) in generated.iter().zip(&sources).zip(sizes) {
+    let progress = Arc::new(Progress::long("comparing", generated.len()));
+    session.set_cancel_token(interrupt::token());
+    for (index, ((path, source), size)) in generated.iter().zip(&sources).zip(sizes).enumerate() {
+        let (bar, count) = (Arc::clone(&progress), generated.len() as f64);
+        session.set_progress(move |share| bar.set((index as f64 + share) / count));
         let mut picture = Picture::open(source, read)?;
         told.warn(&picture);
         check_ranges((source, &picture), (&target_source, &target_picture), read)?;
@@ -130,7 +147,6 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             Some(target) => one(session.compare_to_blocking(target, &[Image::from(&picture)])?)?,
         };
         drop(span);
-        progress.step();
         if report.total == 0.0 && picture.alpha() != target_picture.alpha() {
             told.warning(format!(
                 "{} and {} differ in alpha alone, which the loss does not see: it is 0, but they are not the same",
@@ -145,7 +161,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             pictures: Record::new(read, fit, resized),
         });
     }
-    drop(progress);
+    drop((session, progress));
     let printed = match (&output, arguments.json) {
         (_, true) => lines.iter().map(|line| Ok(line.json()? + "\n")).collect::<Result<_, Failure>>()?,
         (Some(_), false) => String::new(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{failure::Failure, messages::MessageOptions, say, stdout};
+use crate::{failure::Failure, interrupt, messages::MessageOptions, say, stdout};
 
 /// Runs a command. `split` takes its arguments apart into what messages it wants and its work, which gives what is to
 /// be printed.
@@ -14,6 +14,7 @@ pub fn main<A: Parser, W: FnOnce() -> Result<String, Failure>>(
 ) -> ExitCode {
     quiet_wayland();
     outlive_size_limits();
+    interrupt::listen();
     let result = match A::try_parse() {
         Ok(arguments) => {
             let (messages, work) = split(arguments);

@@ -20,6 +20,11 @@ impl Failure {
         Self { message: message.into(), code: 3, output: String::new() }
     }
 
+    /// What Ctrl-C ends. The code is what shells give for a program that SIGINT has ended.
+    pub fn interrupted() -> Self {
+        Self { code: 130, ..Self::run("interrupted") }
+    }
+
     /// The same, with a report that is printed all the same.
     pub fn with_output(self, output: String) -> Self {
         Self { output, ..self }
@@ -28,6 +33,9 @@ impl Failure {
 
 impl From<perceptual_loss::Error> for Failure {
     fn from(error: perceptual_loss::Error) -> Self {
+        if matches!(error, perceptual_loss::Error::Cancelled) {
+            return Self::interrupted();
+        }
         let message = error.to_string();
         if error.is_input() { Self::input(message) } else { Self::run(message) }
     }

@@ -10,6 +10,7 @@ mod devices;
 mod doctor;
 mod entry;
 mod failure;
+mod interrupt;
 mod man;
 mod messages;
 mod one_of;

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, interrupt};
 
 /// A file that is to be written. It takes its name when it is whole: until then nothing of that name changes, and
 /// nothing of another name is there.
@@ -41,6 +41,7 @@ impl Output {
                 let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = folder.unwrap_or(Path::new("."));
                 // It is gone at once: a run that is ended before it has a result leaves nothing.
+                let _held = interrupt::hold();
                 temporary(folder).map_err(refused)?;
                 Place::File(folder.to_owned())
             }
@@ -64,6 +65,7 @@ impl Output {
 }
 
 fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let _held = interrupt::hold();
     let mut file = temporary(folder)?;
     // Through the file itself, whose errors do not name it: it means nothing to a user.
     file.as_file_mut().write_all(bytes)?;

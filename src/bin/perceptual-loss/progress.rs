@@ -19,6 +19,15 @@ impl Progress {
         Self::with(what, Some(steps as u64), "{prefix} {bar:32} {pos} of {len}, {eta} left")
     }
 
+    /// A bar for `items` of `what`, each of which takes long: [`set`](Self::set) says how far it is.
+    pub fn long(what: &'static str, items: usize) -> Self {
+        let progress = Self::with(what, Some(FINE), "{prefix} {msg}{bar:32} {percent:>3} %, {eta} left");
+        if items > 1 {
+            progress.bar.set_message(format!("{items} "));
+        }
+        progress
+    }
+
     /// A bar for `total` bytes of `what`, of which `start` are there already. Without a total it counts them.
     pub fn bytes(what: &'static str, start: u64, total: Option<u64>) -> Self {
         let template = match total {
@@ -49,12 +58,25 @@ impl Progress {
 
     /// So many are done.
     pub fn advance(&self, steps: u64) {
+        self.show();
+        self.bar.inc(steps);
+    }
+
+    /// Of all that is [`long`](Self::long), such a share is done, from 0 to 1.
+    pub fn set(&self, share: f64) {
+        self.show();
+        self.bar.set_position((share * FINE as f64) as u64);
+    }
+
+    fn show(&self) {
         if self.bar.is_hidden() && !say::is_quiet() && self.started.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.inc(steps);
     }
 }
+
+/// Steps of a bar that moves within one item.
+const FINE: u64 = 1000;
 
 impl Drop for Progress {
     fn drop(&mut self) {

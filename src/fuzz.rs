@@ -1,0 +1,234 @@
+//! Any loss, any picture, any budget, any device: planning and lowering give an error, or what holds.
+//!
+//! `cargo test --lib fuzz` tries some cases. `cargo test --lib fuzz -- --ignored --nocapture` goes on for a minute, or for
+//! what PERCEPTUAL_LOSS_FUZZ_SECONDS or PERCEPTUAL_LOSS_FUZZ_CASES says, on all cores.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use proptest::{
+    prelude::*,
+    test_runner::{TestCaseResult, TestRunner},
+};
+
+use crate::{
+    Config, Error, Preset, Tap, Tuning, cpu,
+    gpu::fuzz::{self as gpu, Capabilities},
+    plan::{Layout, Operation, Part, Plan, Strips},
+};
+
+#[derive(Clone, Debug)]
+struct Case {
+    config: Config,
+    size: [u32; 2],
+    pairs: u32,
+    tuning: Tuning,
+    /// Bytes of features and scratch.
+    memory: u64,
+    capabilities: Capabilities,
+    /// Which parts are looked at: one, and the first and the last of a kind.
+    picked: [u32; 2],
+}
+
+/// Up to about `most`, every order of magnitude as often as another: from `least` on, and now and then from 1.
+fn magnitude(least: f64, most: f64) -> impl Strategy<Value = u64> {
+    let from = |least: f64| (least.log2()..most.log2()).prop_map(|log| log.exp2() as u64);
+    prop_oneof![15 => from(least), 1 => from(1.0)]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let side = || magnitude(32.0, 100_001.0).prop_map(|side| side.min(100_000) as u32);
+    let taps = prop::collection::btree_set(0..40usize, 1..6);
+    let loss = (0..Preset::ALL.len(), any::<bool>(), taps).prop_map(|(preset, own, taps)| {
+        let mut config = Preset::ALL[preset].config();
+        let layers = config.network.layers();
+        let names: Vec<_> = taps.into_iter().map(|tap| layers[tap % layers.len()].name).collect();
+        // The last pooling is no tap.
+        if let (true, Ok(taps)) = (own, Tap::parse_list(&names.join(","))) {
+            config.taps = taps;
+        }
+        config
+    });
+    let limits = (magnitude(1e6, 2e10), magnitude(1e6, 2e10), magnitude(65_535.0, 70_000.0), 2..9u32);
+    let capabilities = limits.prop_map(|(max_binding, max_buffer, groups, alignment)| Capabilities {
+        max_binding,
+        max_buffer,
+        max_workgroups: groups as u32,
+        uniform_alignment: 1 << alignment,
+    });
+    let rest = (1..9u32, any::<bool>(), magnitude(1e6, 1e13), capabilities, any::<[u32; 2]>());
+    (loss, side(), side(), rest).prop_map(
+        |(config, width, height, (pairs, direct, memory, capabilities, picked))| {
+            let tuning = if direct { Tuning::Direct } else { Tuning::Blocked };
+            Case { config, size: [width, height], pairs, tuning, memory, capabilities, picked }
+        },
+    )
+}
+
+/// What a case came to.
+#[derive(Debug, Default)]
+struct Counts {
+    cases: AtomicU64,
+    refused: AtomicU64,
+    cut: AtomicU64,
+    parts: AtomicU64,
+}
+
+impl Counts {
+    fn add(count: &AtomicU64) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
+    Counts::add(&counts.cases);
+    let Case { config, size: [width, height], pairs, tuning, memory, capabilities, picked } = case;
+    let plan = |images| Plan::new(config, *width, *height, images, *tuning);
+    let one = match plan(1) {
+        Ok(one) => one,
+        Err(Error::Image(_) | Error::Config(_)) => {
+            Counts::add(&counts.refused);
+            return Ok(());
+        }
+        Err(error) => return Err(TestCaseError::fail(error.to_string())),
+    };
+    gpu::hold_frames(&one, capabilities)?;
+    match gpu::hold(plan, *pairs, *memory, capabilities)? {
+        None => Counts::add(&counts.refused),
+        Some(None) => {}
+        Some(Some(strips)) => {
+            Counts::add(&counts.cut);
+            hold_parts(&strips, picked, counts, |part| gpu::hold_part(&strips, part, capabilities))?;
+        }
+    }
+    let layout = if *pairs % 2 == 0 { Layout::Nchw } else { Layout::NhwcFramed };
+    match cpu::cut(&one, layout, *memory) {
+        Ok((takes, strips)) => {
+            prop_assert!(takes.counted() <= *memory, "{takes:?}");
+            hold_parts(&strips, picked, counts, |_| Ok(()))?;
+        }
+        Err(Error::TooLarge(_)) => {}
+        Err(error) => return Err(TestCaseError::fail(error.to_string())),
+    }
+    Ok(())
+}
+
+/// Looks at some parts: they fit their slots, and what they compare adds up to every position of every tap.
+fn hold_parts(
+    strips: &Strips,
+    picked: &[u32; 2],
+    counts: &Counts,
+    more: impl Fn(&Part) -> TestCaseResult,
+) -> TestCaseResult {
+    let whole = strips.plan();
+    let [bands, rows] = [strips.bands(), strips.strips()];
+    let kinds = strips.kinds();
+    let kind = &kinds[picked[0] as usize % kinds.len()];
+    let end = |end: fn(&Range<u32>) -> u32| kind.each_ref().map(end);
+    let anywhere = [picked[0] % bands, picked[1] % rows];
+    for [band, strip] in [anywhere, end(|parts| parts.start), end(|parts| parts.end - 1)] {
+        Counts::add(&counts.parts);
+        let part = strips.part(band, strip).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let used = part.plan.steps.iter().flat_map(|step| [step.input, step.output]).flatten();
+        for id in used {
+            let bytes = part.plan.tensors[id].bytes();
+            prop_assert!(bytes <= strips.slots()[part.plan.slot_of[id]], "{band}, {strip}: tensor {id}");
+        }
+        more(&part)?;
+        // What it compares begins where its neighbours' ends, or at the picture's edge.
+        let next = |axis: usize| -> Result<Option<Part>, TestCaseError> {
+            let place = if axis == 0 { [band + 1, strip] } else { [band, strip + 1] };
+            let there = place[0] < bands && place[1] < rows;
+            there
+                .then(|| strips.part(place[0], place[1]))
+                .transpose()
+                .map_err(|error| TestCaseError::fail(error.to_string()))
+        };
+        for axis in 0..2 {
+            let next = next(axis)?;
+            for (tap, features) in whole.taps.iter().enumerate() {
+                let all = whole.tensors[features.tensor].region.whole[axis];
+                let own = compared(&part, tap, axis);
+                let begin = if axis == 0 { band } else { strip } == 0;
+                // A strip may have nothing of a deep tap; what comes before it then comes later.
+                let end = own.as_ref().map(|own| own.end);
+                if let (true, Some(own)) = (begin, &own) {
+                    prop_assert_eq!(own.start, 0);
+                }
+                match (&next, end) {
+                    (None, Some(end)) => prop_assert_eq!(end, all),
+                    (None, None) => prop_assert!(axis == 0, "the last strip has all that is left"),
+                    (Some(next), Some(end)) => {
+                        let next = compared(next, tap, axis);
+                        prop_assert_eq!(next.map(|next| next.start), Some(end));
+                    }
+                    // Nothing yet, so that the next one's begins at the picture's edge.
+                    (Some(next), None) if axis == 1 => {
+                        if let Some(next) = compared(next, tap, axis) {
+                            prop_assert_eq!(next.start, 0);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The columns or rows of a tap that a part compares.
+fn compared(part: &Part, tap: usize, axis: usize) -> Option<Range<u32>> {
+    let step =
+        part.plan.steps.iter().find(
+            |step| matches!(step.operation, Operation::Difference { tap: other, .. } if other == tap),
+        )?;
+    let region = part.plan.tensors[step.input?].region;
+    let start = region.origin[axis] + region.halo[axis];
+    Some(start..start + region.owned_extent()[axis])
+}
+
+fn run(cases: u32, counts: &Counts) {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    let outcome = TestRunner::new(config).run(&case(), |case| hold(&case, counts));
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn some_cases_hold() {
+    let counts = Counts::default();
+    run(2000, &counts);
+    // That it is not all refused.
+    let [cases, refused, cut] =
+        [&counts.cases, &counts.refused, &counts.cut].map(|count| count.load(Ordering::Relaxed));
+    assert!(cases >= 2000 && refused < cases * 3 / 4 && cut > cases / 20, "{counts:?}");
+}
+
+#[test]
+#[ignore = "takes a minute, or as long as it is told"]
+fn many_cases_hold() {
+    let number = |name: &str| {
+        let value = std::env::var(name).ok();
+        value.map(|value| value.parse::<u64>().unwrap_or_else(|error| panic!("{name}={value}: {error}")))
+    };
+    let cases = number("PERCEPTUAL_LOSS_FUZZ_CASES");
+    let seconds = number("PERCEPTUAL_LOSS_FUZZ_SECONDS").or(cases.is_none().then_some(60));
+    let (start, counts) = (Instant::now(), Counts::default());
+    let is_over = || {
+        cases.is_some_and(|cases| counts.cases.load(Ordering::Relaxed) >= cases)
+            || seconds.is_some_and(|seconds| start.elapsed() >= Duration::from_secs(seconds))
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while !is_over() {
+                    run(500, &counts);
+                }
+            });
+        }
+    });
+    println!("{counts:?} in {:.0?}", start.elapsed());
+}

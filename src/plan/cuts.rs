@@ -1,0 +1,236 @@
+//! Where a picture is cut, and which columns and rows of each tensor a part holds.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{Operation, Plan};
+
+/// Bands of columns and strips of rows, of one size but for the last ones.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Cuts {
+    /// The whole picture's plan.
+    pub(super) whole: Arc<Plan>,
+    /// For each of its tensors, how many poolings lie before it.
+    pools: Arc<[u32]>,
+    /// Positions of the picture that all poolings make one of: parts begin at multiples of it.
+    unit: u32,
+    /// Columns of a band and rows of a strip that are its own, in units.
+    units: [u32; 2],
+}
+
+/// Rows of a tensor, at a strip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rows {
+    /// Rows that are there once the strip is done, from the top of the picture on.
+    pub(super) end: u32,
+    /// The first of them that a later strip needs.
+    pub(super) keep: u32,
+}
+
+impl Cuts {
+    /// No cuts.
+    pub(super) fn none(whole: Arc<Plan>) -> Self {
+        let mut pools = vec![0; whole.tensors.len()];
+        for step in &whole.steps {
+            if let (Some(input), Some(output)) = (step.input, step.output) {
+                pools[output] = pools[input] + u32::from(step.operation == Operation::MaxPool);
+            }
+        }
+        let unit = 1 << pools.iter().max().copied().unwrap_or(0);
+        let mut cuts = Self { whole, pools: pools.into(), unit, units: [1; 2] };
+        cuts.units = cuts.most();
+        cuts
+    }
+
+    /// Parts of so many units.
+    pub(super) fn of_units(&self, units: [u32; 2]) -> Self {
+        let most = self.most();
+        Self { units: [0, 1].map(|axis| units[axis].clamp(1, most[axis])), ..self.clone() }
+    }
+
+    /// Positions of the picture in a unit.
+    pub(super) fn unit(&self) -> u32 {
+        self.unit
+    }
+
+    /// Units of a part.
+    pub(super) fn units(&self) -> [u32; 2] {
+        self.units
+    }
+
+    /// Whole units of the picture along each axis.
+    pub(super) fn most(&self) -> [u32; 2] {
+        self.whole.picture_size().unwrap_or_default().map(|side| (side / self.unit).max(1))
+    }
+
+    /// Bands and strips.
+    pub(super) fn counts(&self) -> [u32; 2] {
+        let most = self.most();
+        [0, 1].map(|axis| most[axis].div_ceil(self.units[axis]))
+    }
+
+    /// Where part `index` along an axis begins; the last ones reach to the picture's edge.
+    fn boundary(&self, axis: usize, index: u32) -> u32 {
+        if index >= self.counts()[axis] {
+            return self.whole.picture_size().unwrap_or_default()[axis];
+        }
+        index * self.units[axis] * self.unit
+    }
+
+    /// For each tensor, the columns that a band holds, and those of them that it owns.
+    pub(super) fn columns(&self, band: u32) -> Vec<(Range<u32>, Range<u32>)> {
+        let [start, end] = [band, band + 1].map(|band| self.boundary(0, band));
+        let last = band + 1 >= self.counts()[0];
+        let tensors = &self.whole.tensors;
+        let owned = tensors.iter().zip(&*self.pools).map(|(tensor, pools)| {
+            let end = if last { tensor.region.whole[0] } else { end >> pools };
+            start >> pools..end
+        });
+        let mut columns: Vec<_> = owned.map(|owned| (owned.clone(), owned)).collect();
+        for step in self.whole.steps.iter().rev() {
+            let (Some(input), Some(output)) = (step.input, step.output) else { continue };
+            let Range { start, end } = columns[output].0;
+            let needed = match step.operation {
+                Operation::Conv3x3 { .. } => start.saturating_sub(1)..end.saturating_add(1),
+                Operation::MaxPool => start.saturating_mul(2)..end.saturating_mul(2),
+                _ => start..end,
+            };
+            let held = &mut columns[input].0;
+            *held =
+                held.start.min(needed.start)..held.end.max(needed.end.min(tensors[input].region.whole[0]));
+        }
+        columns
+    }
+
+    /// For each tensor, its rows at a strip.
+    pub(super) fn rows(&self, strip: u32) -> Vec<Rows> {
+        let end = self.boundary(1, strip + 1);
+        let mut rows = vec![Rows { end, keep: end }; self.whole.tensors.len()];
+        for step in &self.whole.steps {
+            let (Some(input), Some(output)) = (step.input, step.output) else { continue };
+            let there = rows[input].end;
+            let complete = there == self.whole.tensors[input].region.whole[1];
+            let made = match step.operation {
+                // The row below the last one is needed, unless that is the picture's own.
+                Operation::Conv3x3 { .. } if !complete => there.saturating_sub(1),
+                Operation::MaxPool => there / 2,
+                _ => there,
+            };
+            let keep = match step.operation {
+                Operation::Conv3x3 { .. } => made.saturating_sub(1),
+                Operation::MaxPool => 2 * made,
+                _ => made,
+            };
+            rows[input].keep = keep.min(there);
+            rows[output] = Rows { end: made, keep: made };
+        }
+        rows
+    }
+
+    /// For each tensor, its rows before a strip and at it.
+    pub(super) fn rows_around(&self, strip: u32) -> [Vec<Rows>; 2] {
+        let now = self.rows(strip);
+        let before = strip.checked_sub(1).map(|before| self.rows(before));
+        [before.unwrap_or_else(|| vec![Rows::default(); now.len()]), now]
+    }
+
+    /// For each tensor, the most columns that a part holds.
+    pub(super) fn most_columns(&self) -> Arc<[u32]> {
+        let mut most = vec![1; self.pools.len()];
+        for (band, _) in self.alike(0) {
+            for (most, (held, _)) in most.iter_mut().zip(self.columns(band)) {
+                *most = (held.end - held.start).max(*most);
+            }
+        }
+        most.into()
+    }
+
+    /// For each tensor, the most rows that a part holds, and the most that are kept.
+    pub(super) fn most_rows(&self) -> Arc<[[u32; 2]]> {
+        let mut most = vec![[1; 2]; self.pools.len()];
+        let mut before = (0, vec![Rows::default(); self.pools.len()]);
+        for (strip, _) in self.alike(1) {
+            if before.0 != strip {
+                before = (strip, self.rows(strip - 1));
+            }
+            let now = self.rows(strip);
+            for ([held, kept], (before, now)) in most.iter_mut().zip(before.1.iter().zip(&now)) {
+                *held = (*held).max(now.end - before.keep);
+                *kept = (*kept).max(now.end - now.keep);
+            }
+            before = (strip + 1, now);
+        }
+        most.into()
+    }
+
+    /// Parts along an axis that follow each other and are alike but for their place.
+    pub(super) fn kinds(&self, axis: usize) -> Vec<Range<u32>> {
+        let sizes = |index: u32| -> Vec<[u32; 3]> {
+            if axis == 0 {
+                let sizes = |(held, owned): (Range<u32>, Range<u32>)| {
+                    [owned.start - held.start, owned.end - owned.start, held.end - owned.end]
+                };
+                return self.columns(index).into_iter().map(sizes).collect();
+            }
+            let [before, now] = self.rows_around(index);
+            let rows = before.into_iter().zip(now);
+            rows.map(|(before, now)| [before.end - before.keep, now.end - before.end, now.end - now.keep])
+                .collect()
+        };
+        let mut kinds: Vec<(Range<u32>, Vec<[u32; 3]>)> = vec![];
+        for (index, times) in self.alike(axis) {
+            let sizes = sizes(index);
+            match kinds.last_mut() {
+                Some((range, last)) if *last == sizes => range.end += times,
+                _ => kinds.push((index..index + times, sizes)),
+            }
+        }
+        kinds.into_iter().map(|(range, _)| range).collect()
+    }
+
+    /// Parts along an axis, and how many each stands for: those in the middle are alike.
+    pub(super) fn alike(&self, axis: usize) -> impl Iterator<Item = (u32, u32)> + use<> {
+        let count = self.counts()[axis];
+        let ends = ENDS.min(count / 2);
+        let middle = count - 2 * ends;
+        let one = |index| (index, 1);
+        (0..ends).map(one).chain((middle > 0).then_some((ends, middle))).chain((count - ends..count).map(one))
+    }
+}
+
+/// Parts at either end that differ from those in the middle, at most: what convolutions need from beyond a part's edge, and
+/// what strips lag behind, is less than so many units at any tap of VGG.
+const ENDS: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Tap, Tuning};
+
+    /// What a part in the middle stands for.
+    #[test]
+    fn parts_in_the_middle_are_alike() {
+        let layers = Config::default().network.layers();
+        // The last pooling is no tap.
+        for tap in layers.iter().filter(|layer| layer.name != "pool5").map(|layer| layer.name) {
+            let config = Config { taps: Tap::parse_list(tap).unwrap(), ..Config::default() };
+            let whole = Plan::new(&config, 2003, 2003, 1, Tuning::Direct).unwrap();
+            let cuts = Cuts::none(Arc::new(whole)).of_units([1, 1]);
+            let [bands, strips] = cuts.counts();
+            let sizes = |part: u32| {
+                let columns = cuts.columns(part).into_iter().map(|(held, owned)| (held.len(), owned.len()));
+                let [before, now] = cuts.rows_around(part);
+                let rows = before
+                    .into_iter()
+                    .zip(now)
+                    .map(|(before, now)| (now.end - before.keep, now.end - now.keep));
+                columns.zip(rows).collect::<Vec<_>>()
+            };
+            assert!(bands == strips && bands > 2 * ENDS, "{bands}");
+            for part in ENDS..bands - ENDS {
+                assert_eq!(sizes(part), sizes(ENDS), "part {part} of {bands} to {tap}");
+            }
+            let counted: u32 = cuts.alike(0).map(|(_, times)| times).sum();
+            assert_eq!(counted, bands);
+        }
+    }
+}
