@@ -62,7 +62,7 @@
 //! [`Context::cpu`] works on the caller's rayon pool, on one of its own ([`Context::on_threads`]) or on one that the
 //! host hands over ([`Context::on_pool`]), and gives the same bits on any number of threads. [`Context::twin`] runs
 //! the plain loops that all else is checked against. A pair's features take 1 GiB at most ([`Model::with_memory`]): larger
-//! pictures go through in parts.
+//! pictures go through in parts. [`Sessions`] are for pictures of different sizes.
 //!
 //! # Where the time goes
 //!
