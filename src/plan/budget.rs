@@ -66,11 +66,16 @@ impl Strips {
                 }
             }
             let multiples = (0..).map(|power| 1 << power).take_while(|&multiple| multiple <= room.grain[1]);
-            for rows in multiples.map(|multiple| fitting / multiple * multiple).filter(|&rows| rows > 0) {
-                let cut = all_rows.of_units([columns, rows]);
-                let cost = cut.cost(room.grain);
-                if best.as_ref().is_none_or(|(least, _)| cost < *least) && room.fits(&cut) {
-                    best = Some((cost, cut));
+            let highest = multiples.map(|multiple| (multiple, fitting / multiple * multiple));
+            for (multiple, highest) in highest.filter(|&(_, highest)| highest > 0) {
+                // No more strips, and all of about one height: less memory.
+                let even = most_rows.div_ceil(most_rows.div_ceil(highest)).next_multiple_of(multiple);
+                for rows in [even, highest] {
+                    let cut = all_rows.of_units([columns, rows]);
+                    let cost = cut.cost(room.grain);
+                    if best.as_ref().is_none_or(|(least, _)| cost < *least) && room.fits(&cut) {
+                        best = Some((cost, cut));
+                    }
                 }
             }
         }
