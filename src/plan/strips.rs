@@ -57,7 +57,8 @@ impl Strips {
         let uncut = Self::uncut(whole.into(), layout)?;
         let unit = uncut.cuts.unit();
         let size = uncut.plan().picture_size().unwrap_or_default();
-        let fits = |axis: usize| owned[axis] >= size[axis] || owned[axis] > 0 && owned[axis] % unit == 0;
+        let fits =
+            |axis: usize| owned[axis] >= size[axis] || owned[axis] > 0 && owned[axis].is_multiple_of(unit);
         if !fits(0) || !fits(1) {
             return Err(Error::Config(format!(
                 "a picture of {}x{} cannot be cut into parts of {}x{}; both sides must be multiples of {unit}, or as \
