@@ -17,7 +17,7 @@ use proptest::{
 
 use crate::{
     Config, Error, Preset, Tap, Tuning, cpu,
-    gpu::fuzz::{self as gpu, Capabilities},
+    gpu::{Capabilities, fuzz as gpu},
     plan::{Layout, Operation, Part, Plan, Strips},
 };
 
@@ -94,7 +94,7 @@ fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
             Counts::add(&counts.refused);
             return Ok(());
         }
-        Err(error) => return Err(TestCaseError::fail(error.to_string())),
+        Err(error) => return Err(unexpected(error)),
     };
     gpu::hold_frames(&one, capabilities)?;
     match gpu::hold(plan, *pairs, *memory, capabilities)? {
@@ -112,9 +112,14 @@ fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
             hold_parts(&strips, picked, counts, |_| Ok(()))?;
         }
         Err(Error::TooLarge(_)) => {}
-        Err(error) => return Err(TestCaseError::fail(error.to_string())),
+        Err(error) => return Err(unexpected(error)),
     }
     Ok(())
+}
+
+/// An error that the case does not account for.
+pub(crate) fn unexpected(error: Error) -> TestCaseError {
+    TestCaseError::fail(error.to_string())
 }
 
 /// Looks at some parts: they fit their slots, and what they compare adds up to every position of every tap.
@@ -132,50 +137,41 @@ fn hold_parts(
     let anywhere = [picked[0] % bands, picked[1] % rows];
     for [band, strip] in [anywhere, end(|parts| parts.start), end(|parts| parts.end - 1)] {
         Counts::add(&counts.parts);
-        let part = strips.part(band, strip).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let part = strips.part(band, strip).map_err(unexpected)?;
         let used = part.plan.steps.iter().flat_map(|step| [step.input, step.output]).flatten();
         for id in used {
             let bytes = part.plan.tensors[id].bytes();
             prop_assert!(bytes <= strips.slots()[part.plan.slot_of[id]], "{band}, {strip}: tensor {id}");
         }
         more(&part)?;
-        // What it compares begins where its neighbours' ends, or at the picture's edge.
-        let next = |axis: usize| -> Result<Option<Part>, TestCaseError> {
-            let place = if axis == 0 { [band + 1, strip] } else { [band, strip + 1] };
+        for (axis, place) in [[band + 1, strip], [band, strip + 1]].into_iter().enumerate() {
             let there = place[0] < bands && place[1] < rows;
-            there
-                .then(|| strips.part(place[0], place[1]))
-                .transpose()
-                .map_err(|error| TestCaseError::fail(error.to_string()))
-        };
-        for axis in 0..2 {
-            let next = next(axis)?;
+            let next = there.then(|| strips.part(place[0], place[1])).transpose().map_err(unexpected)?;
             for (tap, features) in whole.taps.iter().enumerate() {
-                let all = whole.tensors[features.tensor].region.whole[axis];
                 let own = compared(&part, tap, axis);
-                let begin = if axis == 0 { band } else { strip } == 0;
-                // A strip may have nothing of a deep tap; what comes before it then comes later.
-                let end = own.as_ref().map(|own| own.end);
-                if let (true, Some(own)) = (begin, &own) {
+                if let (0, Some(own)) = ([band, strip][axis], &own) {
                     prop_assert_eq!(own.start, 0);
                 }
-                match (&next, end) {
-                    (None, Some(end)) => prop_assert_eq!(end, all),
-                    (None, None) => prop_assert!(axis == 0, "the last strip has all that is left"),
-                    (Some(next), Some(end)) => {
-                        let next = compared(next, tap, axis);
-                        prop_assert_eq!(next.map(|next| next.start), Some(end));
+                match &next {
+                    Some(next) => hold_neighbours(own, compared(next, tap, axis), axis)?,
+                    None => {
+                        // A strip may have nothing of a deep tap, but the last one has all that is left.
+                        let all = whole.tensors[features.tensor].region.whole[axis];
+                        prop_assert!(own.map_or(axis == 0, |own| own.end == all));
                     }
-                    // Nothing yet, so that the next one's begins at the picture's edge.
-                    (Some(next), None) if axis == 1 => {
-                        if let Some(next) = compared(next, tap, axis) {
-                            prop_assert_eq!(next.start, 0);
-                        }
-                    }
-                    _ => {}
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// What a part compares ends where the next one's begins; of a tap that strips have nothing of yet, at the picture's edge.
+fn hold_neighbours(own: Option<Range<u32>>, next: Option<Range<u32>>, axis: usize) -> TestCaseResult {
+    match (own, next) {
+        (Some(own), next) => prop_assert_eq!(next.map(|next| next.start), Some(own.end)),
+        (None, Some(next)) if axis == 1 => prop_assert_eq!(next.start, 0),
+        _ => {}
     }
     Ok(())
 }

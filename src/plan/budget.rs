@@ -93,7 +93,7 @@ impl Strips {
         })
     }
 
-    /// The share of the arithmetic that is done twice because of the cut.
+    /// The arithmetic that is done again because of the cut, as a share of what the whole picture takes.
     #[must_use]
     pub fn overhead(&self) -> f64 {
         let once = self.of_units(self.cuts.most()).arithmetic([1, 1]);

@@ -1,5 +1,7 @@
 //! What a tensor is: element type, layout, channels and the region of the picture that it holds.
 
+use serde::Serialize;
+
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -29,7 +31,7 @@ pub enum Layout {
 }
 
 /// The rectangle of a feature map that a tensor holds, in positions of that feature map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Region {
     /// x and y of the first position held.
     pub origin: [u32; 2],

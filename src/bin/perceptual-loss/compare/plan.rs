@@ -4,7 +4,7 @@ use std::{fmt::Write as _, ops::Range};
 
 use perceptual_loss::{
     Model, Outline,
-    plan::{Part, Tensor},
+    plan::{Part, Region, Tensor},
 };
 use serde::Serialize;
 
@@ -29,9 +29,9 @@ pub struct PlanReport {
     weights: u64,
     bands: u32,
     strips: u32,
-    /// Floating-point operations of both pictures.
+    /// Floating-point operations of both pictures, with what is done again.
     flops: u64,
-    /// The share of them that is done again because of the cut.
+    /// What is done again because of the cut, as a share of what the whole picture takes.
     recomputed: f64,
     /// What differs from part to part.
     parts: Vec<PartReport>,
@@ -65,13 +65,8 @@ struct StepReport {
 struct TensorReport {
     name: String,
     channels: u32,
-    /// x and y of the first position, and width and height, in positions of its feature map.
-    origin: [u32; 2],
-    extent: [u32; 2],
-    /// Positions at the left, top, right and bottom that other parts own.
-    halo: [u32; 4],
-    /// The whole feature map's width and height.
-    whole: [u32; 2],
+    #[serde(flatten)]
+    region: Region,
     /// Of one picture.
     bytes: u64,
     /// The slot of memory that it shares with others.
@@ -204,8 +199,8 @@ impl PartReport {
                 step.flops as f64 / 1e9
             );
             if let Some(tensor) = step.output.map(|id| &self.tensors[id]) {
-                let [width, height] = tensor.extent;
-                let [x, y] = tensor.origin;
+                let [width, height] = tensor.region.extent;
+                let [x, y] = tensor.region.origin;
                 let _ = write!(
                     text,
                     "  {:<14} {:>24} {:>14} {:>10}",
@@ -223,14 +218,10 @@ impl PartReport {
 
 impl TensorReport {
     fn new(tensor: &Tensor, slot: usize) -> Self {
-        let region = tensor.region;
         Self {
             name: tensor.name.clone(),
             channels: tensor.channels,
-            origin: region.origin,
-            extent: region.extent,
-            halo: region.halo,
-            whole: region.whole,
+            region: tensor.region,
             bytes: tensor.bytes(),
             slot,
         }
