@@ -23,11 +23,11 @@ pub const READS_OF: f64 = 0.05;
 pub const READS_AT_LEAST: usize = 4;
 
 /// By what factor lighting that is as strong as common features is taken off, and along how many directions.
-pub const LIGHTING_REJECTION: f64 = 2000.0;
+pub const LIGHTING_REJECTION: f64 = 500.0;
 pub const LIGHTING_DIRECTIONS: usize = 16;
 
 /// A filter's mean response, of its standard deviation.
 pub const MEAN: f64 = 0.2;
 
 /// What is added before the ReLU, of the standard deviation: what is faint goes through both ways.
-pub const BIAS: f64 = 0.3;
+pub const BIAS: f64 = 0.2;
