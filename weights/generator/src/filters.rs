@@ -109,7 +109,13 @@ impl Filters {
 
     /// What each output makes of an even input: outputs x inputs.
     pub fn sums(&self) -> DMatrix<f64> {
-        self.taps().iter().fold(DMatrix::zeros(self.kernels.len(), self.inputs), |sum, tap| sum + tap)
+        let mut sums = &self.shares * &self.directions * 9.0;
+        for (output, kernels) in self.kernels.iter().enumerate() {
+            for (input, kernel) in kernels {
+                sums[(output, *input)] += kernel.iter().sum::<f64>();
+            }
+        }
+        sums
     }
 }
 

@@ -60,19 +60,20 @@ impl SoFar {
         let random = &mut Random::new(self.seed, layer.name);
         let [outputs, inputs] = [layer.outputs, layer.inputs].map(|channels| channels as usize);
         // Plain colours go through block 1, and no other filter reads them.
-        let (mut filters, plain) = match self.made.len() {
-            0 => (Filters::first(outputs, random), 0),
-            1 => (Filters::drawn(outputs, inputs, self.block, COLOURS, random), COLOURS),
-            2 => (Filters::drawn(outputs, inputs, self.block, COLOURS, random), 0),
-            _ => (Filters::drawn(outputs, inputs, self.block, 0, random), 0),
+        let (hidden, plain) = match self.made.len() {
+            1 => (COLOURS, COLOURS),
+            2 => (COLOURS, 0),
+            _ => (0, 0),
         };
-        let mut response = if self.made.is_empty() {
-            self.features.convolve(&filters.taps())
+        let (mut filters, mut response);
+        if self.made.is_empty() {
+            filters = Filters::first(outputs, random);
+            response = self.features.convolve(&filters.taps());
         } else {
+            filters = Filters::drawn(outputs, inputs, self.block, hidden, random);
             filters.pass_on(plain);
-            let hidden = if self.made.len() <= 2 { COLOURS } else { 0 };
-            self.reject_lighting(&mut filters, hidden, plain)
-        };
+            response = self.reject_lighting(&mut filters, hidden, plain);
+        }
 
         let (_, deviation) = response.moments();
         let gain = |output: usize| if output < plain { COLOUR_GAIN } else { 1.0 };

@@ -8,14 +8,24 @@ mod pictures;
 mod random;
 mod recipe;
 
-use std::{env, error::Error};
+use std::{env, error::Error, process::ExitCode};
 
 use perceptual_loss::{
     Network,
     weights::{Convolution, Parameters, Precision},
 };
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let path = arguments.next().ok_or("usage: default-weights FILE [SEED] [NETWORK]")?;
     let seed = arguments.next().map_or(Ok(recipe::SEED), |seed| seed.parse())?;

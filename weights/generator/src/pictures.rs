@@ -1,12 +1,9 @@
 //! The pictures that filters' gains are measured on: dead leaves, drawn here.
 
 use nalgebra::DMatrix;
+use perceptual_loss::Normalization;
 
 use crate::{features::Features, random::Random};
-
-/// ImageNet's mean and standard deviation, by which pixels are normalised.
-const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
 
 const SIDE: usize = 64;
 const COUNT: usize = 32;
@@ -52,8 +49,9 @@ pub fn even() -> DMatrix<f64> {
 }
 
 fn normalised(mut pixels: DMatrix<f64>) -> DMatrix<f64> {
+    let Normalization { mean, std, .. } = Normalization::IMAGENET;
     for (channel, mut row) in pixels.row_iter_mut().enumerate() {
-        row.iter_mut().for_each(|value| *value = (*value - MEAN[channel]) / DEVIATION[channel]);
+        row.iter_mut().for_each(|value| *value = (*value - mean[channel]) / std[channel]);
     }
     pixels
 }

@@ -1,4 +1,4 @@
-//! The recipe's numbers. `weights/README.md` says why each is as it is.
+//! The recipe's numbers. The page beside this package, `README.md`, says why each is as it is.
 
 /// The shipped weights' seed. It was not chosen by what came of it.
 pub const SEED: u64 = 0;
