@@ -15,7 +15,7 @@ fn render(
     reference: &wgpu::Texture,
 ) -> Result<(), Box<dyn Error>> {
     let context = gpu::from_device(device.clone(), queue.clone())?;
-    let model = Model::new(&context, &Config::default(), &Weights::seeded(0))?; // or Weights::open(FILE)
+    let model = Model::new(&context, &Config::default(), &Weights::default())?; // or Weights::open(FILE)
     let mut session = FrameSession::new(&model, frame.width(), frame.height())?;
     for number in 0.. {
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

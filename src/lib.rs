@@ -32,7 +32,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (width, height) = (16, 16);
 //! let [grey, white] = [128u8, 255].map(|value| vec![value; 16 * 16 * 3]);
-//! let model = Model::new(&Context::auto_blocking()?, &Preset::Johnson.config(), &Weights::seeded(0))?;
+//! let model = Model::new(&Context::auto_blocking()?, &Preset::Johnson.config(), &Weights::default())?;
 //! let mut session = model.session(width, height)?;
 //! let target = session.target(Image::rgb8(&grey, width, height))?;
 //! let candidates = [&white, &grey].map(|pixels| Image::rgb8(pixels, width, height));
@@ -51,10 +51,10 @@
 //!
 //! # Weights
 //!
-//! [`Weights::open`] reads torchvision's VGG16 or VGG19 from a safetensors file or a PyTorch `.pth`.
-//! [`Weights::seeded`] makes untrained ones, for tests and first tries: they tell pictures apart, but do not see as
-//! a trained network does, and their numbers compare with no published ones. A [`Report`] always says which were
-//! used.
+//! [`Weights::open`] reads torchvision's VGG16 or VGG19 from a safetensors file or a PyTorch `.pth`. [`Weights::default`]
+//! ships with the library: made from a seed alone, it ranks pictures much as the pretrained network does, with numbers
+//! that compare with no published ones. [`Weights::seeded`] is random, for tests: it judges no better than subtracting
+//! pixels. A [`Report`] always says which were used.
 //!
 //! # The CPU
 //!
@@ -82,8 +82,9 @@
 //!
 //! # Features
 //!
-//! `gpu` (wgpu), `cpu` (gemm and rayon), `pth` (PyTorch's files) and `cli` (the command) are on by default; `image`
-//! and `imgref` are pictures' types. `default-features = false, features = ["gpu"]` is what an engine needs.
+//! `gpu` (wgpu), `cpu` (gemm and rayon), `pth` (PyTorch's files), `default-weights` (1.9 MB) and `cli` (the command) are on
+//! by default; `image` and `imgref` are pictures' types. `default-features = false, features = ["gpu", "default-weights"]` is
+//! what an engine needs, without the second where it brings weights of its own.
 
 #![deny(missing_docs)]
 

@@ -69,7 +69,7 @@ impl fmt::Display for Report {
         writeln!(f, "{:<10} {:>14} {:>8} {:>14}", "total", "", "", number(self.total))?;
         let trained = match self.weights.trained {
             Some(true) => "trained",
-            Some(false) => "UNTRAINED",
+            Some(false) => "untrained",
             None => "not known whether trained",
         };
         let hash = self.weights.sha256.get(..12).unwrap_or(&self.weights.sha256);

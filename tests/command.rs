@@ -96,7 +96,7 @@ fn json_holds_what_is_needed_to_get_the_number_again() {
     }
     assert!(report["adapter"].is_string());
     assert_eq!((report["width"].as_u64(), report["height"].as_u64()), (Some(40), Some(24)));
-    assert_eq!(report["weights"]["origin"], "seeded:0");
+    assert_eq!(report["weights"]["origin"], "default-1");
     assert_eq!(report["weights"]["trained"], false);
     assert_eq!(report["weights"]["sha256"].as_str().unwrap().len(), 64);
 }
@@ -148,10 +148,13 @@ fn the_table_names_layers_and_says_that_weights_are_untrained() {
     let output = folder.run("compare a.png b.png --tuning direct --taps relu1_1,relu1_2");
     let (table, notes) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    for part in ["a.png against b.png", "relu1_1", "relu1_2", "total", "seeded:0 (UNTRAINED"] {
+    for part in ["a.png against b.png", "relu1_1", "relu1_2", "total", "default-1 (untrained"] {
         assert!(table.contains(part), "{table}");
     }
-    assert!(notes.contains("note: the weights seeded:0 are untrained"), "{notes}");
+    assert!(
+        notes.contains("note: the weights default-1, which ship, judge much as pretrained ones do"),
+        "{notes}"
+    );
     assert!(notes.lines().all(|line| line.starts_with("note: ") || line.starts_with("warning: ")), "{notes}");
 }
 

@@ -70,7 +70,7 @@ fn the_table_has_a_line_for_each_and_two_runs_are_alike() {
         let output = run(folder.path(), &format!("demo -o {name} --taps relu1_1 --backend cpu"));
         assert!(output.status.success(), "{output:?}");
         let notes = String::from_utf8(output.stderr).unwrap();
-        assert!(notes.starts_with("note: the weights seeded:0 are untrained"), "{notes}");
+        assert!(notes.starts_with("note: the weights default-1, which ship"), "{notes}");
         assert_eq!(notes.lines().count(), 1, "no bar where nobody watches: {notes}");
         String::from_utf8(output.stdout).unwrap().replace(name, "FILE")
     });
@@ -82,6 +82,27 @@ fn the_table_has_a_line_for_each_and_two_runs_are_alike() {
     let [a, b] = ["a.png", "b.png"].map(|name| fs::read(folder.path().join(name)).unwrap());
     assert_eq!(a, b);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+}
+
+/// With the weights that ship.
+#[test]
+fn of_each_distortion_more_is_a_larger_loss_and_blocks_are_worse_than_less_contrast() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), "demo --json --backend cpu");
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let losses: Vec<_> = lines.iter().map(|line| line["total"].as_f64().unwrap()).collect();
+    let rows: Vec<_> = losses.chunks(6).collect();
+    assert_eq!(rows.len(), 3);
+    for column in 0..6 {
+        let of_rows = [rows[0][column], rows[1][column], rows[2][column]];
+        assert!(of_rows[0] < of_rows[1] && of_rows[1] < of_rows[2], "{column}: {of_rows:?}");
+    }
+    // Equal for pixels. So it is for pretrained weights.
+    for row in rows {
+        let [contrast, pixelation] = [row[4], row[5]];
+        assert!(pixelation > 2.0 * contrast, "{row:?}");
+    }
 }
 
 #[test]

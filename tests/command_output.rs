@@ -113,7 +113,7 @@ fn a_csv_has_a_row_a_picture_and_a_column_a_layer() {
     {
         let layer = |index: usize| report["layers"][index]["loss"].as_f64().unwrap();
         let expected = format!(
-            r#"{generated},b.png,{},{},{},36,20,vgg19,,"relu1_2=1,pool1=0.5",mse,imagenet,seeded:0,{},false,"{{""crop"":2}}",f32,cpu,,,{}"#,
+            r#"{generated},b.png,{},{},{},36,20,vgg19,,"relu1_2=1,pool1=0.5",mse,imagenet,default-1,{},false,"{{""crop"":2}}",f32,cpu,,,{}"#,
             report["total"].as_f64().unwrap(),
             layer(0),
             layer(1),
@@ -292,8 +292,8 @@ fn verbose_tells_what_is_done() {
     assert_eq!(printed, texts(&folder.run(&compare)).0);
     for parts in [
         &["DEBUG", "device adapter=", "driver=", "max_storage_buffer_binding_size="][..],
-        &["weights{origin=\"seeded:0\" network=vgg19}", "loaded convolutions=2 sha256="],
-        &["weights{origin=\"seeded:0\" network=vgg19}", "close time.busy="],
+        &["weights{origin=\"default-1\" network=vgg19}", "loaded convolutions=2 sha256="],
+        &["weights{origin=\"default-1\" network=vgg19}", "close time.busy="],
         &["session{backend=\"gpu\" width=40 height=24 pairs=1}", "buffers lanes=", "features=", "scratch="],
         &["compile{kernel=\"pixels\"}", "close time.busy="],
         &["compile{kernel=\"conv3x3.blocked\"}", "close time.busy="],

@@ -126,7 +126,7 @@ fn seeded_weights_are_those_of_the_seed() {
     let folder = Folder::new();
     let text = folder.prints("weights seeded --seed 7 -o s.safetensors");
     assert!(
-        text.starts_with("s.safetensors: vgg19, conv1_1 to conv5_4, f32, 80100456 bytes (76.4 MiB)\n"),
+        text.starts_with("s.safetensors: vgg19, conv1_1 to conv5_4, f32, 80100488 bytes (76.4 MiB)\n"),
         "{text}"
     );
     let expected = Weights::seeded(7).load(Network::Vgg19, 36).unwrap().info.sha256;
@@ -142,6 +142,96 @@ fn seeded_weights_are_those_of_the_seed() {
         (&"vgg16".into(), &30.into())
     );
     assert_eq!(folder.names(), ["s.safetensors"]);
+}
+
+#[test]
+fn exported_weights_are_those_that_ship() {
+    let folder = Folder::new();
+    for (option, network, layers) in [("", Network::Vgg19, 36), (" --net vgg16", Network::Vgg16, 30)] {
+        let text = folder.prints(&format!("weights export -o w.safetensors{option}"));
+        let shipped = Weights::default().load(network, layers).unwrap().info;
+        assert!(text.contains(&shipped.sha256), "{text}");
+        let file = Weights::open(folder.path("w.safetensors")).unwrap();
+        let read = file.load(network, layers).unwrap().info;
+        assert_eq!((read.sha256, read.trained), (shipped.sha256, Some(false)));
+        assert_eq!(file.metadata("source"), Some("default-1"));
+    }
+    // Their filters are smooth as trained ones are.
+    let text = folder.prints("weights inspect w.safetensors");
+    assert!(text.contains("looks untrained\n"), "{text}");
+}
+
+/// A folder with two pictures that are no photographs, but have edges, slopes and grain.
+fn with_pictures() -> Folder {
+    let folder = Folder::new();
+    for (name, turn) in [("a.png", 1), ("b.png", 3)] {
+        let picture = image::RgbImage::from_fn(48, 40, |x, y| {
+            let grain = (x * 37 + y * 91 * turn) % 23;
+            let inside = (x / turn).abs_diff(14) + y.abs_diff(19) < 14;
+            image::Rgb(if inside {
+                [(190 + grain) as u8, (60 + 2 * y) as u8, 40]
+            } else {
+                [(30 + 2 * x) as u8, (90 + grain) as u8, (60 + 3 * y) as u8]
+            })
+        });
+        picture.save(folder.path(name)).unwrap();
+    }
+    folder
+}
+
+fn agreement(folder: &Folder, options: &str) -> Value {
+    let text = folder.prints(&format!("weights agreement --json --backend cpu a.png b.png {options}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn weights_agree_with_themselves_and_others_less() {
+    let folder = with_pictures();
+    let own = agreement(&folder, "--reference default --weights default");
+    assert_eq!((&own["images"], &own["pairs"], &own["network"]), (&2.into(), &80.into(), &"vgg19".into()));
+    for number in
+        [&own["agreement"], &own["order"], &own["layers"][0]["agreement"], &own["layers"][3]["agreement"]]
+    {
+        assert!((number.as_f64().unwrap() - 1.0).abs() < 1e-12, "{own}");
+    }
+    assert!(own["mse"].as_f64().unwrap() < 0.99 && own["mse_order"].as_f64().unwrap() < 0.99, "{own}");
+    assert!(own["ordered"].as_u64().unwrap() > 20, "{own}");
+
+    let other = agreement(&folder, "--reference default --weights seeded:0");
+    let number = other["agreement"].as_f64().unwrap();
+    assert!((0.3..0.95).contains(&number), "{other}");
+    assert_eq!((&other["weights"], &other["reference"]), (&"seeded:0".into(), &"default-1".into()));
+    // By the names of layers, whatever the backend.
+    let names: Vec<_> = other["layers"].as_array().unwrap().iter().map(|layer| &layer["name"]).collect();
+    assert_eq!(names, ["relu1_2", "relu2_2", "relu3_3", "relu4_2"]);
+
+    let output = folder.run("weights agreement --reference seeded:0 --backend cpu a.png");
+    let (text, notes) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(notes, "note: judged are the weights default-1\n");
+    for part in
+        ["against seeded:0, vgg19; pictures: 1, spoilt in 40 ways: 40", "default-1", "mean squared error"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn an_agreement_that_cannot_be_measured_is_said_in_a_line() {
+    let folder = with_pictures();
+    image::RgbImage::new(4, 4).save(folder.path("small.png")).unwrap();
+    for (arguments, part) in [
+        ("a.png", "--reference"),
+        ("--reference default", "<IMAGE>"),
+        ("--reference none.safetensors a.png", "none.safetensors: No such file"),
+        ("--reference default none.png", "none.png: "),
+        ("--reference default small.png", "4x4 is too small"),
+        ("--reference default --weights seeded:x a.png", "'seeded:x' names no seed"),
+    ] {
+        let (code, line) = folder.fails(&format!("weights agreement {arguments}"));
+        assert_eq!(code, 2, "{line}");
+        assert!(line.contains(part), "{arguments}: {line}");
+    }
 }
 
 #[test]

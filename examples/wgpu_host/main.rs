@@ -34,11 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [width, height] = size;
     let config = Config::default();
     let (device, queue) = pollster::block_on(open(&config, width, height))?;
-    let origin = weights.as_ref().map_or("untrained weights".into(), |file| file.to_string_lossy());
-    println!("{width}x{height} on {}, {origin}", device.adapter_info().name);
+    let weights = weights.map_or(Ok(Weights::default()), Weights::open)?;
+    println!("{width}x{height} on {}, weights {}", device.adapter_info().name, weights.origin());
 
     // While loading: what the library compiles and uploads.
-    let weights = weights.map_or(Ok(Weights::seeded(0)), Weights::open)?;
     let model = Model::new(&gpu::from_device(device.clone(), queue.clone())?, &config, &weights)?;
     let mut options = FrameOptions::default();
     options.tone_map = TONE_MAP;

@@ -80,6 +80,20 @@ impl Session {
         Ok(Target::Features(features))
     }
 
+    /// Features of nothing but zeros, where features are kept at all.
+    pub(crate) fn zero_target(&mut self) -> Result<Option<Target>> {
+        if self.strips.is_cut() {
+            return Ok(None);
+        }
+        let [width, height] = self.strips.plan().picture_size().unwrap_or_default();
+        let black = vec![0; width as usize * height as usize * 3];
+        let mut target = self.target(&Image::rgb8(&black, width, height))?;
+        if let Target::Features(features) = &mut target {
+            features.iter_mut().for_each(|values| values.fill(0.0));
+        }
+        Ok(Some(target))
+    }
+
     /// The sum of differences between a pair of pictures at each tap.
     pub(crate) async fn pair(
         &mut self,

@@ -142,6 +142,27 @@ impl Session {
         Ok(Target { model: self.model.clone(), width: self.width, height: self.height, kind })
     }
 
+    /// A target whose features are all zero. A picture compared with it gives the mean square (or magnitude) of its own
+    /// features at each tap: what a loss is relative to, where layers or weights of different scales are put side by side.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where pictures of this size go through in parts; [`Error::OutOfMemory`].
+    pub fn zero_target(&mut self) -> Result<Target> {
+        let in_parts = || {
+            Error::Config(format!(
+                "pictures of {}x{} go through in parts, whose features are not kept; give the model more memory",
+                self.width, self.height
+            ))
+        };
+        let kind = match &mut self.kind {
+            #[cfg(feature = "gpu")]
+            SessionKind::Gpu(session) => TargetKind::Gpu(session.zero_target()?.ok_or_else(in_parts)?),
+            #[cfg(feature = "cpu")]
+            SessionKind::Cpu(session) => TargetKind::Cpu(session.zero_target()?.ok_or_else(in_parts)?),
+        };
+        Ok(Target { model: self.model.clone(), width: self.width, height: self.height, kind })
+    }
+
     /// Compares candidates with a target; a report each, in their order, the same to the bit as
     /// [`compare`](Self::compare) gives.
     ///

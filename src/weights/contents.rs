@@ -12,6 +12,8 @@ use crate::error::Result;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Format {
+    /// In the library, as what filters are made of.
+    Shipped,
     /// Nowhere: they are made from a seed.
     Seeded,
     /// A safetensors file.
@@ -67,6 +69,7 @@ impl Contents {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Shipped => "in the library",
             Self::Seeded => "made from a seed",
             Self::Safetensors => "safetensors",
             Self::Pytorch => "PyTorch, zip",

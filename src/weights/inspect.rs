@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// `seeded:N`, the file's path, or what the caller called the bytes.
+    /// `default-1`, `seeded:N`, the file's path, or what the caller called the bytes.
     pub origin: String,
     /// How they are kept.
     pub format: Format,
@@ -29,7 +29,7 @@ pub struct Inspection {
     pub sha256: String,
     /// Whether the weights look trained: a guess from the correlation of neighbouring taps, and no proof. It is
     /// [`Trained`](Look::Trained) where that is at least 0.3 in every convolution, and
-    /// [`Untrained`](Look::Untrained) where it is within 0.1 of none in every one.
+    /// [`Untrained`](Look::Untrained) where it is within 0.1 of none in every one, or where they are known to be.
     pub look: Look,
     /// The convolutions of the first of the networks.
     pub convolutions: Vec<ConvolutionSummary>,
@@ -111,12 +111,17 @@ impl Weights {
         Ok(Inspection {
             origin: self.origin(),
             format: match &self.kind {
+                #[cfg(feature = "default-weights")]
+                Kind::Shipped => Format::Shipped,
                 Kind::Seeded(_) => Format::Seeded,
                 Kind::File(file) => file.contents().format,
             },
             networks,
             sha256: loaded.info.sha256,
-            look: Look::of(convolutions.iter().map(|convolution| convolution.smoothness)),
+            look: match self.trained {
+                Some(false) => Look::Untrained,
+                _ => Look::of(convolutions.iter().map(|convolution| convolution.smoothness)),
+            },
             convolutions,
         })
     }
@@ -124,8 +129,8 @@ impl Weights {
     /// How many of the network's layers can be had.
     fn depth(&self, network: Network) -> Result<usize> {
         match &self.kind {
-            Kind::Seeded(_) => Ok(network.layers().len()),
             Kind::File(file) => depth(file, network),
+            _ => Ok(network.layers().len()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Where a network's weights come from: torchvision's in a safetensors or PyTorch file, or seeded ones.
+//! Where a network's weights come from: torchvision's in a safetensors or PyTorch file, those that ship, or seeded ones.
 
 mod contents;
 mod decode;
@@ -13,6 +13,8 @@ mod names;
 mod pytorch;
 mod safetensors;
 mod seeded;
+#[cfg(feature = "default-weights")]
+mod shipped;
 mod sniff;
 mod source;
 mod tensor;
@@ -54,6 +56,8 @@ pub struct Weights {
 
 #[derive(Clone)]
 enum Kind {
+    #[cfg(feature = "default-weights")]
+    Shipped,
     Seeded(u64),
     File(Arc<TensorFile>),
 }
@@ -86,7 +90,7 @@ pub struct Convolution {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct WeightsInfo {
-    /// `seeded:N`, the file's path, or what the caller called the bytes.
+    /// `default-1`, `seeded:N`, the file's path, or what the caller called the bytes.
     pub origin: String,
     /// SHA-256 of the tensors used, in lower-case hexadecimal.
     ///
@@ -97,6 +101,18 @@ pub struct WeightsInfo {
     pub sha256: String,
     /// Whether the weights were trained; `None` where nobody has said.
     pub trained: Option<bool>,
+}
+
+/// The weights that ship with the library, for VGG16 and VGG19 to their last convolution: made from a seed alone, without
+/// training and without any picture from outside. Their origin is `default-1`; others would have another number.
+///
+/// They rank distortions much as the pretrained VGG19 does, which seeded weights do not, but their numbers are not its
+/// numbers.
+#[cfg(feature = "default-weights")]
+impl Default for Weights {
+    fn default() -> Self {
+        Self { kind: Kind::Shipped, trained: Some(false) }
+    }
 }
 
 impl Weights {
@@ -127,10 +143,14 @@ impl Weights {
 
     fn from_source(source: Source, origin: String) -> Result<Self> {
         let file = TensorFile::open(source, origin)?;
-        Ok(Self { kind: Kind::File(Arc::new(file)), trained: None })
+        // Who says that they are trained would have to be believed.
+        let untrained =
+            file.contents().metadata.get(write::TRAINED).is_some_and(|trained| trained == "false");
+        Ok(Self { kind: Kind::File(Arc::new(file)), trained: untrained.then_some(false) })
     }
 
-    /// The same, with what the caller knows of them: a file does not say whether its weights were trained.
+    /// The same, with what the caller knows of them: a file does not say that its weights were trained, at most that they
+    /// were not.
     #[must_use]
     pub fn with_trained(self, trained: bool) -> Self {
         Self { trained: Some(trained), ..self }
@@ -152,6 +172,8 @@ impl Weights {
         let layers: Vec<Layer> =
             layers.iter().copied().filter(|layer| layer.kind == LayerKind::Conv).collect();
         let convolutions = match &self.kind {
+            #[cfg(feature = "default-weights")]
+            Kind::Shipped => shipped::convolutions(network, layers)?,
             Kind::Seeded(seed) => layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect(),
             Kind::File(file) => file.load(network, &layers)?,
         };
@@ -166,13 +188,17 @@ impl Weights {
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {
         match &self.kind {
-            Kind::Seeded(_) => None,
             Kind::File(file) => file.contents().metadata.get(key).map(String::as_str),
+            _ => None,
         }
     }
 
-    fn origin(&self) -> String {
+    /// What reports call them: `default-1`, `seeded:N`, the file's path, or what the caller called the bytes.
+    #[must_use]
+    pub fn origin(&self) -> String {
         match &self.kind {
+            #[cfg(feature = "default-weights")]
+            Kind::Shipped => shipped::NAME.to_owned(),
             Kind::Seeded(seed) => format!("seeded:{seed}"),
             Kind::File(file) => file.origin().to_owned(),
         }

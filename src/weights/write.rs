@@ -24,6 +24,9 @@ use crate::{
     network::{Layer, LayerKind, Network},
 };
 
+/// Under which key a file's metadata say that its weights were not trained.
+pub(super) const TRAINED: &str = "trained";
+
 /// How values are kept in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -131,7 +134,8 @@ impl Parameters {
     /// all: what stood at `path` is replaced when all is written.
     ///
     /// Its metadata has the networks whose first layers these are (`network`), the SHA-256 of the tensors before
-    /// they were rounded (`source_sha256`), and [`metadata`](Self::metadata).
+    /// they were rounded (`source_sha256`), `trained` as `false` where it is known that they are not, and
+    /// [`metadata`](Self::metadata).
     ///
     /// # Errors
     /// [`Error::Weights`] where a value is too large for `precision`, [`Error::Io`] where the file cannot be
@@ -143,6 +147,9 @@ impl Parameters {
         let mut metadata = self.metadata.clone();
         metadata.insert("network".to_owned(), networks.join(" or "));
         metadata.insert("source_sha256".to_owned(), self.info.sha256.clone());
+        if self.info.trained == Some(false) {
+            metadata.insert(TRAINED.to_owned(), "false".to_owned());
+        }
         write(path.as_ref(), &tensor::of(&rounded.convolutions), metadata, precision)
     }
 

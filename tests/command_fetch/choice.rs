@@ -56,10 +56,10 @@ fn a_run_takes_the_fetched_file_by_itself_and_says_so() {
     assert_eq!(notes, format!("note: the weights {kept}, fetched before, are taken\n"));
     // For its network alone.
     let (taken, notes) = weights(&mut compare(&cache, "--preset johnson"));
-    assert_eq!(taken["origin"], "seeded:0");
+    assert_eq!(taken["origin"], "default-1");
     assert_says(
         &notes,
-        &["note: the weights seeded:0 are untrained", "'perceptual-loss weights fetch vgg16'"],
+        &["note: the weights default-1, which ship", "'perceptual-loss weights fetch vgg16'"],
     );
 }
 
@@ -67,12 +67,17 @@ fn a_run_takes_the_fetched_file_by_itself_and_says_so() {
 fn the_option_goes_before_the_variable_and_that_before_what_was_fetched() {
     let cache = fetched();
     for (more, variable, origin, note) in [
-        ("--weights seeded:1", Some("seeded:2"), "seeded:1", "the weights seeded:1 are untrained; bring"),
+        (
+            "--weights seeded:1",
+            Some("seeded:2"),
+            "seeded:1",
+            "the weights seeded:1 are random and judge no better",
+        ),
         (
             "",
             Some("seeded:2"),
             "seeded:2",
-            "the weights seeded:2, named by PERCEPTUAL_LOSS_WEIGHTS, are untrained; bring",
+            "the weights seeded:2, named by PERCEPTUAL_LOSS_WEIGHTS, are random and judge",
         ),
         (
             "",
@@ -161,8 +166,8 @@ fn the_list_says_what_is_there_and_what_is_taken() {
                 cache.path("").display().to_string().trim_end_matches('/')
             ),
             "PERCEPTUAL_LOSS_WEIGHTS is not set\n",
-            "without --weights, losses over vgg16 take seeded:0\n",
-            "without --weights, losses over vgg19 take seeded:0\n",
+            "without --weights, losses over vgg16 take default-1\n",
+            "without --weights, losses over vgg19 take default-1\n",
         ],
     );
     assert!(cache.names().is_empty(), "looking makes nothing");

@@ -50,18 +50,24 @@ def bits(values):
     return [f"{value:08x}" for value in values.view(np.uint32).tolist()]
 
 
-def case(network, seed):
+def golden(network, tensor):
+    """The hash and the values of a network's tensors, of which `tensor` gives each by its layer, part, name and shape."""
     sha, values = hashlib.sha256(), {}
     for layer, index, inputs, outputs in convolutions(network):
         for part, shape in ("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,)):
             name = f"features.{index}.{part}"
-            x = tensor(name, shape, seed)
+            x = tensor(layer, part, name, shape).ravel()
             sha.update(name.encode() + struct.pack(f"<I{len(shape)}Q", len(shape), *shape))
             sha.update(x.astype("<f4").tobytes())
             if layer in ("conv1_1", "conv3_1", "conv5_3"):
                 values[f"{layer}.{part}"] = {"first": bits(x[:SHOWN]), "last": bits(x[-SHOWN:])}
-    return {"network": network, "seed": seed, "sha256": sha.hexdigest(), "values": values}
+    return {"network": network, "sha256": sha.hexdigest(), "values": values}
 
 
-with np.errstate(over="ignore"):
-    print(json.dumps([case(network, seed) for network in NETWORKS for seed in SEEDS], indent=1))
+def case(network, seed):
+    return {"network": network, "seed": seed} | golden(network, lambda _l, _p, name, shape: tensor(name, shape, seed))
+
+
+if __name__ == "__main__":
+    with np.errstate(over="ignore"):
+        print(json.dumps([case(network, seed) for network in NETWORKS for seed in SEEDS], indent=1))

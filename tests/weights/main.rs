@@ -11,6 +11,8 @@ mod pickle;
 #[cfg(feature = "pth")]
 mod pytorch_files;
 mod safetensors_files;
+#[cfg(feature = "default-weights")]
+mod shipped;
 mod written;
 
 use perceptual_loss::{Error, Network, weights::Weights};
@@ -23,24 +25,25 @@ fn seeded_weights_are_numpys_to_the_bit() {
     let cases = golden.as_array().unwrap();
     assert_eq!(cases.len(), 6);
     for case in cases {
-        let network: Network = case["network"].as_str().unwrap().parse().unwrap();
-        let seed = case["seed"].as_u64().unwrap();
-        let loaded = Weights::seeded(seed).load(network, network.layers().len()).unwrap();
-        for (name, expected) in case["values"].as_object().unwrap() {
-            let (layer, part) = name.split_once('.').unwrap();
-            let convolution = loaded.convolution(layer).unwrap();
-            let values = if part == "weight" { &convolution.weight } else { &convolution.bias };
-            let bits: Vec<_> = values.iter().map(|v| format!("{:08x}", v.to_bits())).collect();
-            let shown = expected["first"].as_array().unwrap().len();
-            assert_eq!(expected["first"], serde_json::json!(bits[..shown]), "{network} {seed} {name}");
-            assert_eq!(
-                expected["last"],
-                serde_json::json!(bits[bits.len() - shown..]),
-                "{network} {seed} {name}"
-            );
-        }
-        assert_eq!(loaded.info.sha256, case["sha256"].as_str().unwrap(), "{network} {seed}");
+        assert_numpys(&Weights::seeded(case["seed"].as_u64().unwrap()), case);
     }
+}
+
+/// They are those of the golden case to the bit.
+fn assert_numpys(weights: &Weights, case: &serde_json::Value) {
+    let network: Network = case["network"].as_str().unwrap().parse().unwrap();
+    let loaded = weights.load(network, network.layers().len()).unwrap();
+    for (name, expected) in case["values"].as_object().unwrap() {
+        let (layer, part) = name.split_once('.').unwrap();
+        let convolution = loaded.convolution(layer).unwrap();
+        let values = if part == "weight" { &convolution.weight } else { &convolution.bias };
+        let bits: Vec<_> = values.iter().map(|v| format!("{:08x}", v.to_bits())).collect();
+        let shown = expected["first"].as_array().unwrap().len();
+        assert_eq!(expected["first"], serde_json::json!(bits[..shown]), "{network} {weights:?} {name}");
+        let last = &bits[bits.len() - shown..];
+        assert_eq!(expected["last"], serde_json::json!(last), "{network} {weights:?} {name}");
+    }
+    assert_eq!(loaded.info.sha256, case["sha256"].as_str().unwrap(), "{network} {weights:?}");
 }
 
 #[test]

@@ -13,7 +13,12 @@ mod output;
 mod progress;
 mod say;
 mod stdout;
-mod weights;
+/// The choice of weights, of all that the other does with them.
+mod weights {
+    mod cache;
+    pub mod choice;
+    mod published;
+}
 
 use std::process::ExitCode;
 

@@ -35,9 +35,9 @@ use plan::PlanReport;
 
 /// Compare a picture with a target, or many pictures with one target.
 ///
-/// Until 'perceptual-loss weights fetch' has brought trained weights, or --weights names some, the network is untrained
-/// (seeded:0): it tells pictures apart, but it does not see as a trained one does, and its numbers compare with no
-/// published ones.
+/// Until 'perceptual-loss weights fetch' has brought trained weights, or --weights names some, the network has the weights
+/// that ship (default-1): made from a seed and not trained, they rank pictures much as the pretrained VGG does, but their
+/// numbers compare with no published ones.
 #[derive(Args)]
 pub struct Arguments {
     /// GENERATED TARGET, picture files of one size; with --target, any number of generated pictures.

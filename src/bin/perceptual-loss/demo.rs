@@ -1,6 +1,5 @@
 //! `perceptual-loss demo`: what the loss sees, on a picture that needs no file.
 
-mod distortion;
 mod scene;
 mod sheet;
 
@@ -13,13 +12,13 @@ use serde::Serialize;
 
 use crate::{
     compare::one,
+    distortion::{self, Distortion},
     failure::Failure,
     options::{DeviceOptions, LossOptions},
     output::Output,
     progress::Progress,
     say,
 };
-use distortion::Distortion;
 use sheet::Tile;
 
 /// Draw a picture, spoil it in six ways to the same error in pixels, and compare each with the original.
@@ -50,6 +49,16 @@ pub struct Arguments {
 /// Peak signal-to-noise ratios of the sheet's rows, in decibels: hard to see, plain, and bad.
 const ROWS: [f64; 3] = [30.0, 25.0, 22.0];
 
+/// What the sheet's columns show.
+const SHOWN: [Distortion; 6] = [
+    Distortion::Blur,
+    Distortion::Noise,
+    Distortion::Jpeg,
+    Distortion::Shift,
+    Distortion::Contrast,
+    Distortion::Pixelation,
+];
+
 /// A distorted picture and how it compares.
 struct Sample {
     distortion: Distortion,
@@ -78,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let output = Output::create(&arguments.output)?;
     let size = arguments.size;
 
-    let progress = Progress::new("comparing", ROWS.len() * Distortion::ALL.len());
+    let progress = Progress::new("comparing", ROWS.len() * SHOWN.len());
     let original = scene::draw(size);
     let model = arguments.device.model(&config, &chosen.weights)?;
     let mut session = model.session(size, size)?;
@@ -86,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let mut rows = vec![];
     for psnr in ROWS {
         let mut row = vec![];
-        for distortion in Distortion::ALL {
+        for distortion in SHOWN {
             let (picture, strength) = distortion.to_psnr(&original, psnr)?;
             let report = one(session.compare_to_blocking(&target, &[Image::from(&picture)])?)?;
             let (mse, psnr) = (distortion::mse(&original, &picture), distortion::psnr(&original, &picture));
@@ -182,12 +191,4 @@ fn table<'a>(samples: impl Iterator<Item = &'a Sample>, arguments: &Arguments) -
         size = arguments.size
     );
     output
-}
-
-/// One of a fixed sequence of random numbers, by its index.
-fn splitmix64(index: u64) -> u64 {
-    let z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

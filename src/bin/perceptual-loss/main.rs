@@ -7,6 +7,7 @@ mod compare;
 mod completions;
 mod demo;
 mod devices;
+mod distortion;
 mod doctor;
 mod entry;
 mod failure;

@@ -10,9 +10,9 @@ use crate::{byte_size::ByteSize, failure::Failure, one_of::OneOf, say, weights::
 /// Which loss, with which weights.
 #[derive(Args)]
 pub struct LossOptions {
-    /// A file with torchvision's VGG, or seeded:N for untrained weights from a seed. Where it is left out: what the
-    /// environment variable PERCEPTUAL_LOSS_WEIGHTS names so, what 'weights fetch' has brought, or seeded:0.
-    #[arg(long, value_name = "FILE|seeded:N", value_hint = ValueHint::FilePath)]
+    /// A file with torchvision's VGG, default for the weights that ship, or seeded:N for random ones. Where it is left
+    /// out: what the environment variable PERCEPTUAL_LOSS_WEIGHTS names so, what 'weights fetch' has brought, or default.
+    #[arg(long, value_name = "FILE|default|seeded:N", value_hint = ValueHint::FilePath)]
     weights: Option<String>,
 
     /// The loss.

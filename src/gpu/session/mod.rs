@@ -162,6 +162,22 @@ impl Session {
             Kind::Parts(_) => Ok(Target::Picture(picture.owned())),
         }
     }
+
+    /// Features of nothing but zeros, where features are kept at all.
+    pub(crate) fn zero_target(&mut self) -> Result<Option<Target>> {
+        match &mut self.0 {
+            // New buffers are zero.
+            Kind::Whole(whole) => Ok(Some(Target::features(whole.executor.target_features()?))),
+            Kind::Parts(_) => Ok(None),
+        }
+    }
+}
+
+impl Target {
+    fn features(features: Vec<wgpu::Buffer>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self::Features { id: NEXT.fetch_add(1, Ordering::Relaxed), features }
+    }
 }
 
 impl Whole {
@@ -207,7 +223,6 @@ impl Whole {
 
     /// A picture's features, kept in buffers of their own. Nothing is waited for.
     fn target(&mut self, picture: &Image<'_>) -> Result<Target> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let features = self.executor.target_features()?;
         let prepared = match self.features.take() {
             Some(prepared) => prepared,
@@ -220,7 +235,7 @@ impl Whole {
         executor.record(&mut encoder, prepared, prepared.range(), 1, &features);
         gpu.queue.submit([encoder.finish()]);
         gpu.check()?;
-        Ok(Target::Features { id: NEXT.fetch_add(1, Ordering::Relaxed), features })
+        Ok(Target::features(features))
     }
 }
 

@@ -13,18 +13,23 @@ use crate::{
 /// A convolution's filters. Each reads a few inputs; what lighting does to it is then taken off by shares of directions.
 pub struct Filters {
     pub inputs: usize,
-    /// For each output, the inputs that it reads and their 3x3 kernels by rows.
+    /// For each output, the inputs that it reads and their 3x3 kernels by rows, before the scale.
     pub kernels: Vec<Vec<(usize, [f64; 9])>>,
+    /// Each output's factor on its kernels.
+    pub scale: DVector<f64>,
     /// Outputs x directions.
     pub shares: DMatrix<f64>,
     /// Directions x inputs. An output's share of one is added at all nine places.
     pub directions: DMatrix<f64>,
 }
 
+/// The largest value of a kernel, in steps.
+const STEPS: f64 = 127.0;
+
 impl Filters {
     fn new(inputs: usize, kernels: Vec<Vec<(usize, [f64; 9])>>) -> Self {
-        let shares = DMatrix::zeros(kernels.len(), 0);
-        Self { inputs, kernels, shares, directions: DMatrix::zeros(0, inputs) }
+        let (scale, shares) = (DVector::from_element(kernels.len(), 1.0), DMatrix::zeros(kernels.len(), 0));
+        Self { inputs, kernels, scale, shares, directions: DMatrix::zeros(0, inputs) }
     }
 
     /// conv1_1: plain colours, then luminance's detail with a little of coarse chroma.
@@ -49,7 +54,8 @@ impl Filters {
         Self::new(3, plain.chain(drawn).map(|kernels| kernels.into_iter().enumerate().collect()).collect())
     }
 
-    /// Random filters of `block` (from 1), whose first `hidden` inputs none of them reads.
+    /// Random filters of `block` (from 1), whose first `hidden` inputs none of them reads. Their kernels are whole numbers up
+    /// to [`STEPS`], as they are stored: what corrects them then corrects what is stored.
     pub fn drawn(outputs: usize, inputs: usize, block: usize, hidden: usize, random: &mut Random) -> Self {
         let damping = DAMPING[block - 1];
         let reads = READS_AT_LEAST.max((READS_OF * inputs as f64).ceil() as usize);
@@ -65,7 +71,16 @@ impl Filters {
             });
             kernels.collect()
         });
-        Self::new(inputs, kernels.collect())
+        let mut filters = Self::new(inputs, kernels.collect());
+        for (kernels, scale) in filters.kernels.iter_mut().zip(filters.scale.iter_mut()) {
+            let values = || kernels.iter().flat_map(|(_, kernel)| kernel);
+            *scale = values().fold(0.0, |largest: f64, value| largest.max(value.abs())) / STEPS;
+            kernels
+                .iter_mut()
+                .flat_map(|(_, kernel)| kernel)
+                .for_each(|value| *value = (*value / *scale).round());
+        }
+        filters
     }
 
     /// Has the first `count` outputs pass on the first inputs as they are.
@@ -73,6 +88,7 @@ impl Filters {
         let middle = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
         for (channel, kernels) in self.kernels.iter_mut().enumerate().take(count) {
             *kernels = vec![(channel, middle)];
+            self.scale[channel] = 1.0;
         }
     }
 
@@ -89,9 +105,9 @@ impl Filters {
 
     /// Multiplies each output by its factor.
     pub fn scale(&mut self, factors: &DVector<f64>) {
-        for (output, factor) in factors.iter().enumerate() {
-            self.kernels[output].iter_mut().flat_map(|(_, kernel)| kernel).for_each(|value| *value *= factor);
-            self.shares.row_mut(output).scale_mut(*factor);
+        self.scale.component_mul_assign(factors);
+        for (mut shares, factor) in self.shares.row_iter_mut().zip(factors) {
+            shares *= *factor;
         }
     }
 
@@ -101,7 +117,8 @@ impl Filters {
         let mut taps = [(); 9].map(|()| lighting.clone());
         for (output, kernels) in self.kernels.iter().enumerate() {
             for (input, kernel) in kernels {
-                taps.iter_mut().zip(kernel).for_each(|(tap, value)| tap[(output, *input)] += value);
+                let scale = self.scale[output];
+                taps.iter_mut().zip(kernel).for_each(|(tap, value)| tap[(output, *input)] += scale * value);
             }
         }
         taps
@@ -112,7 +129,7 @@ impl Filters {
         let mut sums = &self.shares * &self.directions * 9.0;
         for (output, kernels) in self.kernels.iter().enumerate() {
             for (input, kernel) in kernels {
-                sums[(output, *input)] += kernel.iter().sum::<f64>();
+                sums[(output, *input)] += self.scale[output] * kernel.iter().sum::<f64>();
             }
         }
         sums

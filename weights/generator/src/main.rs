@@ -7,13 +7,11 @@ mod lighting;
 mod pictures;
 mod random;
 mod recipe;
+mod stored;
 
-use std::{env, error::Error, process::ExitCode};
+use std::{env, error::Error, fs, process::ExitCode};
 
-use perceptual_loss::{
-    Network,
-    weights::{Convolution, Parameters, Precision},
-};
+use perceptual_loss::Network;
 
 fn main() -> ExitCode {
     match run() {
@@ -27,20 +25,11 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
-    let path = arguments.next().ok_or("usage: default-weights FILE [SEED] [NETWORK]")?;
+    let path = arguments.next().ok_or("usage: default-weights FILE [SEED]")?;
     let seed = arguments.next().map_or(Ok(recipe::SEED), |seed| seed.parse())?;
-    let network = arguments.next().map_or(Ok(Network::Vgg19), |network| network.parse())?;
-    let made = generate::generate(network, seed, |layer| eprintln!("{}", layer.name));
-    let mut convolutions = vec![];
-    for convolution in &made {
-        let taps = convolution.filters.taps();
-        let [outputs, inputs] = [convolution.bias.len(), convolution.filters.inputs];
-        let weight = (0..outputs * inputs * 9)
-            .map(|at| taps[at % 9][(at / 9 / inputs, at / 9 % inputs)] as f32)
-            .collect();
-        let bias = convolution.bias.iter().map(|&bias| bias as f32).collect();
-        convolutions.push(Convolution::new(convolution.layer, weight, bias)?);
-    }
-    Parameters::new(convolutions, "default").write(path, Precision::F32)?;
+    let networks = [Network::Vgg19, Network::Vgg16].map(|network| {
+        (network, generate::generate(network, seed, |layer| eprintln!("{network} {}", layer.name)))
+    });
+    fs::write(&path, stored::encode(&networks)?).map_err(|error| format!("{path}: {error}"))?;
     Ok(())
 }

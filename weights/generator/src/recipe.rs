@@ -31,3 +31,6 @@ pub const MEAN: f64 = 0.2;
 
 /// What is added before the ReLU, of the standard deviation: what is faint goes through both ways.
 pub const BIAS: f64 = 0.2;
+
+/// The layer whose kernels are stored as halves: its sums are zero by themselves, and 8 bits would leave light in them.
+pub const HALF_KERNELS: &str = "conv1_1";

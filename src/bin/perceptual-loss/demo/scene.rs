@@ -155,7 +155,8 @@ fn noise(x: f64, y: f64) -> f64 {
 }
 
 fn hash(x: i64, y: i64) -> f64 {
-    let bits =
-        super::splitmix64((x as u64).wrapping_mul(0x9e37_79b9) ^ (y as u64).wrapping_mul(0x85eb_ca6b_0000));
+    let bits = crate::distortion::splitmix64(
+        (x as u64).wrapping_mul(0x9e37_79b9) ^ (y as u64).wrapping_mul(0x85eb_ca6b_0000),
+    );
     (bits >> 40) as f64 / f64::from(1 << 24)
 }

@@ -146,7 +146,6 @@ impl Picture {
     }
 
     /// Red, green and blue, pixel after pixel, as the loss sees them.
-    #[cfg(test)]
     pub fn values(&self) -> Vec<f32> {
         let share = |value: &u8| f32::from(*value) / 255.0;
         match &self.pixels {

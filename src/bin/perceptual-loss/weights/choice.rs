@@ -8,14 +8,11 @@ use crate::{failure::Failure, options::variable};
 /// The variable that names weights as --weights does.
 pub const VARIABLE: &str = "PERCEPTUAL_LOSS_WEIGHTS";
 
-/// What is taken where nothing is named and nothing was fetched.
-const DEFAULT: &str = "seeded:0";
-
 /// The weights of a run.
 pub struct Chosen {
     pub weights: Weights,
     pub by: By,
-    /// A file, or `seeded:N`.
+    /// As reports call them: a file, `default-1` or `seeded:N`.
     pub name: String,
     network: Network,
 }
@@ -36,37 +33,46 @@ pub enum By {
 impl Chosen {
     /// The weights for a loss over `network`, where the option --weights is as it is.
     pub fn new(option: Option<&str>, network: Network) -> Result<Self, Failure> {
+        let (weights, by) = Self::weights(option, network)?;
+        Ok(Self { name: weights.origin(), weights, by, network })
+    }
+
+    fn weights(option: Option<&str>, network: Network) -> Result<(Weights, By), Failure> {
         if let Some(name) = option {
-            return Ok(Self { weights: named(name)?, by: By::Option, name: name.to_owned(), network });
+            return Ok((named(name)?, By::Option));
         }
         if let Some(name) = variable(VARIABLE)? {
             let weights = named(&name).map_err(|failure| Failure {
                 message: format!("{} (named by {VARIABLE})", failure.message),
                 ..failure
             })?;
-            return Ok(Self { weights, by: By::Variable, name, network });
+            return Ok((weights, By::Variable));
         }
         if let (Some(cache), Some(published)) = (Cache::find(), Published::of(network))
             && let Some(kept) = cache.kept(published)?
         {
-            let name = kept.path.display().to_string();
-            return Ok(Self { weights: kept.weights, by: By::Fetched, name, network });
+            return Ok((kept.weights, By::Fetched));
         }
-        Ok(Self { weights: named(DEFAULT)?, by: By::Default, name: DEFAULT.to_owned(), network })
+        Ok((Weights::default(), By::Default))
     }
 
     /// What a user should be told of the choice, in one line: whatever was not said on the command line, and that
-    /// weights are untrained.
+    /// seeded weights judge nothing.
     pub fn note(&self) -> Option<String> {
         let Self { name, network, .. } = self;
         let because = match self.by {
-            By::Option | By::Default => "",
+            By::Option => "",
+            By::Default => {
+                return Some(format!(
+                    "the weights {name}, which ship, judge much as pretrained ones do, but with numbers of their own; bring torchvision's VGG with 'perceptual-loss weights fetch {network}' or --weights for numbers that mean what others' do"
+                ));
+            }
             By::Variable => ", named by PERCEPTUAL_LOSS_WEIGHTS,",
             By::Fetched => ", fetched before,",
         };
-        if self.is_untrained() {
+        if name.starts_with(SEEDED) {
             return Some(format!(
-                "the weights {name}{because} are untrained; bring torchvision's VGG with 'perceptual-loss weights fetch {network}' or --weights for numbers that mean what others' do"
+                "the weights {name}{because} are random and judge no better than subtracting pixels; --weights default judges much as pretrained ones do"
             ));
         }
         match self.by {
@@ -74,20 +80,16 @@ impl Chosen {
             By::Variable | By::Fetched => Some(format!("the weights {name}{because} are taken")),
         }
     }
-
-    pub fn is_untrained(&self) -> bool {
-        is_seeded(&self.name)
-    }
-}
-
-fn is_seeded(name: &str) -> bool {
-    name.starts_with(SEEDED)
 }
 
 const SEEDED: &str = "seeded:";
 
-/// A file's weights, or those of a seed.
-fn named(name: &str) -> Result<Weights, Failure> {
+/// The default weights, a seed's, or a file's.
+pub fn named(name: &str) -> Result<Weights, Failure> {
+    let default = Weights::default();
+    if name == "default" || name == default.origin() {
+        return Ok(default);
+    }
     let Some(seed) = name.strip_prefix(SEEDED) else {
         return Ok(Weights::open(name)?);
     };

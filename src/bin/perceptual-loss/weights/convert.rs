@@ -1,4 +1,4 @@
-//! `perceptual-loss weights convert` and `seeded`: weights into a file of one's own.
+//! `perceptual-loss weights convert`, `export` and `seeded`: weights into a file of one's own.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -23,9 +23,15 @@ pub fn run(file: &Path, output: &Path, precision: Precision) -> Result<String, F
     }
 }
 
-/// What is to be printed, of the seeded weights of a whole network.
-pub fn seeded(seed: u64, network: Network, output: &Path, precision: Precision) -> Result<String, Failure> {
-    let parameters = Weights::seeded(seed).load(network, network.layers().len())?;
+/// What is to be printed, of weights that serve the whole network.
+pub fn whole(
+    weights: &Weights,
+    network: Network,
+    output: &Path,
+    precision: Precision,
+) -> Result<String, Failure> {
+    let mut parameters = weights.load(network, network.layers().len())?;
+    parameters.metadata.insert("source".to_owned(), weights.origin());
     write(&parameters, network, output, precision)
 }
 

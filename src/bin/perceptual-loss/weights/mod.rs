@@ -1,5 +1,6 @@
 //! `perceptual-loss weights`: what a weights file is, official files, and files of one's own.
 
+mod agreement;
 mod cache;
 pub mod choice;
 mod convert;
@@ -9,15 +10,16 @@ mod inspect;
 mod list;
 mod partial;
 mod published;
+mod ranks;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use perceptual_loss::{Network, weights::Precision};
+use perceptual_loss::{Network, Weights, weights::Precision};
 
 use crate::{failure::Failure, one_of::OneOf};
 
-/// Fetch trained weights, look at a weights file, convert one to safetensors, or write untrained weights.
+/// Fetch trained weights, look at a weights file, convert or write one, or measure how far weights judge alike.
 #[derive(Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -27,6 +29,7 @@ pub struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     Fetch(fetch::Arguments),
+    Agreement(agreement::Arguments),
     /// List the weights that were fetched, those that can be, and which ones a run takes.
     List {
         /// One JSON object.
@@ -57,7 +60,21 @@ enum Action {
         #[arg(long, default_value_t = Precision::F16, value_parser = OneOf(&PRECISIONS))]
         dtype: Precision,
     },
-    /// Write untrained weights from a seed, those of --weights seeded:N.
+    /// Write the weights that ship, those of --weights default, for other tools.
+    Export {
+        /// The file to write: safetensors, under torchvision's names.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+
+        /// The network.
+        #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(&Network::ALL))]
+        net: Network,
+
+        /// Only f32 keeps every bit.
+        #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&PRECISIONS))]
+        dtype: Precision,
+    },
+    /// Write random weights from a seed, those of --weights seeded:N.
     Seeded {
         /// A whole number from 0.
         #[arg(long)]
@@ -83,9 +100,13 @@ const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::B
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     match &arguments.action {
         Action::Fetch(arguments) => fetch::run(arguments),
+        Action::Agreement(arguments) => agreement::run(arguments),
         Action::List { json } => list::run(*json),
         Action::Inspect { file, json } => inspect::run(file, *json),
         Action::Convert { file, output, dtype } => convert::run(file, output, *dtype),
-        Action::Seeded { seed, output, net, dtype } => convert::seeded(*seed, *net, output, *dtype),
+        Action::Export { output, net, dtype } => convert::whole(&Weights::default(), *net, output, *dtype),
+        Action::Seeded { seed, output, net, dtype } => {
+            convert::whole(&Weights::seeded(*seed), *net, output, *dtype)
+        }
     }
 }

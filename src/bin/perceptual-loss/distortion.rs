@@ -1,10 +1,14 @@
-//! What the demo does to its picture, each as strong as brings it to a given error in pixels.
+//! Ways to spoil a picture: for the demo as strong as brings it to a given error in pixels, for the agreement of weights at
+//! fixed strengths.
 
 use std::io::Cursor;
 
-use image::{ImageFormat, Rgb, RgbImage, codecs::jpeg::JpegEncoder};
+use image::{
+    ImageBuffer, ImageFormat, Luma, Rgb, RgbImage,
+    codecs::jpeg::JpegEncoder,
+    imageops::{self, FilterType},
+};
 
-use super::splitmix64;
 use crate::failure::Failure;
 
 /// A way to spoil a picture.
@@ -22,11 +26,29 @@ pub enum Distortion {
     Contrast,
     /// Blocks of one colour; strength is their side in pixels.
     Pixelation,
+    /// Gaussian noise of light that varies over 8 pixels; strength is its standard deviation in levels.
+    CoarseNoise,
+    /// More light; strength is in percent.
+    Brightness,
+    /// Colour taken away; strength is in percent.
+    Saturation,
+    /// Few levels of each channel; strength is their distance.
+    Posterisation,
 }
 
 impl Distortion {
-    pub const ALL: [Self; 6] =
-        [Self::Blur, Self::Noise, Self::Jpeg, Self::Shift, Self::Contrast, Self::Pixelation];
+    pub const ALL: [Self; 10] = [
+        Self::Blur,
+        Self::Noise,
+        Self::Jpeg,
+        Self::Shift,
+        Self::Contrast,
+        Self::Pixelation,
+        Self::CoarseNoise,
+        Self::Brightness,
+        Self::Saturation,
+        Self::Posterisation,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -36,6 +58,10 @@ impl Distortion {
             Self::Shift => "shift",
             Self::Contrast => "contrast",
             Self::Pixelation => "pixelation",
+            Self::CoarseNoise => "coarse noise",
+            Self::Brightness => "brightness",
+            Self::Saturation => "saturation",
+            Self::Posterisation => "posterisation",
         }
     }
 
@@ -43,10 +69,12 @@ impl Distortion {
     pub fn describe(self, strength: f64) -> String {
         match self {
             Self::Blur => format!("sigma {strength:.2}"),
-            Self::Noise => format!("sigma {strength:.1}"),
+            Self::Noise | Self::CoarseNoise => format!("sigma {strength:.1}"),
             Self::Jpeg => format!("quality {:.0}", 100.0 - strength),
             Self::Shift => format!("{strength:.2} px"),
-            Self::Contrast => format!("-{strength:.1} %"),
+            Self::Contrast | Self::Saturation => format!("-{strength:.1} %"),
+            Self::Brightness => format!("+{strength:.1} %"),
+            Self::Posterisation => format!("steps of {strength:.0}"),
             Self::Pixelation => format!("{strength:.0} px"),
         }
     }
@@ -55,11 +83,27 @@ impl Distortion {
     fn range(self) -> (f64, f64, f64) {
         match self {
             Self::Blur => (0.3, 12.0, 0.01),
-            Self::Noise => (1.0, 80.0, 0.1),
+            Self::Noise | Self::CoarseNoise => (1.0, 80.0, 0.1),
             Self::Jpeg => (5.0, 99.0, 1.0),
             Self::Shift => (0.05, 16.0, 0.01),
-            Self::Contrast => (1.0, 99.0, 0.1),
+            Self::Contrast | Self::Saturation | Self::Brightness => (1.0, 99.0, 0.1),
             Self::Pixelation => (2.0, 32.0, 1.0),
+            Self::Posterisation => (2.0, 255.0, 1.0),
+        }
+    }
+
+    /// From hardly to be seen to bad, for whoever compares a picture with all of them.
+    pub fn strengths(self) -> [f64; 4] {
+        match self {
+            Self::Blur => [0.6, 1.0, 2.0, 3.5],
+            Self::Noise | Self::CoarseNoise => [4.0, 10.0, 20.0, 40.0],
+            Self::Jpeg => [40.0, 70.0, 85.0, 93.0],
+            Self::Shift => [0.7, 1.4, 2.8, 5.6],
+            Self::Contrast => [10.0, 20.0, 40.0, 60.0],
+            Self::Pixelation => [2.0, 3.0, 4.0, 8.0],
+            Self::Brightness => [5.0, 10.0, 20.0, 40.0],
+            Self::Saturation => [20.0, 50.0, 80.0, 100.0],
+            Self::Posterisation => [16.0, 32.0, 64.0, 128.0],
         }
     }
 
@@ -90,6 +134,12 @@ impl Distortion {
             Self::Shift => shift(picture, strength),
             Self::Contrast => contrast(picture, 1.0 - strength / 100.0),
             Self::Pixelation => pixelate(picture, strength as u32),
+            Self::CoarseNoise => coarse_noise(picture, strength),
+            Self::Brightness => each(picture, |pixel| pixel.map(|value| value * (1.0 + strength / 100.0))),
+            Self::Saturation => saturate(picture, 1.0 - strength / 100.0),
+            Self::Posterisation => {
+                each(picture, |pixel| pixel.map(|value| (value / strength).round() * strength))
+            }
         })
     }
 }
@@ -141,20 +191,61 @@ fn exp_minus(x: f64) -> f64 {
     (0..20).fold((1.0 - x / f64::from(1 << 20)).max(0.0), |power, _| power * power)
 }
 
-fn noise(picture: &RgbImage, sigma: f64) -> RgbImage {
+/// Each pixel from its values.
+fn each(picture: &RgbImage, values: impl Fn([f64; 3]) -> [f64; 3]) -> RgbImage {
     let mut spoilt = picture.clone();
-    for (index, value) in spoilt.iter_mut().enumerate() {
-        // Twelve uniform numbers have a variance of one together, and are as good as normal.
-        let sum: f64 = (0..12)
-            .map(|draw| (splitmix64(index as u64 * 12 + draw) >> 40) as f64 / f64::from(1 << 24))
-            .sum();
-        *value = level(f64::from(*value) + sigma * (sum - 6.0));
+    for pixel in spoilt.pixels_mut() {
+        pixel.0 = values(pixel.0.map(f64::from)).map(level);
     }
     spoilt
 }
 
+/// One of a fixed sequence of random numbers, by its index.
+pub fn splitmix64(index: u64) -> u64 {
+    let z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A normal number of a fixed sequence, as a share of 12 standard deviations and with a mean of a half: twelve uniform
+/// numbers have a variance of one together, and are as good as normal.
+fn normal(index: usize) -> f64 {
+    let sum: f64 =
+        (0..12).map(|draw| (splitmix64(index as u64 * 12 + draw) >> 40) as f64 / f64::from(1 << 24)).sum();
+    sum / 12.0
+}
+
+fn noise(picture: &RgbImage, sigma: f64) -> RgbImage {
+    let mut spoilt = picture.clone();
+    for (index, value) in spoilt.iter_mut().enumerate() {
+        *value = level(f64::from(*value) + sigma * 12.0 * (normal(index) - 0.5));
+    }
+    spoilt
+}
+
+/// The same on every channel.
+fn coarse_noise(picture: &RgbImage, sigma: f64) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let [columns, rows] = [width, height].map(|side| side.div_ceil(8));
+    let drawn = ImageBuffer::from_fn(columns, rows, |x, y| Luma([normal((y * columns + x) as usize) as f32]));
+    let smooth = imageops::resize(&drawn, width, height, FilterType::CatmullRom);
+    let mut spoilt = picture.clone();
+    for (pixel, Luma([noise])) in spoilt.pixels_mut().zip(smooth.pixels()) {
+        pixel.0 = pixel.0.map(|value| level(f64::from(value) + sigma * 12.0 * (f64::from(*noise) - 0.5)));
+    }
+    spoilt
+}
+
+fn saturate(picture: &RgbImage, factor: f64) -> RgbImage {
+    each(picture, |pixel| {
+        let light = 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2];
+        pixel.map(|value| light + factor * (value - light))
+    })
+}
+
 fn jpeg(picture: &RgbImage, quality: u8) -> Result<RgbImage, Failure> {
-    let failed = |error: image::ImageError| Failure::run(format!("the JPEG of the demo failed: {error}"));
+    let failed = |error: image::ImageError| Failure::run(format!("a JPEG of the picture failed: {error}"));
     let mut file = vec![];
     JpegEncoder::new_with_quality(&mut file, quality).encode_image(picture).map_err(failed)?;
     let decoded = image::ImageReader::with_format(Cursor::new(file), ImageFormat::Jpeg).decode();
@@ -179,11 +270,7 @@ fn shift(picture: &RgbImage, pixels: f64) -> RgbImage {
 fn contrast(picture: &RgbImage, factor: f64) -> RgbImage {
     let count = f64::from(picture.width()) * f64::from(picture.height());
     let mean = [0, 1, 2].map(|c| picture.pixels().map(|pixel| f64::from(pixel[c])).sum::<f64>() / count);
-    let mut spoilt = picture.clone();
-    for pixel in spoilt.pixels_mut() {
-        pixel.0 = [0, 1, 2].map(|c| level(mean[c] + factor * (f64::from(pixel[c]) - mean[c])));
-    }
-    spoilt
+    each(picture, |pixel| [0, 1, 2].map(|c| mean[c] + factor * (pixel[c] - mean[c])))
 }
 
 fn pixelate(picture: &RgbImage, side: u32) -> RgbImage {
@@ -265,13 +352,47 @@ mod tests {
     }
 
     #[test]
+    fn colour_goes_light_comes_and_levels_get_few() {
+        let red = RgbImage::from_pixel(8, 8, Rgb([200, 0, 0]));
+        let apply = |distortion: Distortion, strength| distortion.apply(&red, strength).unwrap()[(3, 3)].0;
+        assert_eq!(apply(Distortion::Saturation, 100.0), [60; 3], "its light, grey");
+        assert_eq!(apply(Distortion::Brightness, 20.0), [240, 0, 0]);
+        assert_eq!(apply(Distortion::Posterisation, 64.0), [192, 0, 0]);
+    }
+
+    #[test]
+    fn coarse_noise_is_grey_smooth_and_as_strong_as_it_says() {
+        let grey = RgbImage::from_pixel(256, 256, Rgb([128; 3]));
+        let spoilt = coarse_noise(&grey, 20.0);
+        assert!(spoilt.pixels().all(|Rgb([red, green, blue])| red == green && green == blue));
+        let at = |x, y| f64::from(spoilt[(x, y)][0]) - 128.0;
+        let mean = |square: &dyn Fn(u32, u32) -> f64| {
+            (0..255u32).flat_map(|y| (0..255).map(move |x| square(x, y))).sum::<f64>() / (255.0 * 255.0)
+        };
+        let (variance, step) =
+            (mean(&|x, y| at(x, y).powi(2)), mean(&|x, y| (at(x + 1, y) - at(x, y)).powi(2)));
+        // Between its points it is a mean of them, and so a little less.
+        assert!((12.0..22.0).contains(&variance.sqrt()) && step < 0.1 * variance, "{variance}, {step}");
+    }
+
+    #[test]
+    fn each_is_worse_the_stronger_it_is() {
+        let picture = picture();
+        for distortion in Distortion::ALL {
+            let errors =
+                distortion.strengths().map(|s| mse(&picture, &distortion.apply(&picture, s).unwrap()));
+            assert!(errors[0] > 0.0 && errors.is_sorted(), "{distortion:?}: {errors:?}");
+        }
+    }
+
+    #[test]
     fn each_comes_to_the_psnr_that_is_wanted() {
-        let picture = super::super::scene::draw(64);
+        let picture = picture();
         for distortion in Distortion::ALL {
             let (spoilt, strength) = distortion.to_psnr(&picture, 25.0).unwrap();
-            // Blocks and qualities come in whole numbers.
-            let tolerance =
-                if matches!(distortion, Distortion::Jpeg | Distortion::Pixelation) { 2.0 } else { 0.1 };
+            // Blocks, qualities and levels come in whole numbers.
+            let coarse = [Distortion::Jpeg, Distortion::Pixelation, Distortion::Posterisation];
+            let tolerance = if coarse.contains(&distortion) { 2.0 } else { 0.1 };
             let reached = psnr(&picture, &spoilt);
             assert!((reached - 25.0).abs() < tolerance, "{distortion:?} {strength}: {reached}");
         }
