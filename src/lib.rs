@@ -13,7 +13,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let generated = image::open("generated.png")?.into_rgb8();
 //! let target = image::open("target.png")?.into_rgb8();
-//! let weights = Weights::open("vgg19.safetensors")?;
+//! let weights = Weights::default(); // or Weights::open("vgg19.safetensors")?
 //! let model = Model::new(&Context::auto_blocking()?, &Config::default(), &weights)?;
 //! let report = model.session(target.width(), target.height())?.compare_blocking(&generated, &target)?;
 //! println!("total {}", report.total);

@@ -62,17 +62,8 @@ enum Action {
     },
     /// Write the weights that ship, those of --weights default, for other tools.
     Export {
-        /// The file to write: safetensors, under torchvision's names.
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-
-        /// The network.
-        #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(&Network::ALL))]
-        net: Network,
-
-        /// Only f32 keeps every bit.
-        #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&PRECISIONS))]
-        dtype: Precision,
+        #[command(flatten)]
+        file: WholeNetwork,
     },
     /// Write random weights from a seed, those of --weights seeded:N.
     Seeded {
@@ -80,18 +71,25 @@ enum Action {
         #[arg(long)]
         seed: u64,
 
-        /// The file to write.
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-
-        /// The network.
-        #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(&Network::ALL))]
-        net: Network,
-
-        /// Only f32 keeps every bit.
-        #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&PRECISIONS))]
-        dtype: Precision,
+        #[command(flatten)]
+        file: WholeNetwork,
     },
+}
+
+/// A file with all of a network's convolutions.
+#[derive(Args)]
+struct WholeNetwork {
+    /// The file to write: safetensors, under torchvision's names.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// The network.
+    #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(&Network::ALL))]
+    net: Network,
+
+    /// Only f32 keeps every bit.
+    #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&PRECISIONS))]
+    dtype: Precision,
 }
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Bf16];
@@ -104,9 +102,13 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         Action::List { json } => list::run(*json),
         Action::Inspect { file, json } => inspect::run(file, *json),
         Action::Convert { file, output, dtype } => convert::run(file, output, *dtype),
-        Action::Export { output, net, dtype } => convert::whole(&Weights::default(), *net, output, *dtype),
-        Action::Seeded { seed, output, net, dtype } => {
-            convert::whole(&Weights::seeded(*seed), *net, output, *dtype)
-        }
+        Action::Export { file } => file.write(&Weights::default()),
+        Action::Seeded { seed, file } => file.write(&Weights::seeded(*seed)),
+    }
+}
+
+impl WholeNetwork {
+    fn write(&self, weights: &Weights) -> Result<String, Failure> {
+        convert::whole(weights, self.net, &self.output, self.dtype)
     }
 }
