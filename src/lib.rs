@@ -82,7 +82,7 @@
 //!
 //! # Features
 //!
-//! `gpu` (wgpu), `cpu` (gemm and rayon), `pth` (PyTorch's files), `default-weights` (1.9 MB) and `cli` (the command) are on
+//! `gpu` (wgpu), `cpu` (pulp and rayon), `pth` (PyTorch's files), `default-weights` (1.9 MB) and `cli` (the command) are on
 //! by default; `image` and `imgref` are pictures' types. `default-features = false, features = ["gpu", "default-weights"]` is
 //! what an engine needs, without the second where it brings weights of its own.
 

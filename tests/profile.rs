@@ -106,7 +106,8 @@ fn times_add_up() {
 }
 
 /// Of a GPU by `shaders/peak.fma.wgsl` and `shaders/peak.copy.wgsl`, which the host checks as it measures; of the CPU by
-/// `src/cpu/peak.rs`.
+/// `src/cpu/peak.rs`. Winograd's convolution, which the CPU takes, does a quarter of the direct one's multiplications, as which
+/// it counts.
 #[test]
 fn no_convolution_is_faster_than_the_peak() {
     let scenes = scenes(64, 2);
@@ -117,7 +118,8 @@ fn no_convolution_is_faster_than_the_peak() {
         let profile = session.profile_batch_blocking(&[(images[0], images[1])]).unwrap();
         for step in profile.steps {
             let speed = step.cost.flops as f64 / step.seconds;
-            assert!(speed < 1.5 * peak.flops_per_second, "{}: {speed} of {peak:?}", step.name);
+            let most = if context.backend() == "cpu" { 4.0 } else { 1.5 };
+            assert!(speed < most * peak.flops_per_second, "{}: {speed} of {peak:?}", step.name);
         }
         // Between an old phone and any machine to come.
         assert!((1e8..1e16).contains(&peak.flops_per_second), "{peak:?}");

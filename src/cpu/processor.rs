@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::fast;
+
 /// The CPU that the process runs on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -37,20 +39,12 @@ fn name() -> Option<String> {
     None
 }
 
-/// As `gemm` chooses.
+/// As `pulp` chooses them, by the width of their registers.
 fn instructions() -> &'static str {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            return "AVX-512";
-        }
-        if std::arch::is_x86_feature_detected!("fma") {
-            return "AVX2 and FMA";
-        }
+    match fast::lanes() {
+        16 => "AVX-512",
+        8 => "AVX2 and FMA",
+        4 if cfg!(target_arch = "aarch64") => "NEON",
+        _ => "no vector instructions",
     }
-    #[cfg(target_arch = "aarch64")]
-    if std::arch::is_aarch64_feature_detected!("neon") {
-        return "NEON";
-    }
-    "no vector instructions"
 }

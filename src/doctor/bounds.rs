@@ -17,7 +17,8 @@ pub enum Bounds {
 }
 
 /// A convolution's result may differ from its twin's by this times the convolution of |input| with |weights|, plus
-/// |bias|.
+/// |bias|, at the position among those up to 3 away where that is largest: Winograd's convolution makes the results of a tile of
+/// 4x4 from each other's inputs.
 ///
 /// A float32 sum is rounded at each addition, by up to 2^-24 of the sum so far; that is bounded by the sum of
 /// magnitudes, not by the result, which may cancel to nothing. Roundings point either way, and sums of both signs
@@ -88,14 +89,27 @@ pub fn source_bounds(twin: &[f32]) -> Bounds {
     Bounds::Relative(SOURCE, twin.iter().map(|value| value.abs().max(0.04)).collect())
 }
 
-/// The convolution of absolute values.
+/// The convolution of absolute values, and of those up to 3 positions away the largest.
 #[must_use]
 pub fn conv3x3_magnitudes((from, input): (&Tensor, &[f32]), conv: &Convolution, to: &Tensor) -> Vec<f32> {
     let abs = |values: &[f32]| values.iter().map(|v| v.abs()).collect::<Vec<_>>();
     let conv = Convolution { layer: conv.layer, weight: abs(&conv.weight), bias: abs(&conv.bias) };
     let mut magnitudes = vec![0.0; to.elements() as usize];
     twin::conv3x3((from, &abs(input)), &conv, false, (to, &mut magnitudes));
-    magnitudes
+    let [width, height] = to.region.extent.map(|side| side as usize);
+    magnitudes.chunks(width * height).flat_map(|plane| largest_within(plane, [width, height], 3)).collect()
+}
+
+/// For each place of a plane, the largest value up to `reach` places away, across and down.
+fn largest_within(plane: &[f32], [width, height]: [usize; 2], reach: usize) -> Vec<f32> {
+    let around = |at: usize, length: usize| at.saturating_sub(reach)..(at + reach + 1).min(length);
+    let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, f32::max);
+    let across: Vec<f32> = (0..width * height)
+        .map(|at| largest(&mut around(at % width, width).map(|x| plane[at / width * width + x])))
+        .collect();
+    (0..width * height)
+        .map(|at| largest(&mut around(at / width, height).map(|y| across[y * width + at % width])))
+        .collect()
 }
 
 /// How far results are from the twin's.

@@ -89,7 +89,8 @@ impl Model {
     /// The same model, whose sessions take at most so many bytes for the features of pairs and for scratch. Pictures for
     /// which that is not enough, or which are larger than the device can bind, go through in parts: the loss is the same
     /// but for rounding (1e-6), and the same bits from run to run. Pictures and weights are not counted, nor are the
-    /// features of targets. [`FrameSession`](crate::gpu::FrameSession)s take what they need.
+    /// features of targets, nor on the CPU the tiles that each thread has at work (9 MiB at the most).
+    /// [`FrameSession`](crate::gpu::FrameSession)s take what they need.
     #[must_use]
     pub fn with_memory(&self, bytes: u64) -> Self {
         Self(Arc::new(ModelInner { memory: bytes, ..(*self.0).clone() }))

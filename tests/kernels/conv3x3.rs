@@ -1,4 +1,4 @@
-//! `shaders/conv3x3.*.wgsl` and `src/cpu/fast/conv3x3.rs` against `src/cpu/twin/conv3x3.rs`.
+//! `shaders/conv3x3.*.wgsl` and `src/cpu/fast/conv3x3/` against `src/cpu/twin/conv3x3.rs`.
 
 use perceptual_loss::{
     Tuning,
@@ -64,6 +64,18 @@ fn sizes_and_batches() {
     report("batches", (1..=4).map(|images| whole(images, 3, 6, [17, 33])));
 }
 
+/// Channels that the CPU takes Winograd's tiles of 4x4 for, with every remainder at the right and lower edge; tiles that go
+/// through together in one round and in several, which are whole multiples of six and not.
+#[test]
+fn winograds_tiles() {
+    let sizes = (1..=9).flat_map(|width| (1..=9).map(move |height| [width, height]));
+    report("edges of tiles", sizes.map(|size| whole(1, 16, 64, size)));
+    report(
+        "rounds of tiles",
+        [[130, 67], [300, 3], [3, 300]].map(|size| whole(2, 32, 128, size)).into_iter(),
+    );
+}
+
 #[test]
 fn channels() {
     let vgg = [3, 64, 128, 256, 512];
@@ -84,7 +96,13 @@ fn more_workgroups_than_one_dimension_takes() {
 /// zeros at the picture's own edges, with the neighbours' values inside.
 #[test]
 fn tiles_of_a_larger_picture() {
-    let (inputs, outputs, images) = (3, 6, 2);
+    // For the CPU, convolutions directly and by Winograd's tiles.
+    parts_of_a_larger_picture(3, 6);
+    parts_of_a_larger_picture(16, 64);
+}
+
+fn parts_of_a_larger_picture(inputs: u32, outputs: u32) {
+    let images = 2;
     let size = [39, 23];
     let layer = Layer::conv("conv", 0, inputs, outputs);
     let parameters = parameters(vec![convolution(layer, 11)]);

@@ -55,30 +55,33 @@ impl Frame {
     /// Fills an image below what is kept, a row at a time and rows in parallel: `fill` gets y, counted from there, and
     /// the row's values without the frame, which is zeroed.
     pub(super) fn fill_rows(&self, image: &mut [f32], fill: impl Fn(usize, &mut [f32]) + Sync) {
-        self.fill_strips(image, (TASK / self.row()).max(1), |first, strip| {
+        let rows = (TASK / self.row()).max(1);
+        self.fill_strips(image, [rows, rows], |first, strip| {
             for (y, row) in (first..).zip(strip.chunks_exact_mut(self.row())) {
                 fill(y, self.without_frame(row));
             }
         });
     }
 
-    /// Fills an image below what is kept in strips of `rows` rows, in parallel: `fill` gets the first row's y, counted
-    /// from there, and the rows, with the frame at their sides, which it must leave zero
+    /// Fills an image below what is kept in strips, in parallel: one of `lead` rows and then of `rows` rows. `fill` gets the
+    /// first row's y, counted from there, and the rows, with the frame at their sides, which it must leave zero
     /// ([`without_frame`](Self::without_frame) does).
     pub(super) fn fill_strips(
         &self,
         image: &mut [f32],
-        rows: usize,
+        [lead, rows]: [usize; 2],
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) {
         let (top, rest) = image.split_at_mut(self.row());
         let (inner, bottom) = rest.split_at_mut(self.height * self.row());
         top.fill(0.0);
         bottom.fill(0.0);
-        inner[self.kept * self.row()..]
-            .par_chunks_mut(rows * self.row())
-            .enumerate()
-            .for_each(|(index, strip)| fill(index * rows, strip));
+        let lead = lead.min(self.written());
+        let (first, rest) = inner[self.kept * self.row()..].split_at_mut(lead * self.row());
+        let rest = rest.par_chunks_mut(rows * self.row()).enumerate();
+        rayon::iter::once((0, first))
+            .chain(rest.map(|(index, strip)| (lead + index * rows, strip)))
+            .for_each(|(first, strip)| fill(first, strip));
     }
 
     /// What lies between the two ends of a row, which are zeroed.

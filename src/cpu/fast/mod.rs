@@ -10,10 +10,9 @@ mod difference;
 mod executor;
 mod filters;
 mod frame;
-mod gemm;
 mod max_pool;
 mod pixels;
 mod relu;
 
 pub use self::executor::Executor;
-pub(super) use self::filters::Filters;
+pub(super) use self::{conv3x3::lanes, filters::Filters};

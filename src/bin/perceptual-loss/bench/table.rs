@@ -74,7 +74,7 @@ pub fn table(measurement: &Measurement) -> String {
     let clock = if measurement.clock == "gpu" { "the GPU's timestamps" } else { "the wall clock" };
     let _ = writeln!(
         text,
-        "Steps are timed by {clock}. Convolutions count as direct ones; bytes are what a step must read and write, each value once."
+        "Steps are timed by {clock}. Convolutions count as direct ones, of whose multiplications Winograd's (on the CPU) does a quarter; bytes are what a step must read and write, each value once."
     );
     text
 }

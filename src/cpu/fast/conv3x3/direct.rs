@@ -1,0 +1,94 @@
+//! Direct convolution, for layers whose channels do not fill vector registers: each position's 3x3 patch is a row of a matrix
+//! product.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::{Job, panel, product::product, scratch};
+use crate::weights::Convolution;
+
+/// Positions that go through together: their patches and sums stay in the first-level cache.
+const TOGETHER: usize = 48;
+
+/// Positions of a strip at least, so that splitting costs less than it gains.
+const STRIP: usize = 1024;
+
+/// A convolution's weights as matrices of a panel of outputs each.
+#[derive(Debug)]
+pub(super) struct Weights {
+    inputs: usize,
+    outputs: usize,
+    panel: usize,
+    /// (panels, 3 kernel rows, 3 kernel columns, inputs, outputs of a panel), row-major; the last panel's are filled up with
+    /// zeros.
+    values: Vec<f32>,
+}
+
+impl Weights {
+    pub(super) fn new(convolution: &Convolution) -> Self {
+        let (inputs, outputs) = (convolution.layer.inputs as usize, convolution.layer.outputs as usize);
+        let panel = panel();
+        let mut values = vec![0.0; 9 * inputs * outputs.next_multiple_of(panel)];
+        for (output, kernels) in convolution.weight.chunks_exact(9 * inputs).enumerate() {
+            let matrix = &mut values[output / panel * 9 * inputs * panel..];
+            for (input, kernel) in kernels.chunks_exact(9).enumerate() {
+                for (tap, value) in kernel.iter().enumerate() {
+                    matrix[(tap * inputs + input) * panel + output % panel] = *value;
+                }
+            }
+        }
+        Self { inputs, outputs, panel, values }
+    }
+}
+
+pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
+    let target = job.target;
+    let rows = (STRIP / target.width).max(1);
+    target.fill_strips(output, [rows, rows], |first, strip| {
+        scratch(|scratch| Arch::new().dispatch(Strip { weights, job, first, strip, scratch }));
+    });
+}
+
+/// Rows of results to compute, the first of which is row `first` of those written.
+struct Strip<'a> {
+    weights: &'a Weights,
+    job: &'a Job<'a>,
+    first: usize,
+    strip: &'a mut [f32],
+    scratch: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Strip<'_> {
+    type Output = ();
+
+    #[inline(always)] // so that it is compiled for the registers that it is handed
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { weights: &Weights { inputs, outputs, panel, ref values }, job, first, strip, scratch } =
+            self;
+        let Job { source, target, offset: [left, top], input, bias, least, .. } = job;
+        let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
+        scratch.resize(scratch.len().max(TOGETHER * (taps + sums_of)), 0.0);
+        let (patches, sums) = scratch.split_at_mut(TOGETHER * taps);
+        for (y, row) in (top + first..).zip(strip.chunks_exact_mut(target.row())) {
+            let row = target.without_frame(row);
+            for (index, results) in row.chunks_mut(TOGETHER * outputs).enumerate() {
+                let count = results.len() / outputs;
+                let x = left + index * TOGETHER;
+                for (position, patch) in patches.chunks_exact_mut(taps).enumerate().take(count) {
+                    for (ky, patch) in patch.chunks_exact_mut(3 * inputs).enumerate() {
+                        let from = (y + ky) * source.row() + (x + position) * inputs;
+                        patch.copy_from_slice(&input[from..][..3 * inputs]);
+                    }
+                }
+                for (index, matrix) in values.chunks_exact(taps * panel).enumerate() {
+                    let sums = (&mut sums[index * panel..], sums_of);
+                    product(simd, count, taps, matrix, (patches, taps), sums);
+                }
+                for (results, sums) in results.chunks_exact_mut(outputs).zip(sums.chunks_exact(sums_of)) {
+                    for ((result, sum), bias) in results.iter_mut().zip(sums).zip(*bias) {
+                        *result = (sum + bias).max(*least);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Winograd's F(4x4, 3x3): a tile of 4x4 results from 6x6 inputs by 36 products where direct convolution takes 144.
+//!
+//! After Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016): Y = A' ((G g G') . (B' d B)) A, where ' is the
+//! transpose and . goes element by element. The products of all channels of many tiles at one of the 36 places are a matrix
+//! product. The matrices are those of the points 0, +-1/sqrt 2, +-sqrt 2 and infinity, which round half as much as the usual 0,
+//! +-1, +-2.
+
+use std::{
+    f64::consts::{FRAC_1_SQRT_2, SQRT_2},
+    ops::Range,
+};
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::{Job, lanes, panel, product::product, scratch};
+use crate::weights::Convolution;
+
+/// Results across and down a tile, and the inputs that they come from.
+const TILE: usize = 4;
+const PATCH: usize = 6;
+const PLACES: usize = PATCH * PATCH;
+
+/// Tiles that go through together at the most: enough that streaming the weights through the cache costs little.
+const TOGETHER: usize = 64;
+
+/// A convolution's weights, transformed.
+#[derive(Debug)]
+pub(super) struct Weights {
+    inputs: usize,
+    outputs: usize,
+    panel: usize,
+    /// (36 places, panels, inputs, outputs of a panel), row-major.
+    values: Vec<f32>,
+}
+
+impl Weights {
+    /// None where channels do not fill vector registers, as three inputs do not.
+    pub(super) fn new(convolution: &Convolution) -> Option<Self> {
+        let layer = convolution.layer;
+        let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
+        let panel = panel();
+        if inputs < 16 || !inputs.is_multiple_of(lanes()) || !outputs.is_multiple_of(panel) {
+            return None;
+        }
+        let mut values = vec![0.0; PLACES * inputs * outputs];
+        // A panel at a place is a piece of it.
+        let mut pieces: Vec<Vec<&mut [f32]>> = (0..outputs / panel).map(|_| vec![]).collect();
+        for (index, piece) in values.chunks_exact_mut(inputs * panel).enumerate() {
+            pieces[index % (outputs / panel)].push(piece);
+        }
+        pieces.into_par_iter().enumerate().for_each(|(index, mut places)| {
+            for input in 0..inputs {
+                for lane in 0..panel {
+                    let output = index * panel + lane;
+                    let kernel = &convolution.weight[(output * inputs + input) * 9..][..9];
+                    for (place, value) in places.iter_mut().zip(transformed(kernel)) {
+                        place[input * panel + lane] = value as f32;
+                    }
+                }
+            }
+        });
+        Some(Self { inputs, outputs, panel, values })
+    }
+
+    /// (inputs, outputs of a panel).
+    fn panel(&self, place: usize, index: usize) -> &[f32] {
+        let elements = self.inputs * self.panel;
+        &self.values[(place * (self.outputs / self.panel) + index) * elements..][..elements]
+    }
+}
+
+/// G g G', where g is a 3x3 kernel by rows.
+fn transformed(kernel: &[f32]) -> [f64; PLACES] {
+    let by = |g: [f64; 3]| {
+        let (even, odd) = (g[0] + 0.5 * g[2], FRAC_1_SQRT_2 * g[1]);
+        let (even_2, odd_2) = (g[0] + 2.0 * g[2], SQRT_2 * g[1]);
+        [g[0], (even + odd) / -1.5, (even - odd) / -1.5, (even_2 + odd_2) / 6.0, (even_2 - odd_2) / 6.0, g[2]]
+    };
+    let g = |y: usize, x: usize| f64::from(kernel[y * 3 + x]);
+    let columns = [0, 1, 2].map(|x| by([g(0, x), g(1, x), g(2, x)]));
+    let rows: [[f64; PATCH]; PATCH] =
+        std::array::from_fn(|y| by([columns[0][y], columns[1][y], columns[2][y]]));
+    std::array::from_fn(|place| rows[place / PATCH][place % PATCH])
+}
+
+/// B' d.
+#[inline(always)]
+fn of_inputs<S: Simd>(simd: S, d: [S::f32s; PATCH]) -> [S::f32s; PATCH] {
+    let plus = |factor: f64, a, b| simd.mul_add_f32s(simd.splat_f32s(factor as f32), a, b);
+    let (even, odd) = (plus(-2.0, d[2], d[4]), plus(-2.0, d[1], d[3]));
+    let (even_2, odd_2) = (plus(-0.5, d[2], d[4]), plus(-0.5, d[1], d[3]));
+    [
+        simd.add_f32s(plus(-2.5, d[2], d[0]), d[4]),
+        plus(FRAC_1_SQRT_2, odd, even),
+        plus(-FRAC_1_SQRT_2, odd, even),
+        plus(SQRT_2, odd_2, even_2),
+        plus(-SQRT_2, odd_2, even_2),
+        simd.add_f32s(plus(-2.5, d[3], d[1]), d[5]),
+    ]
+}
+
+/// A' m.
+#[inline(always)]
+fn of_products<S: Simd>(simd: S, m: [S::f32s; PATCH]) -> [S::f32s; TILE] {
+    let times = |factor: f64, a| simd.mul_f32s(simd.splat_f32s(factor as f32), a);
+    let plus = |factor: f64, a, b| simd.mul_add_f32s(simd.splat_f32s(factor as f32), a, b);
+    let (even, odd) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    let (even_2, odd_2) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
+    [
+        simd.add_f32s(simd.add_f32s(m[0], even), even_2),
+        plus(SQRT_2, odd_2, times(FRAC_1_SQRT_2, odd)),
+        plus(2.0, even_2, times(0.5, even)),
+        simd.add_f32s(plus(2.0 * SQRT_2, odd_2, times(0.5 * FRAC_1_SQRT_2, odd)), m[5]),
+    ]
+}
+
+pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
+    let target = job.target;
+    // Tiles lie in the whole picture's own grid, so that a part's results are the whole's.
+    let [lead, top] = job.origin.map(|at| at % TILE);
+    let (across, down) = ((lead + target.width).div_ceil(TILE), (top + target.written()).div_ceil(TILE));
+    // Even strips. How many there are does not show in the results: a tile's are the same whatever the tiles beside it.
+    let strips = (across * down).div_ceil(TOGETHER).max(rayon::current_num_threads().min(across * down / 24));
+    let rows = down.div_ceil(strips.clamp(1, down)) * TILE;
+    target.fill_strips(output, [rows - top, rows], |first, strip| {
+        scratch(|scratch| Arch::new().dispatch(Strip { weights, job, first, strip, scratch }));
+    });
+}
+
+/// Rows of results to compute, the first of which is row `first` of those written.
+struct Strip<'a> {
+    weights: &'a Weights,
+    job: &'a Job<'a>,
+    first: usize,
+    strip: &'a mut [f32],
+    scratch: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Strip<'_> {
+    type Output = ();
+
+    #[inline(always)] // so that it is compiled for the registers that it is handed
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { weights, job, first, strip, scratch } = self;
+        let (inputs, outputs) = (weights.inputs, weights.outputs);
+        let target = &job.target;
+        let rows = strip.len() / target.row();
+        let [left, top] = [job.origin[0], job.origin[1] + first].map(|at| at % TILE);
+        let across = (left + target.width).div_ceil(TILE);
+        let all = across * (top + rows).div_ceil(TILE);
+        let together = all.div_ceil(all.div_ceil(TOGETHER));
+        scratch.resize(scratch.len().max(PLACES * together * (inputs + outputs)), 0.0);
+        let (patches, products) = scratch.split_at_mut(PLACES * together * inputs);
+        for row in strip.chunks_exact_mut(target.row()) {
+            target.without_frame(row);
+        }
+        for start in (0..all).step_by(together) {
+            let count = together.min(all - start);
+            // Of tiles' first results, from the strip's first: less than that where a tile begins before it.
+            let place = |at: usize, before: usize| (at * TILE) as isize - before as isize;
+            let places =
+                (start..start + count).map(|tile| [place(tile / across, top), place(tile % across, left)]);
+            for (tile, [y, x]) in places.clone().enumerate() {
+                let patch = &mut patches[tile * inputs..];
+                transform_patch(simd, job, [first as isize + y, x], inputs, patch, together * inputs);
+            }
+            for place in 0..PLACES {
+                let rows = &patches[place * together * inputs..][..count * inputs];
+                let products = &mut products[place * together * outputs..][..count * outputs];
+                for index in 0..outputs / weights.panel {
+                    let products = &mut products[index * weights.panel..];
+                    product(
+                        simd,
+                        count,
+                        inputs,
+                        weights.panel(place, index),
+                        (rows, inputs),
+                        (products, outputs),
+                    );
+                }
+            }
+            for (tile, [y, x]) in places.enumerate() {
+                let products = &products[tile * outputs..];
+                transform_tile(simd, job, [y, x], (products, together * outputs), strip);
+            }
+        }
+    }
+}
+
+/// A patch's inputs at its 36 places, which lie `stride` apart.
+#[inline(always)]
+fn transform_patch<S: Simd>(
+    simd: S,
+    Job { source, offset: [left, top], input, .. }: &Job<'_>,
+    [y, x]: [isize; 2],
+    channels: usize,
+    patch: &mut [f32],
+    stride: usize,
+) {
+    let (y, x) = (*top as isize + y, *left as isize + x);
+    // Beyond the frame nothing is read: what comes of it is cut off.
+    let (rows, columns) = (within::<PATCH>(y, source.height + 2), within::<PATCH>(x, source.pitch()));
+    let zero = simd.splat_f32s(0.0);
+    for channel in (0..channels).step_by(S::F32_LANES) {
+        let at = |row: usize, column: usize| {
+            let position = y.wrapping_add_unsigned(row) as usize * source.row()
+                + x.wrapping_add_unsigned(column) as usize * channels;
+            S::as_simd_f32s(&input[position + channel..][..S::F32_LANES]).0[0]
+        };
+        let mut across = [[zero; PATCH]; PATCH];
+        for column in columns.clone() {
+            let mut values = [zero; PATCH];
+            for row in rows.clone() {
+                values[row] = at(row, column);
+            }
+            across[column] = of_inputs(simd, values);
+        }
+        for row in 0..PATCH {
+            let values = of_inputs(simd, across.map(|column| column[row]));
+            for (column, value) in values.into_iter().enumerate() {
+                let place = &mut patch[(row * PATCH + column) * stride + channel..][..S::F32_LANES];
+                S::as_mut_simd_f32s(place).0[0] = value;
+            }
+        }
+    }
+}
+
+/// A tile's results from its products at the 36 places, which lie `stride` apart.
+#[inline(always)]
+fn transform_tile<S: Simd>(
+    simd: S,
+    Job { target, bias, least, .. }: &Job<'_>,
+    [y, x]: [isize; 2],
+    (products, stride): (&[f32], usize),
+    strip: &mut [f32],
+) {
+    let channels = target.channels;
+    let rows = within::<TILE>(y, strip.len() / target.row());
+    let columns = within::<TILE>(x, target.width);
+    let (zero, least) = (simd.splat_f32s(0.0), simd.splat_f32s(*least));
+    for channel in (0..channels).step_by(S::F32_LANES) {
+        let bias = S::as_simd_f32s(&bias[channel..][..S::F32_LANES]).0[0];
+        let at = |row: usize, column: usize| {
+            S::as_simd_f32s(&products[(row * PATCH + column) * stride + channel..][..S::F32_LANES]).0[0]
+        };
+        let mut across = [[zero; TILE]; PATCH];
+        for (column, across) in across.iter_mut().enumerate() {
+            *across = of_products(simd, std::array::from_fn(|row| at(row, column)));
+        }
+        for row in rows.clone() {
+            let values = of_products(simd, across.map(|column| column[row]));
+            for column in columns.clone() {
+                let value = values[column];
+                let position = y.wrapping_add_unsigned(row) as usize * target.row()
+                    + (x.wrapping_add_unsigned(column) as usize + 1) * channels
+                    + channel;
+                let place = &mut strip[position..][..S::F32_LANES];
+                S::as_mut_simd_f32s(place).0[0] = simd.max_f32s(simd.add_f32s(value, bias), least);
+            }
+        }
+    }
+}
+
+/// Which of `N` places from `start` on are among the first `length`.
+#[inline(always)]
+fn within<const N: usize>(start: isize, length: usize) -> Range<usize> {
+    let first = (-start).clamp(0, N as isize) as usize;
+    let end = (length as isize - start).clamp(first as isize, N as isize) as usize;
+    first..end
+}
