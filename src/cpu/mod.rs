@@ -10,6 +10,7 @@ pub mod fast;
 mod peak;
 mod processor;
 mod session;
+mod simd;
 pub mod twin;
 
 pub use rayon;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::fast;
+use super::simd::lanes;
 
 /// The CPU that the process runs on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,9 +39,9 @@ fn name() -> Option<String> {
     None
 }
 
-/// As `pulp` chooses them, by the width of their registers.
+/// By the width of their registers.
 fn instructions() -> &'static str {
-    match fast::lanes() {
+    match lanes() {
         16 => "AVX-512",
         8 => "AVX2 and FMA",
         4 if cfg!(target_arch = "aarch64") => "NEON",

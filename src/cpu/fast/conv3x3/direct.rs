@@ -1,10 +1,10 @@
 //! Direct convolution, for layers whose channels do not fill vector registers: each position's 3x3 patch is a row of a matrix
 //! product.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{Job, panel, product::product, scratch};
-use crate::weights::Convolution;
+use crate::{cpu::simd::arch, weights::Convolution};
 
 /// Positions that go through together: their patches and sums stay in the first-level cache.
 const TOGETHER: usize = 48;
@@ -44,7 +44,7 @@ pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
     let target = job.target;
     let rows = (STRIP / target.width).max(1);
     target.fill_strips(output, [rows, rows], |first, strip| {
-        scratch(|scratch| Arch::new().dispatch(Strip { weights, job, first, strip, scratch }));
+        scratch(|scratch| arch().dispatch(Strip { weights, job, first, strip, scratch }));
     });
 }
 

@@ -6,10 +6,8 @@ mod winograd;
 
 use std::cell::RefCell;
 
-use pulp::{Arch, Simd, WithSimd};
-
 use super::frame::Frame;
-use crate::{plan::Tensor, weights::Convolution};
+use crate::{cpu::simd::lanes, plan::Tensor, weights::Convolution};
 
 /// A convolution's weights in the form that it is computed with.
 #[derive(Debug)]
@@ -79,19 +77,6 @@ pub(super) fn conv3x3(
 fn panel() -> usize {
     let lanes = lanes();
     product::registers(lanes) * lanes
-}
-
-/// Values that a vector register holds.
-pub(in crate::cpu) fn lanes() -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    Arch::new().dispatch(Lanes)
 }
 
 /// Calls `work` with what the thread keeps from one call to the next, so that nothing is allocated again.

@@ -73,7 +73,7 @@ fn block<S: Simd, const REGISTERS: usize, const COUNT: usize>(
             for (sums, row) in sums.iter_mut().zip(&rows) {
                 let value = simd.splat_f32s(row[k]);
                 for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = simd.mul_add_f32s(value, *weight, *sum);
+                    *sum = simd.mul_add_e_f32s(value, *weight, *sum);
                 }
             }
         }

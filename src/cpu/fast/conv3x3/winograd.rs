@@ -10,11 +10,14 @@ use std::{
     ops::Range,
 };
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Job, lanes, panel, product::product, scratch};
-use crate::weights::Convolution;
+use super::{Job, panel, product::product, scratch};
+use crate::{
+    cpu::simd::{arch, lanes},
+    weights::Convolution,
+};
 
 /// Results across and down a tile, and the inputs that they come from.
 const TILE: usize = 4;
@@ -87,7 +90,7 @@ fn transformed(kernel: &[f32]) -> [f64; PLACES] {
 /// B' d.
 #[inline(always)]
 fn of_inputs<S: Simd>(simd: S, d: [S::f32s; PATCH]) -> [S::f32s; PATCH] {
-    let plus = |factor: f64, a, b| simd.mul_add_f32s(simd.splat_f32s(factor as f32), a, b);
+    let plus = |factor: f64, a, b| simd.mul_add_e_f32s(simd.splat_f32s(factor as f32), a, b);
     let (even, odd) = (plus(-2.0, d[2], d[4]), plus(-2.0, d[1], d[3]));
     let (even_2, odd_2) = (plus(-0.5, d[2], d[4]), plus(-0.5, d[1], d[3]));
     [
@@ -104,7 +107,7 @@ fn of_inputs<S: Simd>(simd: S, d: [S::f32s; PATCH]) -> [S::f32s; PATCH] {
 #[inline(always)]
 fn of_products<S: Simd>(simd: S, m: [S::f32s; PATCH]) -> [S::f32s; TILE] {
     let times = |factor: f64, a| simd.mul_f32s(simd.splat_f32s(factor as f32), a);
-    let plus = |factor: f64, a, b| simd.mul_add_f32s(simd.splat_f32s(factor as f32), a, b);
+    let plus = |factor: f64, a, b| simd.mul_add_e_f32s(simd.splat_f32s(factor as f32), a, b);
     let (even, odd) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
     let (even_2, odd_2) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
     [
@@ -124,7 +127,7 @@ pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
     let strips = (across * down).div_ceil(TOGETHER).max(rayon::current_num_threads().min(across * down / 24));
     let rows = down.div_ceil(strips.clamp(1, down)) * TILE;
     target.fill_strips(output, [rows - top, rows], |first, strip| {
-        scratch(|scratch| Arch::new().dispatch(Strip { weights, job, first, strip, scratch }));
+        scratch(|scratch| arch().dispatch(Strip { weights, job, first, strip, scratch }));
     });
 }
 
