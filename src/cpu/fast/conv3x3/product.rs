@@ -1,4 +1,4 @@
-//! The matrix product of Winograd's convolution, in vector registers.
+//! The matrix product that both forms are computed by, in vector registers.
 
 use pulp::Simd;
 
