@@ -76,12 +76,13 @@ impl fmt::Display for Report {
         let by = self.adapter.as_deref().unwrap_or(self.backend);
         write!(
             f,
-            "{}x{}, {} ({}, {}), weights {} ({trained}, {hash}), on {by}",
+            "{}x{}, {} ({}, {}, {}), weights {} ({trained}, {hash}), on {by}",
             self.width,
             self.height,
             self.preset.unwrap_or(self.network),
             self.criterion,
             self.normalization,
+            self.precision,
             self.weights.origin
         )
     }

@@ -9,13 +9,15 @@ use crate::{
     error::{Error, Result},
     memory::Memory,
     plan::{Layout, Plan, Room, Strips},
-    weights::Parameters,
+    weights::{Parameters, Precision},
 };
 
 /// An executor and its threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     pub(crate) kind: Kind,
+    /// What the fast executor multiplies.
+    factors: fast::Factors,
     /// None: the pool of the thread that asks, which is rayon's global one where the host has set up no other.
     pool: Option<Arc<ThreadPool>>,
 }
@@ -29,7 +31,7 @@ pub(crate) enum Kind {
 
 impl Engine {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, pool: None }
+        Self { kind, factors: fast::Factors::F32, pool: None }
     }
 
     /// The same, on a pool of the host's.
@@ -51,6 +53,18 @@ impl Engine {
             .build()
             .map_err(|error| Error::Device(format!("{threads} threads could not be started: {error}")))?;
         Ok(self.on_pool(Arc::new(pool)))
+    }
+
+    /// The same, with products in this precision.
+    pub(crate) fn with_precision(self, precision: Precision) -> Result<Self> {
+        if self.kind == Kind::Twin && precision != Precision::F32 {
+            return Err(Error::Config(format!("the twins compute in f32 alone, not in {precision}")));
+        }
+        Ok(Self { factors: fast::Factors::of(precision)?, ..self })
+    }
+
+    pub(crate) fn precision(&self) -> Precision {
+        self.factors.precision()
     }
 
     /// Runs `work` on the engine's threads.
@@ -94,7 +108,7 @@ enum ModelWeights {
 impl Model {
     pub(crate) fn new(engine: &Engine, parameters: &Arc<Parameters>) -> Self {
         let weights = match engine.kind {
-            Kind::Fast => ModelWeights::Fast(Arc::new(engine.run(|| fast::Filters::new(parameters)))),
+            Kind::Fast => ModelWeights::Fast(Arc::new(engine.run(|| fast::Filters::new(parameters, engine.factors)))),
             Kind::Twin => ModelWeights::Twin(Arc::clone(parameters)),
         };
         Self { engine: engine.clone(), weights }

@@ -218,7 +218,7 @@ impl Model {
             preset: config.preset().map(|preset| preset.name()),
             normalization: config.normalization.to_string(),
             criterion: config.criterion.name(),
-            precision: "f32",
+            precision: context.precision().name(),
             tuning: (context.backend() == "gpu").then(|| tuning.name()),
             weights: parameters.info.clone(),
             backend: context.backend(),

@@ -27,7 +27,7 @@ use crate::{
 /// Under which key a file's metadata say that its weights were not trained.
 pub(super) const TRAINED: &str = "trained";
 
-/// How values are kept in a file.
+/// How values are kept in a file, or multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -48,6 +48,15 @@ impl Precision {
             Self::F32 => value,
             Self::F16 => f16::from_f32(value).to_f32(),
             Self::Bf16 => bf16::from_f32(value).to_f32(),
+        }
+    }
+
+    /// Its name, as options take it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
         }
     }
 
@@ -79,11 +88,7 @@ impl Precision {
 
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Bf16 => "bf16",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -4,7 +4,7 @@ use std::{mem, ops::Range, sync::Arc};
 
 use super::{
     super::{session::Execute, zeros},
-    conv3x3::conv3x3,
+    conv3x3::{Factors, conv3x3},
     copy::copy,
     difference::difference,
     filters::Filters,
@@ -18,7 +18,7 @@ use crate::{
     error::Result,
     image::Image,
     plan::{Operation, Part, Plan, Step, TensorId},
-    weights::Parameters,
+    weights::{Parameters, Precision},
 };
 
 /// A plan, its weights, and the tensors' values.
@@ -43,7 +43,16 @@ impl Executor {
     /// An executor of `plan`, whose convolutions `parameters` must hold.
     #[must_use]
     pub fn new(plan: Plan, parameters: &Parameters) -> Self {
-        Self::with_filters(plan, Arc::new(Filters::new(parameters)))
+        Self::with_filters(plan, Arc::new(Filters::new(parameters, Factors::F32)))
+    }
+
+    /// The same, with factors in bfloat16.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) where this processor has no instructions for them.
+    pub fn bf16(plan: Plan, parameters: &Parameters) -> Result<Self> {
+        let filters = Filters::new(parameters, Factors::of(Precision::Bf16)?);
+        Ok(Self::with_filters(plan, Arc::new(filters)))
     }
 
     /// An executor of `plan`, with weights that others share.

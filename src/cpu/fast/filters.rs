@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::conv3x3::Filter;
+use super::conv3x3::{Factors, Filter};
 use crate::{
     error::{Error, Result},
     weights::Parameters,
@@ -13,8 +13,8 @@ use crate::{
 pub(crate) struct Filters(Vec<Filter>);
 
 impl Filters {
-    pub(crate) fn new(parameters: &Parameters) -> Self {
-        Self(parameters.convolutions.par_iter().map(Filter::new).collect())
+    pub(crate) fn new(parameters: &Parameters, factors: Factors) -> Self {
+        Self(parameters.convolutions.par_iter().map(|convolution| Filter::new(convolution, factors)).collect())
     }
 
     /// # Errors

@@ -15,4 +15,4 @@ mod pixels;
 mod relu;
 
 pub use self::executor::Executor;
-pub(super) use self::filters::Filters;
+pub(super) use self::{conv3x3::Factors, filters::Filters};

@@ -30,6 +30,7 @@ pub struct Measurement {
     pub network: &'static str,
     pub preset: Option<&'static str>,
     pub weights: String,
+    pub precision: &'static str,
     /// What told the steps' times: `gpu` or `wall`.
     pub clock: &'static str,
     pub steps: Vec<Step>,
@@ -160,6 +161,7 @@ pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Re
         network: report.network,
         preset: report.preset,
         weights: report.weights.origin.clone(),
+        precision: report.precision,
         clock: if first.clock == Clock::Device { "gpu" } else { "wall" },
         steps: steps.collect(),
         whole: Whole {

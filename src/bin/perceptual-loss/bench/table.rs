@@ -19,9 +19,10 @@ pub fn table(measurement: &Measurement) -> String {
         _ => measurement.cpu.clone(),
     };
     let mut text = format!(
-        "{what} of {width}x{height}, {}, weights {}\n{} on {device}\n\n",
+        "{what} of {width}x{height}, {}, weights {}, {}\n{} on {device}\n\n",
         measurement.preset.unwrap_or(measurement.network),
         measurement.weights,
+        measurement.precision,
         measurement.backend,
     );
     // Writing to a string does not fail.

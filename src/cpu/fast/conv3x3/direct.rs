@@ -3,8 +3,8 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{Job, panel, product::product, scratch};
-use crate::{cpu::simd::arch, weights::Convolution};
+use super::{Job, Strip, in_strips, panel, product::product};
+use crate::weights::Convolution;
 
 /// Positions that go through together: their patches and sums stay in the first-level cache.
 const TOGETHER: usize = 48;
@@ -41,23 +41,11 @@ impl Weights {
 }
 
 pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
-    let target = job.target;
-    let rows = (STRIP / target.width).max(1);
-    target.fill_strips(output, [rows, rows], |first, strip| {
-        scratch(|scratch| arch().dispatch(Strip { weights, job, first, strip, scratch }));
-    });
+    let rows = (STRIP / job.target.width).max(1);
+    in_strips(weights, job, [rows, rows], output);
 }
 
-/// Rows of results to compute, the first of which is row `first` of those written.
-struct Strip<'a> {
-    weights: &'a Weights,
-    job: &'a Job<'a>,
-    first: usize,
-    strip: &'a mut [f32],
-    scratch: &'a mut Vec<f32>,
-}
-
-impl WithSimd for Strip<'_> {
+impl WithSimd for Strip<'_, Weights> {
     type Output = ();
 
     #[inline(always)] // so that it is compiled for the registers that it is handed

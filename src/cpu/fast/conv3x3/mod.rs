@@ -1,13 +1,22 @@
 //! Fast forms of `src/cpu/twin/conv3x3.rs`.
 
+mod bf16;
 mod direct;
 mod product;
 mod winograd;
 
 use std::cell::RefCell;
 
+use pulp::WithSimd;
+
+use self::bf16::Dot;
 use super::frame::Frame;
-use crate::{cpu::simd::lanes, plan::Tensor, weights::Convolution};
+use crate::{
+    cpu::simd::{arch, lanes},
+    error::{Error, Result},
+    plan::Tensor,
+    weights::{Convolution, Precision},
+};
 
 /// A convolution's weights in the form that it is computed with.
 #[derive(Debug)]
@@ -22,6 +31,41 @@ pub(super) struct Filter {
 enum Form {
     Direct(direct::Weights),
     Winograd(winograd::Weights),
+    Bf16(bf16::Weights),
+}
+
+/// What products are of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Factors {
+    F32,
+    /// Of bfloat16, by these instructions, for all layers whose channels fill them.
+    Bf16(Dot),
+}
+
+impl Factors {
+    /// # Errors
+    /// [`Error::Config`] where this processor has no instructions for them.
+    pub(crate) fn of(precision: Precision) -> Result<Self> {
+        let has_not = |what| {
+            Error::Config(format!(
+                "this processor cannot compute in {precision}: {what}; leave the precision at f32"
+            ))
+        };
+        match precision {
+            Precision::F32 => Ok(Self::F32),
+            Precision::Bf16 => {
+                Dot::best().map(Self::Bf16).ok_or_else(|| has_not("it has no AVX512-BF16 instructions"))
+            }
+            Precision::F16 => Err(has_not("half precision is not built for the CPU")),
+        }
+    }
+
+    pub(crate) fn precision(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Bf16(_) => Precision::Bf16,
+        }
+    }
 }
 
 /// What a form computes: one image's 3x3 cross-correlation with bias.
@@ -40,11 +84,12 @@ struct Job<'a> {
 }
 
 impl Filter {
-    pub(super) fn new(convolution: &Convolution) -> Self {
-        let form = match winograd::Weights::new(convolution) {
-            Some(weights) => Form::Winograd(weights),
-            None => Form::Direct(direct::Weights::new(convolution)),
-        };
+    pub(super) fn new(convolution: &Convolution, factors: Factors) -> Self {
+        let form = match factors {
+            Factors::F32 => winograd::Weights::new(convolution).map(Form::Winograd),
+            Factors::Bf16(dot) => bf16::Weights::new(convolution, dot).map(Form::Bf16),
+        }
+        .unwrap_or_else(|| Form::Direct(direct::Weights::new(convolution)));
         Self { name: convolution.layer.name, form, bias: convolution.bias.clone() }
     }
 }
@@ -70,6 +115,7 @@ pub(super) fn conv3x3(
     match &filter.form {
         Form::Direct(weights) => direct::conv3x3(weights, &job, output),
         Form::Winograd(weights) => winograd::conv3x3(weights, &job, output),
+        Form::Bf16(weights) => bf16::conv3x3(weights, &job, output),
     }
 }
 
@@ -79,10 +125,29 @@ fn panel() -> usize {
     product::registers(lanes) * lanes
 }
 
-/// Calls `work` with what the thread keeps from one call to the next, so that nothing is allocated again.
-fn scratch(work: impl FnOnce(&mut Vec<f32>)) {
+/// Rows of results that a form computes, the first of which is row `first` of those written.
+struct Strip<'a, Weights> {
+    weights: &'a Weights,
+    job: &'a Job<'a>,
+    first: usize,
+    strip: &'a mut [f32],
+    /// What the thread keeps from one strip to the next, so that nothing is allocated again.
+    scratch: &'a mut Vec<f32>,
+}
+
+/// Computes a first strip of `lead` rows and then strips of `rows` rows, in parallel.
+fn in_strips<Weights: Sync>(
+    weights: &Weights,
+    job: &Job<'_>,
+    [lead, rows]: [usize; 2],
+    output: &mut [f32],
+) where
+    for<'a> Strip<'a, Weights>: WithSimd<Output = ()>,
+{
     thread_local! {
         static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(vec![]) };
     }
-    SCRATCH.with_borrow_mut(work);
+    job.target.fill_strips(output, [lead, rows], |first, strip| {
+        SCRATCH.with_borrow_mut(|scratch| arch().dispatch(Strip { weights, job, first, strip, scratch }));
+    });
 }

@@ -13,11 +13,8 @@ use std::{
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Job, panel, product::product, scratch};
-use crate::{
-    cpu::simd::{arch, lanes},
-    weights::Convolution,
-};
+use super::{Job, Strip, in_strips, panel, product::product};
+use crate::{cpu::simd::lanes, weights::Convolution};
 
 /// Results across and down a tile, and the inputs that they come from.
 const TILE: usize = 4;
@@ -126,21 +123,10 @@ pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
     // Even strips. How many there are does not show in the results: a tile's are the same whatever the tiles beside it.
     let strips = (across * down).div_ceil(TOGETHER).max(rayon::current_num_threads().min(across * down / 24));
     let rows = down.div_ceil(strips.clamp(1, down)) * TILE;
-    target.fill_strips(output, [rows - top, rows], |first, strip| {
-        scratch(|scratch| arch().dispatch(Strip { weights, job, first, strip, scratch }));
-    });
+    in_strips(weights, job, [rows - top, rows], output);
 }
 
-/// Rows of results to compute, the first of which is row `first` of those written.
-struct Strip<'a> {
-    weights: &'a Weights,
-    job: &'a Job<'a>,
-    first: usize,
-    strip: &'a mut [f32],
-    scratch: &'a mut Vec<f32>,
-}
-
-impl WithSimd for Strip<'_> {
+impl WithSimd for Strip<'_, Weights> {
     type Output = ();
 
     #[inline(always)] // so that it is compiled for the registers that it is handed

@@ -1,0 +1,127 @@
+//! Direct convolution of factors that are rounded to bfloat16, with float32 sums.
+//!
+//! bfloat16 is float32 with the lower half of its bits left out. A processor with instructions for it multiplies two in the place
+//! of one float32; a product of two is exact in float32.
+
+mod dot;
+
+use pulp::{Simd, WithSimd};
+
+pub(crate) use self::dot::Dot;
+use self::dot::{BLOCK, PANEL};
+use super::{Job, Strip, in_strips};
+use crate::weights::Convolution;
+
+/// Bytes of a strip's inputs, so that they stay in the second-level cache beside a panel's weights.
+const STRIP_BYTES: usize = 1 << 19;
+
+/// A convolution's weights, rounded.
+#[derive(Debug)]
+pub(super) struct Weights {
+    dot: Dot,
+    inputs: usize,
+    outputs: usize,
+    /// (panels, 9 taps, pairs of inputs, outputs of a panel), row-major, two inputs' weights a value.
+    values: Vec<u32>,
+}
+
+impl Weights {
+    /// None where channels do not fill the instructions' blocks, as three inputs do not.
+    pub(super) fn new(convolution: &Convolution, dot: Dot) -> Option<Self> {
+        let (inputs, outputs) = (convolution.layer.inputs as usize, convolution.layer.outputs as usize);
+        if !inputs.is_multiple_of(PANEL) || !outputs.is_multiple_of(PANEL) {
+            return None;
+        }
+        let mut values = vec![0; 9 * inputs / 2 * outputs];
+        for (index, value) in values.iter_mut().enumerate() {
+            let (lane, index) = (index % PANEL, index / PANEL);
+            let (pair, index) = (index % (inputs / 2), index / (inputs / 2));
+            let (tap, panel) = (index % 9, index / 9);
+            let of = |input: usize| convolution.weight[((panel * PANEL + lane) * inputs + input) * 9 + tap];
+            *value = pair_of(of(2 * pair), of(2 * pair + 1));
+        }
+        Some(Self { dot, inputs, outputs, values })
+    }
+}
+
+/// The nearest bfloat16's bits, of two the even one's; not a number stays that.
+#[inline(always)]
+fn rounded(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+    (if value.is_nan() { bits | 1 << 22 } else { nearest } >> 16) as u16
+}
+
+/// Two factors as instructions take them, the first in the lower half.
+#[inline(always)]
+fn pair_of(first: f32, second: f32) -> u32 {
+    u32::from(rounded(first)) | u32::from(rounded(second)) << 16
+}
+
+pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
+    let target = &job.target;
+    // Two rows of inputs more than there are of results are rounded, so that a strip should have some.
+    let fit = (STRIP_BYTES / (2 * weights.inputs * target.pitch())).saturating_sub(2).max(4);
+    let rows = fit.min(target.written().div_ceil(rayon::current_num_threads())).max(1);
+    in_strips(weights, job, [rows, rows], output);
+}
+
+impl WithSimd for Strip<'_, Weights> {
+    type Output = ();
+
+    #[inline(always)] // so that it is compiled for the registers that it is handed
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { weights, job, first, strip, scratch } = self;
+        let Job { source, target, offset: [left, top], input, bias, least, .. } = job;
+        let &Weights { dot, inputs, outputs, ref values } = weights;
+        let (pitch, pairs) = (target.pitch(), inputs / 2);
+        let rows = strip.len() / target.row();
+        // One run of positions, rows with both ends of the frame one after another: a tap's inputs are the same distance from
+        // each. What comes of the frame's is zeroed in the end.
+        let positions = rows * pitch - 2;
+        let reach = (2 * pitch + 2 + positions.next_multiple_of(BLOCK)) * pairs;
+        scratch.resize(scratch.len().max(reach), 0.0);
+        let factors: &mut [u32] = bytemuck::cast_slice_mut(&mut scratch[..reach]);
+        let (inner, beyond) = factors.split_at_mut((rows + 2) * pitch * pairs);
+        for (y, row) in inner.chunks_exact_mut(pitch * pairs).enumerate() {
+            let input = &input[(top + first + y) * source.row() + left * inputs..][..pitch * inputs];
+            for (pair, two) in row.iter_mut().zip(input.as_chunks::<2>().0) {
+                *pair = pair_of(two[0], two[1]);
+            }
+        }
+        beyond.fill(0);
+        let least = simd.splat_f32s(*least);
+        for (index, panel) in values.chunks_exact(9 * pairs * PANEL).enumerate() {
+            let bias = S::as_simd_f32s(&bias[index * PANEL..][..PANEL]).0;
+            for start in (0..positions).step_by(BLOCK) {
+                let mut sums = [[0.0; PANEL]; BLOCK];
+                dot.block(&factors[start * pairs..], pitch, panel, &mut sums);
+                // A position's result lies behind the left end of the frame.
+                let results = strip[(start + 1) * outputs..].chunks_mut(outputs);
+                for (result, sums) in results.zip(&sums).take(positions - start) {
+                    let result = S::as_mut_simd_f32s(&mut result[index * PANEL..][..PANEL]).0;
+                    for ((result, sum), bias) in result.iter_mut().zip(S::as_simd_f32s(sums).0).zip(bias) {
+                        *result = simd.max_f32s(simd.add_f32s(*sum, *bias), least);
+                    }
+                }
+            }
+        }
+        for row in strip.chunks_exact_mut(target.row()) {
+            target.without_frame(row);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_as_half_does() {
+        let ends = [0.0, f32::MAX, f32::INFINITY, f32::MIN_POSITIVE, 1e-45, 1.003_906_3, 1.011_718_8, f32::NAN];
+        let many = (0..1_000_000u32).map(|index| f32::from_bits(index.wrapping_mul(2_654_435_761)));
+        for value in ends.into_iter().flat_map(|end| [end, -end]).chain(many) {
+            assert_eq!(rounded(value), half::bf16::from_f32(value).to_bits(), "{value}");
+        }
+    }
+}
