@@ -449,6 +449,9 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
             "compare a.png b.png --threads 2 --adapter x",
             "--adapter is for the GPU and --threads is for the CPU",
         ),
+        ("compare a.png b.png --precision bf16 --backend gpu", "--precision bf16 is for the CPU"),
+        ("compare a.png b.png --precision bf16 --backend twin", "the twins compute in f32 alone"),
+        ("compare a.png b.png --precision f8", "no precision is called 'f8'"),
         ("compare a.png b.png --threads 0", "0 threads cannot be used"),
         (
             "compare a.png b.png --memory 1KiB --backend gpu",

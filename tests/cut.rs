@@ -7,6 +7,7 @@ mod scene;
 
 use perceptual_loss::{
     CancelToken, Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Weights,
+    weights::Precision,
 };
 use scene::{Distortion, Scene};
 
@@ -88,7 +89,12 @@ fn every_preset_and_budget(context: &Context, sizes: &[(u32, u32)]) {
 
 #[test]
 fn every_preset_and_budget_on_the_cpu() {
-    every_preset_and_budget(&Context::cpu(), &[(131, 97), (97, 150), (64, 201), (175, 75)]);
+    let sizes = [(131, 97), (97, 150), (64, 201), (175, 75)];
+    every_preset_and_budget(&Context::cpu(), &sizes);
+    // Where the processor has it.
+    if let Ok(bf16) = Context::cpu().with_precision(Precision::Bf16) {
+        every_preset_and_budget(&bf16, &sizes);
+    }
 }
 
 #[test]

@@ -5,11 +5,11 @@ mod gpu_device;
 #[path = "common/scene.rs"]
 mod scene;
 
-use perceptual_loss::{Config, Context, Image, Model, Preset, Tap, Weights};
+use perceptual_loss::{Config, Context, Image, Model, Preset, Tap, Weights, weights::Precision};
 use scene::{Distortion, Scene};
 
-/// The largest relative difference of total and layers over all golden cases.
-fn worst(context: &Context) -> f64 {
+/// The largest relative difference of total and layers over all golden cases, which must be below `allowed`.
+fn worst(context: &Context, allowed: f64) -> f64 {
     let cases: serde_json::Value = serde_json::from_str(include_str!("golden/losses.json")).unwrap();
     let mut worst = 0.0f64;
     for case in cases.as_array().unwrap() {
@@ -46,7 +46,7 @@ fn worst(context: &Context) -> f64 {
         let mut check = |got: f64, want: &serde_json::Value| {
             let want = want.as_f64().unwrap();
             let error = (got - want).abs() / want;
-            assert!(error < 1e-5, "{case}: {got} where PyTorch gives {want}");
+            assert!(error < allowed, "{case}: {got} where PyTorch gives {want}");
             worst = worst.max(error);
         };
         check(report.total, &case["total"]);
@@ -61,15 +61,64 @@ fn worst(context: &Context) -> f64 {
 
 #[test]
 fn gpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&gpu_device::open()));
+    println!("worst relative difference {:.1e}", worst(&gpu_device::open(), 1e-5));
 }
 
 #[test]
 fn cpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&Context::cpu()));
+    println!("worst relative difference {:.1e}", worst(&Context::cpu(), 1e-5));
 }
 
 #[test]
 fn twins_agree_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&Context::twin()));
+    println!("worst relative difference {:.1e}", worst(&Context::twin(), 1e-5));
+}
+
+/// bfloat16 keeps 8 bits of a factor, and the distortions are plain to see: the worst layer of all cases was 9.5e-3 off.
+#[test]
+fn bf16_agrees_with_pytorch_where_pictures_differ_visibly() {
+    if let Some(context) = bf16() {
+        println!("worst relative difference {:.1e}", worst(&context, 0.02));
+    }
+}
+
+/// Where every value is off by one level at most, what bfloat16 rounds away is no longer small beside the difference: 2e-2 of
+/// relu1_2's loss and 0.36 of relu4_2's were measured.
+#[test]
+fn bf16_is_near_float32_where_pictures_differ_slightly() {
+    let Some(context) = bf16() else { return };
+    let [width, height] = [96, 80];
+    let target = Scene::new(width, height, 5);
+    let mut slight = target.rgb.clone();
+    for (index, value) in slight.iter_mut().enumerate() {
+        // -1, 0 or 1 in no order.
+        let step = (index as u32).wrapping_mul(2_654_435_761) >> 16;
+        *value = value.saturating_add_signed((step % 3) as i8 - 1);
+    }
+    let report = |context: &Context, picture: &[u8]| {
+        let model = Model::new(context, &Config::default(), &Weights::seeded(1)).unwrap();
+        let mut session = model.session(width, height).unwrap();
+        let [a, b] = [picture, &target.rgb].map(|rgb| Image::rgb8(rgb, width, height));
+        session.compare_blocking(a, b).unwrap()
+    };
+    let [exact, rounded] = [&Context::cpu(), &context].map(|context| report(context, &slight));
+    assert_eq!((exact.precision, rounded.precision), ("f32", "bf16"));
+    for (exact, rounded) in exact.layers.iter().zip(&rounded.layers) {
+        let error = (rounded.loss / exact.loss - 1.0).abs();
+        println!("{}: {error:.1e} from float32", exact.name);
+        assert!(error < 0.5, "{}: {} where float32 gives {}", exact.name, rounded.loss, exact.loss);
+    }
+    assert_eq!(report(&context, &target.rgb).total, 0.0);
+}
+
+/// None, and the reason has been looked at, where this processor has no instructions for it.
+fn bf16() -> Option<Context> {
+    match Context::cpu().with_precision(Precision::Bf16) {
+        Ok(context) => Some(context),
+        Err(error) => {
+            assert!(error.to_string().contains("no AVX512-BF16 instructions"), "{error}");
+            println!("{error}");
+            None
+        }
+    }
 }

@@ -94,10 +94,16 @@ fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
                 bits(&report)
             })
         };
-        let expected = on(Context::cpu());
-        assert_eq!(expected[0], expected[1]);
-        for threads in [1, 2, 3, 16] {
-            assert_eq!(on(Context::cpu().on_threads(threads).unwrap()), expected, "{threads} threads");
+        // bfloat16 where the processor has it.
+        for context in
+            [Ok(Context::cpu()), Context::cpu().with_precision(Precision::Bf16)].into_iter().flatten()
+        {
+            let expected = on(context.clone());
+            assert_eq!(expected[0], expected[1]);
+            for threads in [1, 2, 3, 16] {
+                let on_threads = on(context.clone().on_threads(threads).unwrap());
+                assert_eq!(on_threads, expected, "{threads} threads in {}", context.precision());
+            }
         }
     }
 }
@@ -123,6 +129,13 @@ fn a_host_hands_over_its_pool() {
     assert!(error(Context::cpu().on_threads(0)).contains("0 threads cannot be used"));
     assert!(error(Context::cpu().on_threads(usize::MAX)).contains("must be from 1 to 1024"));
     assert!(error(context().clone().on_threads(1)).contains("threads are for the CPU"));
+    let f16 = Context::cpu().with_precision(Precision::F16);
+    assert!(error(f16).contains("half precision is not built for the CPU"));
+    let of_gpu = context().clone().with_precision(Precision::Bf16);
+    assert!(error(of_gpu).contains("bf16 is for the CPU"));
+    assert!(
+        error(Context::twin().with_precision(Precision::Bf16)).contains("the twins compute in f32 alone")
+    );
     assert!(error(context().clone().on_pool(pool)).contains("threads are for the CPU"));
 }
 

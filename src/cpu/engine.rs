@@ -108,7 +108,9 @@ enum ModelWeights {
 impl Model {
     pub(crate) fn new(engine: &Engine, parameters: &Arc<Parameters>) -> Self {
         let weights = match engine.kind {
-            Kind::Fast => ModelWeights::Fast(Arc::new(engine.run(|| fast::Filters::new(parameters, engine.factors)))),
+            Kind::Fast => {
+                ModelWeights::Fast(Arc::new(engine.run(|| fast::Filters::new(parameters, engine.factors))))
+            }
             Kind::Twin => ModelWeights::Twin(Arc::clone(parameters)),
         };
         Self { engine: engine.clone(), weights }

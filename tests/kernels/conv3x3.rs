@@ -2,6 +2,7 @@
 
 use perceptual_loss::{
     Tuning,
+    cpu::fast,
     network::Layer,
     plan::{Operation, Region},
 };
@@ -171,4 +172,40 @@ fn an_image_of_a_batch_has_the_bits_that_it_has_alone() {
             assert!(alone == batch[i * alone.len()..][..alone.len()], "{form}, image {i}");
         }
     }
+}
+
+/// Each factor is rounded to 8 bits, by up to 2^-9 of it, so that a product is off by up to 2^-8 of its magnitude; here the
+/// sums' own float32 roundings are allowed for beside that.
+const BF16: f64 = 1.0 / 256.0 + CONV3X3;
+
+#[test]
+fn factors_of_bfloat16() {
+    let hold = |inputs, outputs, [width, height]: [u32; 2], relu| {
+        let layer = Layer::conv("conv", 0, inputs, outputs);
+        let parameters = parameters(vec![convolution(layer, u64::from(inputs + outputs))]);
+        let region = Region::whole(width, height);
+        let operation = Operation::Conv3x3 { layer, relu, tuning: Tuning::Direct };
+        let plan = one_step(2, operation, (inputs, region), (outputs, region));
+        let given = features(1, plan.tensors[0].elements());
+        let twin = on_twin(&plan, &parameters, &given);
+        let Bounds::Relative(_, magnitudes) = bounds(&twin, &parameters, 0) else { unreachable!() };
+        let mut executor = match fast::Executor::bf16(plan, &parameters) {
+            Ok(executor) => executor,
+            Err(error) => {
+                assert!(error.to_string().contains("no AVX512-BF16 instructions"), "{error}");
+                println!("{error}");
+                return 0.0;
+            }
+        };
+        executor.write(0, &given).unwrap();
+        executor.run(0..1, &[]).unwrap();
+        let judged = compare(&executor.read(1), twin.read(1), &Bounds::Relative(BF16, magnitudes));
+        judged.unwrap_or_else(|what| panic!("{inputs}->{outputs}, {width}x{height}: {what}"))
+    };
+    let sizes = [[1, 1], [1, 9], [9, 1], [3, 5], [16, 2], [17, 33], [31, 32], [70, 4]];
+    let channels = [(32, 32), (64, 64), (64, 128), (256, 512), (512, 32)];
+    let of_sizes = sizes.map(|size| hold(64, 32, size, true));
+    let of_channels = channels.map(|(inputs, outputs)| hold(inputs, outputs, [9, 7], false));
+    let largest = of_sizes.into_iter().chain(of_channels).fold(0.0, f64::max);
+    println!("conv3x3, bf16: largest difference {largest:.2e}, allowed {BF16:e}");
 }

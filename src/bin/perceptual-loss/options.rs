@@ -3,7 +3,9 @@
 use std::env::{self, VarError};
 
 use clap::{Args, ValueEnum, ValueHint};
-use perceptual_loss::{Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights, weights::Precision};
+use perceptual_loss::{
+    Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights, weights::Precision,
+};
 
 use crate::{byte_size::ByteSize, failure::Failure, one_of::OneOf, say, weights::choice::Chosen};
 

@@ -14,7 +14,9 @@ pub(crate) struct Filters(Vec<Filter>);
 
 impl Filters {
     pub(crate) fn new(parameters: &Parameters, factors: Factors) -> Self {
-        Self(parameters.convolutions.par_iter().map(|convolution| Filter::new(convolution, factors)).collect())
+        Self(
+            parameters.convolutions.par_iter().map(|convolution| Filter::new(convolution, factors)).collect(),
+        )
     }
 
     /// # Errors

@@ -136,12 +136,8 @@ struct Strip<'a, Weights> {
 }
 
 /// Computes a first strip of `lead` rows and then strips of `rows` rows, in parallel.
-fn in_strips<Weights: Sync>(
-    weights: &Weights,
-    job: &Job<'_>,
-    [lead, rows]: [usize; 2],
-    output: &mut [f32],
-) where
+fn in_strips<Weights: Sync>(weights: &Weights, job: &Job<'_>, [lead, rows]: [usize; 2], output: &mut [f32])
+where
     for<'a> Strip<'a, Weights>: WithSimd<Output = ()>,
 {
     thread_local! {

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn rounds_as_half_does() {
-        let ends = [0.0, f32::MAX, f32::INFINITY, f32::MIN_POSITIVE, 1e-45, 1.003_906_3, 1.011_718_8, f32::NAN];
+        let ends =
+            [0.0, f32::MAX, f32::INFINITY, f32::MIN_POSITIVE, 1e-45, 1.003_906_3, 1.011_718_8, f32::NAN];
         let many = (0..1_000_000u32).map(|index| f32::from_bits(index.wrapping_mul(2_654_435_761)));
         for value in ends.into_iter().flat_map(|end| [end, -end]).chain(many) {
             assert_eq!(rounded(value), half::bf16::from_f32(value).to_bits(), "{value}");
