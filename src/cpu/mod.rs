@@ -7,6 +7,7 @@
 
 mod engine;
 pub mod fast;
+mod lines;
 mod peak;
 mod processor;
 mod session;
@@ -35,10 +36,14 @@ use crate::{
 /// [`Error::OutOfMemory`]: pictures of any size get here, and running out must not end the host's process.
 fn zeros(tensor: &Tensor, elements: usize) -> Result<Vec<f32>> {
     let mut values = vec![];
-    values.try_reserve_exact(elements).map_err(|_| Error::OutOfMemory {
-        wanted: (elements as u64).saturating_mul(tensor.element.bytes()),
-        what: format!("the features of {}", tensor.name),
-    })?;
+    values.try_reserve_exact(elements).map_err(|_| out_of_memory(tensor, elements))?;
     values.resize(elements, 0.0);
     Ok(values)
+}
+
+fn out_of_memory(tensor: &Tensor, elements: usize) -> Error {
+    Error::OutOfMemory {
+        wanted: (elements as u64).saturating_mul(tensor.element.bytes()),
+        what: format!("the features of {}", tensor.name),
+    }
 }

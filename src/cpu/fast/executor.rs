@@ -3,7 +3,7 @@
 use std::{mem, ops::Range, sync::Arc};
 
 use super::{
-    super::{session::Execute, zeros},
+    super::{lines::Lines, session::Execute},
     conv3x3::{Factors, conv3x3},
     copy::copy,
     difference::difference,
@@ -28,11 +28,11 @@ pub struct Executor {
     filters: Arc<Filters>,
     /// Each tensor's images, one after another, at the front of what may be a longer buffer; empty until a step
     /// makes them.
-    values: Vec<Vec<f32>>,
+    values: Vec<Lines>,
     /// Buffers that were let go of, for the next tensor: fresh ones would have to be zeroed first.
-    spare: Vec<Vec<f32>>,
+    spare: Vec<Lines>,
     /// The same where a picture is cut into parts, each slot's own: memory is what the cut says.
-    slots: Option<Vec<Vec<f32>>>,
+    slots: Option<Vec<Lines>>,
     /// For each tap and pair of images, the sum of differences.
     sums: Vec<Vec<f64>>,
     /// Which tensors keep rows for the next part, and which will hold them there.
@@ -57,14 +57,14 @@ impl Executor {
 
     /// An executor of `plan`, with weights that others share.
     pub(crate) fn with_filters(plan: Plan, filters: Arc<Filters>) -> Self {
-        let (values, sums) = (vec![vec![]; plan.tensors.len()], vec![vec![]; plan.taps.len()]);
+        let (values, sums) = (vec![Lines::default(); plan.tensors.len()], vec![vec![]; plan.taps.len()]);
         Self { plan, filters, values, spare: vec![], slots: None, sums, kept: vec![] }
     }
 
     /// Goes on with another part of the picture: the next strip, or the first of another band. What strips have kept
     /// stays; all features are let go of.
     pub fn begin(&mut self, part: Part) {
-        self.slots.get_or_insert_with(|| vec![vec![]; part.plan.slots.len()]);
+        self.slots.get_or_insert_with(|| vec![Lines::default(); part.plan.slots.len()]);
         for [from, to] in mem::take(&mut self.kept) {
             self.release(from);
             self.values[from] = mem::take(&mut self.values[to]);
@@ -72,7 +72,7 @@ impl Executor {
         for id in 0..part.features {
             self.release(id);
         }
-        self.values.resize(part.plan.tensors.len(), vec![]);
+        self.values.resize(part.plan.tensors.len(), Lines::default());
         (self.plan, self.kept) = (part.plan, part.kept);
     }
 
@@ -134,7 +134,7 @@ impl Executor {
     }
 
     /// A buffer for a tensor's values, with whatever was there before.
-    fn room(&mut self, tensor: TensorId) -> Result<Vec<f32>> {
+    fn room(&mut self, tensor: TensorId) -> Result<Lines> {
         let elements = self.elements(tensor);
         if let Some(slots) = &mut self.slots {
             let slot = self.plan.slot_of[tensor];
@@ -144,7 +144,7 @@ impl Executor {
             }
             drop(buffer);
             let all = (self.plan.slots[slot] / self.plan.tensors[tensor].element.bytes()) as usize;
-            return zeros(&self.plan.tensors[tensor], all.max(elements));
+            return Lines::of(&self.plan.tensors[tensor], all.max(elements));
         }
         let fits = (0..self.spare.len())
             .filter(|&i| self.spare[i].len() >= elements)
@@ -154,7 +154,7 @@ impl Executor {
             None => {
                 // What is too small for this tensor would only add up.
                 self.spare.pop();
-                zeros(&self.plan.tensors[tensor], elements)
+                Lines::of(&self.plan.tensors[tensor], elements)
             }
         }
     }
@@ -182,7 +182,7 @@ impl Execute for Executor {
                 self.release(id);
                 self.room(id)?
             }
-            None => vec![],
+            None => Lines::default(),
         };
         let from = input.map(|id| (&self.plan.tensors[id], self.values(id)));
         let images = from.map(|(tensor, values)| values.chunks(Frame::of(tensor).elements()));

@@ -4,7 +4,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::{Job, Strip, in_strips, panel, product::product};
-use crate::weights::Convolution;
+use crate::{cpu::lines::Lines, weights::Convolution};
 
 /// Positions that go through together: their patches and sums stay in the first-level cache.
 const TOGETHER: usize = 48;
@@ -20,14 +20,14 @@ pub(super) struct Weights {
     panel: usize,
     /// (panels, 3 kernel rows, 3 kernel columns, inputs, outputs of a panel), row-major; the last panel's are filled up with
     /// zeros.
-    values: Vec<f32>,
+    values: Lines,
 }
 
 impl Weights {
     pub(super) fn new(convolution: &Convolution) -> Self {
         let (inputs, outputs) = (convolution.layer.inputs as usize, convolution.layer.outputs as usize);
         let panel = panel();
-        let mut values = vec![0.0; 9 * inputs * outputs.next_multiple_of(panel)];
+        let mut values = Lines::zeros(9 * inputs * outputs.next_multiple_of(panel));
         for (output, kernels) in convolution.weight.chunks_exact(9 * inputs).enumerate() {
             let matrix = &mut values[output / panel * 9 * inputs * panel..];
             for (input, kernel) in kernels.chunks_exact(9).enumerate() {
@@ -54,8 +54,7 @@ impl WithSimd for Strip<'_, Weights> {
             self;
         let Job { source, target, offset: [left, top], input, bias, least, .. } = job;
         let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
-        scratch.resize(scratch.len().max(TOGETHER * (taps + sums_of)), 0.0);
-        let (patches, sums) = scratch.split_at_mut(TOGETHER * taps);
+        let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of)).split_at_mut(TOGETHER * taps);
         for (y, row) in (top + first..).zip(strip.chunks_exact_mut(target.row())) {
             let row = target.without_frame(row);
             for (index, results) in row.chunks_mut(TOGETHER * outputs).enumerate() {

@@ -12,7 +12,10 @@ use pulp::WithSimd;
 use self::bf16::Dot;
 use super::frame::Frame;
 use crate::{
-    cpu::simd::{arch, lanes},
+    cpu::{
+        lines::Lines,
+        simd::{arch, lanes},
+    },
     error::{Error, Result},
     plan::Tensor,
     weights::{Convolution, Precision},
@@ -132,7 +135,7 @@ struct Strip<'a, Weights> {
     first: usize,
     strip: &'a mut [f32],
     /// What the thread keeps from one strip to the next, so that nothing is allocated again.
-    scratch: &'a mut Vec<f32>,
+    scratch: &'a mut Lines,
 }
 
 /// Computes a first strip of `lead` rows and then strips of `rows` rows, in parallel.
@@ -141,7 +144,7 @@ where
     for<'a> Strip<'a, Weights>: WithSimd<Output = ()>,
 {
     thread_local! {
-        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(vec![]) };
+        static SCRATCH: RefCell<Lines> = RefCell::default();
     }
     job.target.fill_strips(output, [lead, rows], |first, strip| {
         SCRATCH.with_borrow_mut(|scratch| arch().dispatch(Strip { weights, job, first, strip, scratch }));

@@ -14,7 +14,10 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Job, Strip, in_strips, panel, product::product};
-use crate::{cpu::simd::lanes, weights::Convolution};
+use crate::{
+    cpu::{lines::Lines, simd::lanes},
+    weights::Convolution,
+};
 
 /// Results across and down a tile, and the inputs that they come from.
 const TILE: usize = 4;
@@ -31,7 +34,7 @@ pub(super) struct Weights {
     outputs: usize,
     panel: usize,
     /// (36 places, panels, inputs, outputs of a panel), row-major.
-    values: Vec<f32>,
+    values: Lines,
 }
 
 impl Weights {
@@ -43,7 +46,7 @@ impl Weights {
         if inputs < 16 || !inputs.is_multiple_of(lanes()) || !outputs.is_multiple_of(panel) {
             return None;
         }
-        let mut values = vec![0.0; PLACES * inputs * outputs];
+        let mut values = Lines::zeros(PLACES * inputs * outputs);
         // A panel at a place is a piece of it.
         let mut pieces: Vec<Vec<&mut [f32]>> = (0..outputs / panel).map(|_| vec![]).collect();
         for (index, piece) in values.chunks_exact_mut(inputs * panel).enumerate() {
@@ -139,8 +142,9 @@ impl WithSimd for Strip<'_, Weights> {
         let across = (left + target.width).div_ceil(TILE);
         let all = across * (top + rows).div_ceil(TILE);
         let together = all.div_ceil(all.div_ceil(TOGETHER));
-        scratch.resize(scratch.len().max(PLACES * together * (inputs + outputs)), 0.0);
-        let (patches, products) = scratch.split_at_mut(PLACES * together * inputs);
+        let [of_patches, of_products] = [inputs, outputs].map(|channels| together * channels);
+        let (patches, products) =
+            scratch.reach(PLACES * (of_patches + of_products)).split_at_mut(PLACES * of_patches);
         for row in strip.chunks_exact_mut(target.row()) {
             target.without_frame(row);
         }
@@ -152,11 +156,11 @@ impl WithSimd for Strip<'_, Weights> {
                 (start..start + count).map(|tile| [place(tile / across, top), place(tile % across, left)]);
             for (tile, [y, x]) in places.clone().enumerate() {
                 let patch = &mut patches[tile * inputs..];
-                transform_patch(simd, job, [first as isize + y, x], inputs, patch, together * inputs);
+                transform_patch(simd, job, [first as isize + y, x], inputs, patch, of_patches);
             }
             for place in 0..PLACES {
-                let rows = &patches[place * together * inputs..][..count * inputs];
-                let products = &mut products[place * together * outputs..][..count * outputs];
+                let rows = &patches[place * of_patches..][..count * inputs];
+                let products = &mut products[place * of_products..][..count * outputs];
                 for index in 0..outputs / weights.panel {
                     let products = &mut products[index * weights.panel..];
                     product(
@@ -171,7 +175,7 @@ impl WithSimd for Strip<'_, Weights> {
             }
             for (tile, [y, x]) in places.enumerate() {
                 let products = &products[tile * outputs..];
-                transform_tile(simd, job, [y, x], (products, together * outputs), strip);
+                transform_tile(simd, job, [y, x], (products, of_products), strip);
             }
         }
     }

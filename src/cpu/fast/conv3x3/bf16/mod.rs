@@ -80,8 +80,7 @@ impl WithSimd for Strip<'_, Weights> {
         // each. What comes of the frame's is zeroed in the end.
         let positions = rows * pitch - 2;
         let reach = (2 * pitch + 2 + positions.next_multiple_of(BLOCK)) * pairs;
-        scratch.resize(scratch.len().max(reach), 0.0);
-        let factors: &mut [u32] = bytemuck::cast_slice_mut(&mut scratch[..reach]);
+        let factors: &mut [u32] = bytemuck::cast_slice_mut(&mut scratch.reach(reach)[..reach]);
         let (inner, beyond) = factors.split_at_mut((rows + 2) * pitch * pairs);
         for (y, row) in inner.chunks_exact_mut(pitch * pairs).enumerate() {
             let input = &input[(top + first + y) * source.row() + left * inputs..][..pitch * inputs];
