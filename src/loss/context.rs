@@ -117,11 +117,11 @@ impl Context {
         Ok(Self(Backend::Cpu(self.cpu_engine()?.on_pool(pool))))
     }
 
-    /// The same context, with convolutions in this precision. float32 can be had anywhere. With bfloat16, which processors with
-    /// instructions for it multiply faster than float32 or at least can, factors are rounded to 8 significant bits and sums are
-    /// float32's; layers whose channels do not fill the instructions, as the first one's three, stay in float32. Losses differ
-    /// from float32's by parts in a hundred at most where pictures differ visibly (the README has numbers); identical pictures
-    /// still give exactly 0.
+    /// The same context, with convolutions in this precision. float32 can be had anywhere. bfloat16 is for the CPU, where that
+    /// has AVX512-BF16: factors are rounded to 8 significant bits, and sums are float32's. A layer whose channels do not fill
+    /// the instructions, as the first one's three do not, stays in float32. Losses are off by 1 % at most where pictures differ
+    /// visibly, and by more the less they differ; identical ones still give exactly 0. The README has numbers, and says where it
+    /// is faster: not everywhere.
     ///
     /// # Errors
     /// [`Error::Config`] where the context has no such precision.
