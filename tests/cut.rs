@@ -2,12 +2,13 @@
 
 #![cfg(all(feature = "gpu", feature = "cpu"))]
 
+#[path = "common/bf16.rs"]
+mod bf16;
 #[path = "common/scene.rs"]
 mod scene;
 
 use perceptual_loss::{
     CancelToken, Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Weights,
-    weights::Precision,
 };
 use scene::{Distortion, Scene};
 
@@ -91,9 +92,8 @@ fn every_preset_and_budget(context: &Context, sizes: &[(u32, u32)]) {
 fn every_preset_and_budget_on_the_cpu() {
     let sizes = [(131, 97), (97, 150), (64, 201), (175, 75)];
     every_preset_and_budget(&Context::cpu(), &sizes);
-    // Where the processor has it.
-    if let Ok(bf16) = Context::cpu().with_precision(Precision::Bf16) {
-        every_preset_and_budget(&bf16, &sizes);
+    if let Some(context) = bf16::open() {
+        every_preset_and_budget(&context, &sizes);
     }
 }
 

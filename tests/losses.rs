@@ -1,11 +1,13 @@
 //! Whole losses against PyTorch's numbers (`tests/golden/losses.json`, made by `losses.py` beside it).
 
+#[path = "common/bf16.rs"]
+mod bf16;
 #[path = "common/gpu.rs"]
 mod gpu_device;
 #[path = "common/scene.rs"]
 mod scene;
 
-use perceptual_loss::{Config, Context, Image, Model, Preset, Tap, Weights, weights::Precision};
+use perceptual_loss::{Config, Context, Image, Model, Preset, Tap, Weights};
 use scene::{Distortion, Scene};
 
 /// The largest relative difference of total and layers over all golden cases, which must be below `allowed`.
@@ -77,7 +79,7 @@ fn twins_agree_with_pytorch() {
 /// bfloat16 keeps 8 bits of a factor, and the distortions are plain to see: the worst layer of all cases was 9.5e-3 off.
 #[test]
 fn bf16_agrees_with_pytorch_where_pictures_differ_visibly() {
-    if let Some(context) = bf16() {
+    if let Some(context) = bf16::open() {
         println!("worst relative difference {:.1e}", worst(&context, 0.02));
     }
 }
@@ -86,7 +88,7 @@ fn bf16_agrees_with_pytorch_where_pictures_differ_visibly() {
 /// relu1_2's loss and 0.36 of relu4_2's were measured.
 #[test]
 fn bf16_is_near_float32_where_pictures_differ_slightly() {
-    let Some(context) = bf16() else { return };
+    let Some(context) = bf16::open() else { return };
     let [width, height] = [96, 80];
     let target = Scene::new(width, height, 5);
     let mut slight = target.rgb.clone();
@@ -109,16 +111,4 @@ fn bf16_is_near_float32_where_pictures_differ_slightly() {
         assert!(error < 0.5, "{}: {} where float32 gives {}", exact.name, rounded.loss, exact.loss);
     }
     assert_eq!(report(&context, &target.rgb).total, 0.0);
-}
-
-/// None, and the reason has been looked at, where this processor has no instructions for it.
-fn bf16() -> Option<Context> {
-    match Context::cpu().with_precision(Precision::Bf16) {
-        Ok(context) => Some(context),
-        Err(error) => {
-            assert!(error.to_string().contains("no AVX512-BF16 instructions"), "{error}");
-            println!("{error}");
-            None
-        }
-    }
 }

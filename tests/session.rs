@@ -1,6 +1,8 @@
 //! Contexts, models, sessions and targets: what is created when, that bits do not depend on company, limits,
 //! threads, futures and faults.
 
+#[path = "common/bf16.rs"]
+mod bf16;
 #[path = "common/gpu.rs"]
 mod gpu_device;
 #[path = "common/objects.rs"]
@@ -94,10 +96,7 @@ fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
                 bits(&report)
             })
         };
-        // bfloat16 where the processor has it.
-        for context in
-            [Ok(Context::cpu()), Context::cpu().with_precision(Precision::Bf16)].into_iter().flatten()
-        {
+        for context in [Some(Context::cpu()), bf16::open()].into_iter().flatten() {
             let expected = on(context.clone());
             assert_eq!(expected[0], expected[1]);
             for threads in [1, 2, 3, 16] {
@@ -129,14 +128,19 @@ fn a_host_hands_over_its_pool() {
     assert!(error(Context::cpu().on_threads(0)).contains("0 threads cannot be used"));
     assert!(error(Context::cpu().on_threads(usize::MAX)).contains("must be from 1 to 1024"));
     assert!(error(context().clone().on_threads(1)).contains("threads are for the CPU"));
-    let f16 = Context::cpu().with_precision(Precision::F16);
-    assert!(error(f16).contains("half precision is not built for the CPU"));
-    let of_gpu = context().clone().with_precision(Precision::Bf16);
-    assert!(error(of_gpu).contains("bf16 is for the CPU"));
-    assert!(
-        error(Context::twin().with_precision(Precision::Bf16)).contains("the twins compute in f32 alone")
-    );
     assert!(error(context().clone().on_pool(pool)).contains("threads are for the CPU"));
+}
+
+#[test]
+fn a_precision_that_a_context_has_not_is_an_error() {
+    for (context, precision, says) in [
+        (Context::cpu(), Precision::F16, "half precision is not built for the CPU"),
+        (context().clone(), Precision::Bf16, "bf16 is for the CPU"),
+        (Context::twin(), Precision::Bf16, "the twins compute in f32 alone"),
+    ] {
+        let error = context.with_precision(precision).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// What the context makes of a plan's first step, from its input or from pictures: on a GPU its shader, in the
-/// tuning that the step names, and on the CPU its fast form. Memory that the step should write is not a number
+/// tuning that the step names, and on the CPU its fast form, in
+/// the context's precision. Memory that the step should write is not a number
 /// beforehand, so that what it leaves out is seen.
 ///
 /// # Errors
@@ -32,18 +33,19 @@ pub fn first_step(
     if context.gpu_handle().is_some() {
         on_gpu(context, plan.clone(), parameters, (step, output), input, pictures)
     } else {
-        on_cpu(plan, parameters, (step, output), input, pictures)
+        on_cpu(context, plan, parameters, (step, output), input, pictures)
     }
 }
 
 fn on_cpu(
+    context: &Context,
     plan: &Plan,
     parameters: &Parameters,
     (step, output): (&Step, TensorId),
     input: Option<&[f32]>,
     pictures: &[Image<'_>],
 ) -> Result<Vec<f32>> {
-    let mut executor = fast::Executor::new(plan.clone(), parameters);
+    let mut executor = fast::Executor::with_precision(plan.clone(), parameters, context.precision())?;
     // The output's buffer is used again: whatever the kernel forgets to write must not look like a result.
     executor.write(output, &vec![f32::NAN; plan.tensors[output].elements() as usize])?;
     if let (Some(tensor), Some(values)) = (step.input, input) {

@@ -1,12 +1,12 @@
 //! `shaders/conv3x3.*.wgsl` and `src/cpu/fast/conv3x3/` against `src/cpu/twin/conv3x3.rs`.
 
 use perceptual_loss::{
-    Tuning,
-    cpu::fast,
+    Tuning, doctor,
     network::Layer,
     plan::{Operation, Region},
 };
 
+use crate::bf16;
 use crate::common::{
     Bounds, CONV3X3, Form, bounds, compare, conv3x3_magnitudes, convolution, crop, features, grown, on_twin,
     one_step, parameters, part, sizes,
@@ -180,6 +180,7 @@ const BF16: f64 = 1.0 / 256.0 + CONV3X3;
 
 #[test]
 fn factors_of_bfloat16() {
+    let Some(context) = bf16::open() else { return };
     let hold = |inputs, outputs, [width, height]: [u32; 2], relu| {
         let layer = Layer::conv("conv", 0, inputs, outputs);
         let parameters = parameters(vec![convolution(layer, u64::from(inputs + outputs))]);
@@ -189,17 +190,8 @@ fn factors_of_bfloat16() {
         let given = features(1, plan.tensors[0].elements());
         let twin = on_twin(&plan, &parameters, &given);
         let Bounds::Relative(_, magnitudes) = bounds(&twin, &parameters, 0) else { unreachable!() };
-        let mut executor = match fast::Executor::bf16(plan, &parameters) {
-            Ok(executor) => executor,
-            Err(error) => {
-                assert!(error.to_string().contains("no AVX512-BF16 instructions"), "{error}");
-                println!("{error}");
-                return 0.0;
-            }
-        };
-        executor.write(0, &given).unwrap();
-        executor.run(0..1, &[]).unwrap();
-        let judged = compare(&executor.read(1), twin.read(1), &Bounds::Relative(BF16, magnitudes));
+        let result = doctor::first_step(&context, &plan, &parameters, Some(&given), &[]).unwrap();
+        let judged = compare(&result, twin.read(1), &Bounds::Relative(BF16, magnitudes));
         judged.unwrap_or_else(|what| panic!("{inputs}->{outputs}, {width}x{height}: {what}"))
     };
     let sizes = [[1, 1], [1, 9], [9, 1], [3, 5], [16, 2], [17, 33], [31, 32], [70, 4]];

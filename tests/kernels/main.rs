@@ -5,6 +5,8 @@
 
 #![cfg(all(feature = "gpu", feature = "cpu"))]
 
+#[path = "../common/bf16.rs"]
+mod bf16;
 mod common;
 mod conv3x3;
 mod difference;

@@ -46,12 +46,12 @@ impl Executor {
         Self::with_filters(plan, Arc::new(Filters::new(parameters, Factors::F32)))
     }
 
-    /// The same, with factors in bfloat16.
+    /// The same, with convolutions in this precision.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) where this processor has no instructions for them.
-    pub fn bf16(plan: Plan, parameters: &Parameters) -> Result<Self> {
-        let filters = Filters::new(parameters, Factors::of(Precision::Bf16)?);
+    /// [`Error::Config`](crate::Error::Config) where this processor has no instructions for it.
+    pub fn with_precision(plan: Plan, parameters: &Parameters, precision: Precision) -> Result<Self> {
+        let filters = Filters::new(parameters, Factors::of(precision)?);
         Ok(Self::with_filters(plan, Arc::new(filters)))
     }
 
