@@ -3,7 +3,10 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{Job, Strip, in_strips, panel, product::product};
+use super::{
+    Job, Strip, in_strips, panel,
+    product::{ROWS, SUMMED, Strides, product},
+};
 use crate::{cpu::lines::Lines, weights::Convolution};
 
 /// Positions that go through together: their patches and sums stay in the first-level cache.
@@ -11,6 +14,11 @@ const TOGETHER: usize = 48;
 
 /// Positions of a strip at least, so that splitting costs less than it gains.
 const STRIP: usize = 1024;
+
+/// Of a matrix whose rows of this many elements lie one after another.
+fn side_by_side(row: usize) -> Strides {
+    Strides { row, block: ROWS * row, piece: SUMMED }
+}
 
 /// A convolution's weights as matrices of a panel of outputs each.
 #[derive(Debug)]
@@ -67,8 +75,8 @@ impl WithSimd for Strip<'_, Weights> {
                     }
                 }
                 for (index, matrix) in values.chunks_exact(taps * panel).enumerate() {
-                    let sums = (&mut sums[index * panel..], sums_of);
-                    product(simd, count, taps, matrix, (patches, taps), sums);
+                    let sums = (&mut sums[index * panel..], side_by_side(sums_of));
+                    product(simd, count, matrix, (patches, side_by_side(taps)), sums);
                 }
                 for (results, sums) in results.chunks_exact_mut(outputs).zip(sums.chunks_exact(sums_of)) {
                     for ((result, sum), bias) in results.iter_mut().zip(sums).zip(*bias) {

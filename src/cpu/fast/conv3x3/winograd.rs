@@ -13,7 +13,10 @@ use std::{
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Job, Strip, in_strips, panel, product::product};
+use super::{
+    Job, Strip, in_strips, panel,
+    product::{ROWS, SUMMED, Strides, product},
+};
 use crate::{
     cpu::{lines::Lines, simd::lanes},
     weights::Convolution,
@@ -141,10 +144,11 @@ impl WithSimd for Strip<'_, Weights> {
         let [left, top] = [job.origin[0], job.origin[1] + first].map(|at| at % TILE);
         let across = (left + target.width).div_ceil(TILE);
         let all = across * (top + rows).div_ceil(TILE);
-        let together = all.div_ceil(all.div_ceil(TOGETHER));
-        let [of_patches, of_products] = [inputs, outputs].map(|channels| together * channels);
-        let (patches, products) =
-            scratch.reach(PLACES * (of_patches + of_products)).split_at_mut(PLACES * of_patches);
+        let together = all.div_ceil(all.div_ceil(TOGETHER)).next_multiple_of(ROWS);
+        let [of_patches, of_products] = [inputs, outputs].map(Layout::of);
+        let (patches, products) = scratch
+            .reach(of_patches.elements(together) + of_products.elements(together))
+            .split_at_mut(of_patches.elements(together));
         for row in strip.chunks_exact_mut(target.row()) {
             target.without_frame(row);
         }
@@ -155,50 +159,95 @@ impl WithSimd for Strip<'_, Weights> {
             let places =
                 (start..start + count).map(|tile| [place(tile / across, top), place(tile % across, left)]);
             for (tile, [y, x]) in places.clone().enumerate() {
-                let patch = &mut patches[tile * inputs..];
-                transform_patch(simd, job, [first as isize + y, x], inputs, patch, of_patches);
+                let patch = &mut patches[of_patches.at(tile)..];
+                transform_patch(simd, job, [first as isize + y, x], (of_patches, patch));
             }
             for place in 0..PLACES {
-                let rows = &patches[place * of_patches..][..count * inputs];
-                let products = &mut products[place * of_products..][..count * outputs];
+                let patches = (&patches[place * of_patches.place()..], of_patches.strides());
                 for index in 0..outputs / weights.panel {
-                    let products = &mut products[index * weights.panel..];
-                    product(
-                        simd,
-                        count,
-                        inputs,
-                        weights.panel(place, index),
-                        (rows, inputs),
-                        (products, outputs),
-                    );
+                    let from = place * of_products.place() + of_products.channel(index * weights.panel);
+                    let products = (&mut products[from..], of_products.strides());
+                    product(simd, count, weights.panel(place, index), patches, products);
                 }
             }
             for (tile, [y, x]) in places.enumerate() {
-                let products = &products[tile * outputs..];
-                transform_tile(simd, job, [y, x], (products, of_products), strip);
+                let products = &products[of_products.at(tile)..];
+                transform_tile(simd, job, [y, x], (of_products, products), strip);
             }
         }
     }
 }
 
-/// A patch's inputs at its 36 places, which lie `stride` apart.
+/// How tiles' values at the 36 places lie: (blocks of tiles, 36 places, pieces of channels, [`ROWS`] tiles, [`SUMMED`]
+/// channels), row-major.
+#[derive(Clone, Copy)]
+struct Layout {
+    pieces: usize,
+}
+
+/// Elements of a piece of channels.
+const PIECE: usize = ROWS * SUMMED;
+
+impl Layout {
+    fn of(channels: usize) -> Self {
+        Self { pieces: channels.div_ceil(SUMMED) }
+    }
+
+    /// Elements from a place to the next.
+    fn place(self) -> usize {
+        self.pieces * PIECE
+    }
+
+    /// Elements to a tile's first.
+    fn at(self, tile: usize) -> usize {
+        tile / ROWS * PLACES * self.place() + tile % ROWS * SUMMED
+    }
+
+    /// Elements from a tile's first channel to this one.
+    fn channel(self, channel: usize) -> usize {
+        channel / SUMMED * PIECE + channel % SUMMED
+    }
+
+    /// Elements of so many tiles.
+    fn elements(self, tiles: usize) -> usize {
+        self.at(tiles.next_multiple_of(ROWS))
+    }
+
+    #[inline(always)] // so that its constants are constants to the product
+    fn strides(self) -> Strides {
+        Strides { row: SUMMED, block: PLACES * self.place(), piece: PIECE }
+    }
+}
+
+/// A patch's inputs at its 36 places, which lie as one tile's of the layout.
 #[inline(always)]
-fn transform_patch<S: Simd>(
-    simd: S,
-    Job { source, offset: [left, top], input, .. }: &Job<'_>,
-    [y, x]: [isize; 2],
-    channels: usize,
-    patch: &mut [f32],
-    stride: usize,
-) {
-    let (y, x) = (*top as isize + y, *left as isize + x);
+fn transform_patch<S: Simd>(simd: S, job: &Job<'_>, [y, x]: [isize; 2], patch: (Layout, &mut [f32])) {
+    let [left, top] = job.offset.map(|at| at as isize);
+    let (y, x) = (top + y, left + x);
     // Beyond the frame nothing is read: what comes of it is cut off.
-    let (rows, columns) = (within::<PATCH>(y, source.height + 2), within::<PATCH>(x, source.pitch()));
+    let (rows, columns) = (within::<PATCH>(y, job.source.height + 2), within::<PATCH>(x, job.source.pitch()));
+    // Most patches are whole, and known to be when this is compiled, they stay in registers.
+    if rows.len() == PATCH && columns.len() == PATCH {
+        transform_inputs(simd, job, [y, x], (0..PATCH, 0..PATCH), patch);
+    } else {
+        transform_inputs(simd, job, [y, x], (rows, columns), patch);
+    }
+}
+
+/// The same of the inputs in these rows and columns of the patch, and zeros.
+#[inline(always)]
+fn transform_inputs<S: Simd>(
+    simd: S,
+    Job { source, input, .. }: &Job<'_>,
+    [y, x]: [isize; 2],
+    (rows, columns): (Range<usize>, Range<usize>),
+    (layout, patch): (Layout, &mut [f32]),
+) {
     let zero = simd.splat_f32s(0.0);
-    for channel in (0..channels).step_by(S::F32_LANES) {
+    for channel in (0..source.channels).step_by(S::F32_LANES) {
         let at = |row: usize, column: usize| {
             let position = y.wrapping_add_unsigned(row) as usize * source.row()
-                + x.wrapping_add_unsigned(column) as usize * channels;
+                + x.wrapping_add_unsigned(column) as usize * source.channels;
             S::as_simd_f32s(&input[position + channel..][..S::F32_LANES]).0[0]
         };
         let mut across = [[zero; PATCH]; PATCH];
@@ -209,47 +258,75 @@ fn transform_patch<S: Simd>(
             }
             across[column] = of_inputs(simd, values);
         }
+        let patch = &mut patch[layout.channel(channel)..];
         for row in 0..PATCH {
-            let values = of_inputs(simd, across.map(|column| column[row]));
-            for (column, value) in values.into_iter().enumerate() {
-                let place = &mut patch[(row * PATCH + column) * stride + channel..][..S::F32_LANES];
-                S::as_mut_simd_f32s(place).0[0] = value;
+            let mut values = [zero; PATCH];
+            for (value, across) in values.iter_mut().zip(&across) {
+                *value = across[row];
+            }
+            for (column, value) in of_inputs(simd, values).iter().enumerate() {
+                let place = &mut patch[(row * PATCH + column) * layout.place()..][..S::F32_LANES];
+                S::as_mut_simd_f32s(place).0[0] = *value;
             }
         }
     }
 }
 
-/// A tile's results from its products at the 36 places, which lie `stride` apart.
+/// A tile's results from its products at the 36 places, which lie as one tile's of the layout.
 #[inline(always)]
 fn transform_tile<S: Simd>(
     simd: S,
+    job: &Job<'_>,
+    [y, x]: [isize; 2],
+    products: (Layout, &[f32]),
+    strip: &mut [f32],
+) {
+    let target = &job.target;
+    let rows = within::<TILE>(y, strip.len() / target.row());
+    let columns = within::<TILE>(x, target.width);
+    if rows.len() == TILE && columns.len() == TILE {
+        transform_products(simd, job, [y, x], (0..TILE, 0..TILE), products, strip);
+    } else {
+        transform_products(simd, job, [y, x], (rows, columns), products, strip);
+    }
+}
+
+/// Those of the results that are in these rows and columns of the tile.
+#[inline(always)]
+fn transform_products<S: Simd>(
+    simd: S,
     Job { target, bias, least, .. }: &Job<'_>,
     [y, x]: [isize; 2],
-    (products, stride): (&[f32], usize),
+    (rows, columns): (Range<usize>, Range<usize>),
+    (layout, products): (Layout, &[f32]),
     strip: &mut [f32],
 ) {
     let channels = target.channels;
-    let rows = within::<TILE>(y, strip.len() / target.row());
-    let columns = within::<TILE>(x, target.width);
     let (zero, least) = (simd.splat_f32s(0.0), simd.splat_f32s(*least));
     for channel in (0..channels).step_by(S::F32_LANES) {
         let bias = S::as_simd_f32s(&bias[channel..][..S::F32_LANES]).0[0];
-        let at = |row: usize, column: usize| {
-            S::as_simd_f32s(&products[(row * PATCH + column) * stride + channel..][..S::F32_LANES]).0[0]
-        };
+        let products = &products[layout.channel(channel)..];
         let mut across = [[zero; TILE]; PATCH];
         for (column, across) in across.iter_mut().enumerate() {
-            *across = of_products(simd, std::array::from_fn(|row| at(row, column)));
+            let mut values = [zero; PATCH];
+            for (row, value) in values.iter_mut().enumerate() {
+                let place = &products[(row * PATCH + column) * layout.place()..][..S::F32_LANES];
+                *value = S::as_simd_f32s(place).0[0];
+            }
+            *across = of_products(simd, values);
         }
         for row in rows.clone() {
-            let values = of_products(simd, across.map(|column| column[row]));
+            let mut values = [zero; PATCH];
+            for (value, across) in values.iter_mut().zip(&across) {
+                *value = across[row];
+            }
+            let values = of_products(simd, values);
             for column in columns.clone() {
-                let value = values[column];
                 let position = y.wrapping_add_unsigned(row) as usize * target.row()
                     + (x.wrapping_add_unsigned(column) as usize + 1) * channels
                     + channel;
                 let place = &mut strip[position..][..S::F32_LANES];
-                S::as_mut_simd_f32s(place).0[0] = simd.max_f32s(simd.add_f32s(value, bias), least);
+                S::as_mut_simd_f32s(place).0[0] = simd.max_f32s(simd.add_f32s(values[column], bias), least);
             }
         }
     }
