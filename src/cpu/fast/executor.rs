@@ -187,31 +187,29 @@ impl Execute for Executor {
         let from = input.map(|id| (&self.plan.tensors[id], self.values(id)));
         let images = from.map(|(tensor, values)| values.chunks(Frame::of(tensor).elements()));
         if let Some(to) = output.map(|id| &self.plan.tensors[id]) {
-            let outputs = out.chunks_mut(Frame::of(to).elements()).take(to.images as usize);
+            let image = Frame::of(to).elements();
+            let outputs = &mut out[..image * to.images as usize];
             match (operation, from, images) {
                 (Operation::Pixels { normalization }, ..) => {
-                    for (packed, out) in packed.iter().zip(outputs) {
+                    for (packed, out) in packed.iter().zip(outputs.chunks_mut(image)) {
                         pixels(packed, &normalization, (to, out));
                     }
                 }
-                (Operation::Conv3x3 { layer, relu, .. }, Some((from, _)), Some(images)) => {
-                    let filter = self.filters.get(layer.name)?;
-                    for (image, out) in images.zip(outputs) {
-                        conv3x3((from, image), filter, relu, (to, kept, out));
-                    }
+                (Operation::Conv3x3 { layer, relu, .. }, Some(from), _) => {
+                    conv3x3(from, self.filters.get(layer.name)?, relu, (to, kept, outputs));
                 }
                 (Operation::Relu, Some((from, _)), Some(images)) => {
-                    for (image, out) in images.zip(outputs) {
+                    for (image, out) in images.zip(outputs.chunks_mut(image)) {
                         relu((from, image), (to, kept, out));
                     }
                 }
                 (Operation::Copy, Some((from, _)), Some(images)) => {
-                    for (image, out) in images.zip(outputs) {
+                    for (image, out) in images.zip(outputs.chunks_mut(image)) {
                         copy((from, image), (to, out));
                     }
                 }
                 (Operation::MaxPool, Some((from, _)), Some(images)) => {
-                    for (image, out) in images.zip(outputs) {
+                    for (image, out) in images.zip(outputs.chunks_mut(image)) {
                         max_pool((from, image), (to, kept, out));
                     }
                 }

@@ -56,22 +56,21 @@ impl Frame {
     /// the row's values without the frame, which is zeroed.
     pub(super) fn fill_rows(&self, image: &mut [f32], fill: impl Fn(usize, &mut [f32]) + Sync) {
         let rows = (TASK / self.row()).max(1);
-        self.fill_strips(image, [rows, rows], |first, strip| {
+        self.strips(image, [rows, rows]).for_each(|(first, strip)| {
             for (y, row) in (first..).zip(strip.chunks_exact_mut(self.row())) {
                 fill(y, self.without_frame(row));
             }
         });
     }
 
-    /// Fills an image below what is kept in strips, in parallel: one of `lead` rows and then of `rows` rows. `fill` gets the
-    /// first row's y, counted from there, and the rows, with the frame at their sides, which it must leave zero
-    /// ([`without_frame`](Self::without_frame) does).
-    pub(super) fn fill_strips(
+    /// An image's rows below what is kept in strips: one of `lead` rows and then of `rows` rows, each with its first row's y,
+    /// counted from there. They have the frame at their sides, which must be left zero ([`without_frame`](Self::without_frame)
+    /// does that); above and below it is zeroed.
+    pub(super) fn strips<'a>(
         &self,
-        image: &mut [f32],
+        image: &'a mut [f32],
         [lead, rows]: [usize; 2],
-        fill: impl Fn(usize, &mut [f32]) + Sync,
-    ) {
+    ) -> impl IndexedParallelIterator<Item = (usize, &'a mut [f32])> {
         let (top, rest) = image.split_at_mut(self.row());
         let (inner, bottom) = rest.split_at_mut(self.height * self.row());
         top.fill(0.0);
@@ -79,9 +78,7 @@ impl Frame {
         let lead = lead.min(self.written());
         let (first, rest) = inner[self.kept * self.row()..].split_at_mut(lead * self.row());
         let rest = rest.par_chunks_mut(rows * self.row()).enumerate();
-        rayon::iter::once((0, first))
-            .chain(rest.map(|(index, strip)| (lead + index * rows, strip)))
-            .for_each(|(first, strip)| fill(first, strip));
+        rayon::iter::once((0, first)).chain(rest.map(move |(index, strip)| (lead + index * rows, strip)))
     }
 
     /// What lies between the two ends of a row, which are zeroed.

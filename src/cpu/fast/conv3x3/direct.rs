@@ -48,9 +48,9 @@ impl Weights {
     }
 }
 
-pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
+pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, outputs: &mut [f32]) {
     let rows = (STRIP / job.target.width).max(1);
-    in_strips(weights, job, [rows, rows], output);
+    in_strips(weights, job, [rows, rows], outputs);
 }
 
 impl WithSimd for Strip<'_, Weights> {
@@ -58,9 +58,15 @@ impl WithSimd for Strip<'_, Weights> {
 
     #[inline(always)] // so that it is compiled for the registers that it is handed
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { weights: &Weights { inputs, outputs, panel, ref values }, job, first, strip, scratch } =
-            self;
-        let Job { source, target, offset: [left, top], input, bias, least, .. } = job;
+        let Self {
+            weights: &Weights { inputs, outputs, panel, ref values },
+            job,
+            input,
+            first,
+            strip,
+            scratch,
+        } = self;
+        let Job { source, target, offset: [left, top], bias, least, .. } = job;
         let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
         let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of)).split_at_mut(TOGETHER * taps);
         for (y, row) in (top + first..).zip(strip.chunks_exact_mut(target.row())) {

@@ -8,6 +8,7 @@ mod winograd;
 use std::cell::RefCell;
 
 use pulp::WithSimd;
+use rayon::prelude::*;
 
 use self::bf16::Dot;
 use super::frame::Frame;
@@ -71,7 +72,7 @@ impl Factors {
     }
 }
 
-/// What a form computes: one image's 3x3 cross-correlation with bias.
+/// What a form computes: images' 3x3 cross-correlation with bias.
 struct Job<'a> {
     source: Frame,
     /// Rows that are kept stay.
@@ -80,7 +81,7 @@ struct Job<'a> {
     origin: [usize; 2],
     /// Positions across and down to it from the source's first.
     offset: [usize; 2],
-    input: &'a [f32],
+    images: &'a [f32],
     bias: &'a [f32],
     /// What results are raised to: ReLU's 0.
     least: f32,
@@ -97,13 +98,12 @@ impl Filter {
     }
 }
 
-/// 3x3 cross-correlation with bias of one image; tensors as the twin takes them, of which the output's first `kept`
-/// rows stay.
+/// 3x3 cross-correlation with bias of a tensor's images, of which the outputs' first `kept` rows stay.
 pub(super) fn conv3x3(
-    (from, input): (&Tensor, &[f32]),
+    (from, images): (&Tensor, &[f32]),
     filter: &Filter,
     relu: bool,
-    (to, kept, output): (&Tensor, usize, &mut [f32]),
+    (to, kept, outputs): (&Tensor, usize, &mut [f32]),
 ) {
     let written = to.region.below(kept as u32);
     let job = Job {
@@ -111,14 +111,14 @@ pub(super) fn conv3x3(
         target: Frame { kept, ..Frame::of(to) },
         origin: written.origin.map(|at| at as usize),
         offset: [0, 1].map(|axis| (written.origin[axis] - from.region.origin[axis]) as usize),
-        input,
+        images,
         bias: &filter.bias,
         least: if relu { 0.0 } else { f32::NEG_INFINITY },
     };
     match &filter.form {
-        Form::Direct(weights) => direct::conv3x3(weights, &job, output),
-        Form::Winograd(weights) => winograd::conv3x3(weights, &job, output),
-        Form::Bf16(weights) => bf16::conv3x3(weights, &job, output),
+        Form::Direct(weights) => direct::conv3x3(weights, &job, outputs),
+        Form::Winograd(weights) => winograd::conv3x3(weights, &job, outputs),
+        Form::Bf16(weights) => bf16::conv3x3(weights, &job, outputs),
     }
 }
 
@@ -128,25 +128,32 @@ fn panel() -> usize {
     product::registers(lanes) * lanes
 }
 
-/// Rows of results that a form computes, the first of which is row `first` of those written.
+thread_local! {
+    /// What a thread keeps from one convolution to the next, so that nothing is allocated again.
+    static SCRATCH: RefCell<Lines> = RefCell::default();
+}
+
+/// Rows of an image's results that a form computes, the first of which is row `first` of those written.
 struct Strip<'a, Weights> {
     weights: &'a Weights,
     job: &'a Job<'a>,
+    input: &'a [f32],
     first: usize,
     strip: &'a mut [f32],
-    /// What the thread keeps from one strip to the next, so that nothing is allocated again.
     scratch: &'a mut Lines,
 }
 
-/// Computes a first strip of `lead` rows and then strips of `rows` rows, in parallel.
-fn in_strips<Weights: Sync>(weights: &Weights, job: &Job<'_>, [lead, rows]: [usize; 2], output: &mut [f32])
+/// Computes each image in a first strip of `lead` rows and then strips of `rows` rows, in parallel.
+fn in_strips<Weights: Sync>(weights: &Weights, job: &Job<'_>, [lead, rows]: [usize; 2], outputs: &mut [f32])
 where
     for<'a> Strip<'a, Weights>: WithSimd<Output = ()>,
 {
-    thread_local! {
-        static SCRATCH: RefCell<Lines> = RefCell::default();
-    }
-    job.target.fill_strips(output, [lead, rows], |first, strip| {
-        SCRATCH.with_borrow_mut(|scratch| arch().dispatch(Strip { weights, job, first, strip, scratch }));
+    let images = job.images.par_chunks(job.source.elements());
+    images.zip(outputs.par_chunks_mut(job.target.elements())).for_each(|(input, output)| {
+        job.target.strips(output, [lead, rows]).for_each(|(first, strip)| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                arch().dispatch(Strip { weights, job, input, first, strip, scratch });
+            });
+        });
     });
 }

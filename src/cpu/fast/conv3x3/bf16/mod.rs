@@ -52,12 +52,12 @@ fn pair_of(first: f32, second: f32) -> u32 {
     first | second << 16
 }
 
-pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, output: &mut [f32]) {
+pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, outputs: &mut [f32]) {
     let target = &job.target;
     // Two rows of inputs more than there are of results are rounded, so that a strip should have some.
     let fit = (STRIP_BYTES / (2 * weights.inputs * target.pitch())).saturating_sub(2).max(4);
     let rows = fit.min(target.written().div_ceil(rayon::current_num_threads())).max(1);
-    in_strips(weights, job, [rows, rows], output);
+    in_strips(weights, job, [rows, rows], outputs);
 }
 
 impl WithSimd for Strip<'_, Weights> {
@@ -65,8 +65,8 @@ impl WithSimd for Strip<'_, Weights> {
 
     #[inline(always)] // so that it is compiled for the registers that it is handed
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { weights, job, first, strip, scratch } = self;
-        let Job { source, target, offset: [left, top], input, bias, least, .. } = job;
+        let Self { weights, job, input, first, strip, scratch } = self;
+        let Job { source, target, offset: [left, top], bias, least, .. } = job;
         let &Weights { dot, inputs, outputs, ref values } = weights;
         let (pitch, pairs) = (target.pitch(), inputs / 2);
         let rows = strip.len() / target.row();
