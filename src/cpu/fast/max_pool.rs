@@ -1,7 +1,7 @@
 //! Fast form of `src/cpu/twin/max_pool.rs`.
 
 use super::frame::Frame;
-use crate::plan::Tensor;
+use crate::{cpu::simd::arch, plan::Tensor};
 
 /// 2x2 maximum, stride 2, in the picture's own phase, of one image, of which the output's first `kept` rows stay.
 pub(super) fn max_pool((from, input): (&Tensor, &[f32]), (to, kept, output): (&Tensor, usize, &mut [f32])) {
@@ -11,12 +11,15 @@ pub(super) fn max_pool((from, input): (&Tensor, &[f32]), (to, kept, output): (&T
     let channels = source.channels;
     target.fill_rows(output, |y, row| {
         let [upper, lower] = [0, 1].map(|dy| &source.inner(input, top + 2 * y + dy)[left * channels..]);
-        let pairs = upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels));
-        for (out, (upper, lower)) in row.chunks_exact_mut(channels).zip(pairs) {
-            let ((a, b), (c, d)) = (upper.split_at(channels), lower.split_at(channels));
-            for (i, out) in out.iter_mut().enumerate() {
-                *out = a[i].max(b[i]).max(c[i]).max(d[i]);
+        // Compiled for the registers there are.
+        arch().dispatch(|| {
+            let pairs = upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels));
+            for (out, (upper, lower)) in row.chunks_exact_mut(channels).zip(pairs) {
+                let ((a, b), (c, d)) = (upper.split_at(channels), lower.split_at(channels));
+                for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *out = a.max(*b).max(c.max(*d));
+                }
             }
-        }
+        });
     });
 }

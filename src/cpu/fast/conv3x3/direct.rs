@@ -77,7 +77,12 @@ impl WithSimd for Strip<'_, Weights> {
                 for (position, patch) in patches.chunks_exact_mut(taps).enumerate().take(count) {
                     for (ky, patch) in patch.chunks_exact_mut(3 * inputs).enumerate() {
                         let from = (y + ky) * source.row() + (x + position) * inputs;
-                        patch.copy_from_slice(&input[from..][..3 * inputs]);
+                        let input = &input[from..][..3 * inputs];
+                        // Three channels are copied without a call.
+                        match (patch.first_chunk_mut(), input.first_chunk::<9>()) {
+                            (Some(patch), Some(nine)) if inputs == 3 => *patch = *nine,
+                            _ => patch.copy_from_slice(input),
+                        }
                     }
                 }
                 for (index, matrix) in values.chunks_exact(taps * panel).enumerate() {

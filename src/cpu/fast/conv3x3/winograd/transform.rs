@@ -41,6 +41,27 @@ fn of_products<S: Simd>(simd: S, m: [S::f32s; PATCH]) -> [S::f32s; TILE] {
     ]
 }
 
+/// An array of the value for each index below 4 or 6, spelt out: an array that constants alone index stays in registers.
+macro_rules! each {
+    (4, $index:ident => $value:expr) => {
+        [each!(@ 0, $index, $value), each!(@ 1, $index, $value), each!(@ 2, $index, $value), each!(@ 3, $index, $value)]
+    };
+    (6, $index:ident => $value:expr) => {
+        [
+            each!(@ 0, $index, $value),
+            each!(@ 1, $index, $value),
+            each!(@ 2, $index, $value),
+            each!(@ 3, $index, $value),
+            each!(@ 4, $index, $value),
+            each!(@ 5, $index, $value),
+        ]
+    };
+    (@ $number:literal, $index:ident, $value:expr) => {{
+        let $index = $number;
+        $value
+    }};
+}
+
 /// A patch's inputs at its 36 places, which lie as one tile's of the layout.
 #[inline(always)]
 pub(super) fn transform_patch<S: Simd>(
@@ -54,17 +75,16 @@ pub(super) fn transform_patch<S: Simd>(
     let (y, x) = (top + y, left + x);
     // Beyond the frame nothing is read: what comes of it is cut off.
     let (rows, columns) = (within::<PATCH>(y, job.source.height + 2), within::<PATCH>(x, job.source.pitch()));
-    // Most patches are whole, and known to be when this is compiled, they stay in registers.
     if rows.len() == PATCH && columns.len() == PATCH {
-        transform_inputs(simd, (job.source, input), [y, x], (0..PATCH, 0..PATCH), patch);
+        transform_inputs::<S, true>(simd, (job.source, input), [y, x], (rows, columns), patch);
     } else {
-        transform_inputs(simd, (job.source, input), [y, x], (rows, columns), patch);
+        transform_inputs::<S, false>(simd, (job.source, input), [y, x], (rows, columns), patch);
     }
 }
 
-/// The same of the inputs in these rows and columns of the patch, and zeros.
+/// The same of the inputs in these rows and columns of the patch, and zeros, where it is not `WHOLE`.
 #[inline(always)]
-fn transform_inputs<S: Simd>(
+fn transform_inputs<S: Simd, const WHOLE: bool>(
     simd: S,
     (source, input): (Frame, &[f32]),
     [y, x]: [isize; 2],
@@ -73,30 +93,26 @@ fn transform_inputs<S: Simd>(
 ) {
     let zero = simd.splat_f32s(0.0);
     for channel in (0..source.channels).step_by(S::F32_LANES) {
-        let at = |row: usize, column: usize| {
-            let position = y.wrapping_add_unsigned(row) as usize * source.row()
-                + x.wrapping_add_unsigned(column) as usize * source.channels;
-            S::as_simd_f32s(&input[position + channel..][..S::F32_LANES]).0[0]
-        };
-        let mut across = [[zero; PATCH]; PATCH];
-        for column in columns.clone() {
-            let mut values = [zero; PATCH];
-            for row in rows.clone() {
-                values[row] = at(row, column);
-            }
-            across[column] = of_inputs(simd, values);
-        }
+        let across = each!(6, column => {
+            let down = each!(6, row => {
+                if WHOLE || rows.contains(&row) && columns.contains(&column) {
+                    let position = y.wrapping_add_unsigned(row) as usize * source.row()
+                        + x.wrapping_add_unsigned(column) as usize * source.channels;
+                    S::as_simd_f32s(&input[position + channel..][..S::F32_LANES]).0[0]
+                } else {
+                    zero
+                }
+            });
+            of_inputs(simd, down)
+        });
         let patch = &mut patch[layout.channel(channel)..];
-        for row in 0..PATCH {
-            let mut values = [zero; PATCH];
-            for (value, across) in values.iter_mut().zip(&across) {
-                *value = across[row];
-            }
-            for (column, value) in of_inputs(simd, values).iter().enumerate() {
+        each!(6, row => {
+            let values = of_inputs(simd, each!(6, column => across[column][row]));
+            each!(6, column => {
                 let place = &mut patch[(row * PATCH + column) * layout.place..][..S::F32_LANES];
-                S::as_mut_simd_f32s(place).0[0] = *value;
-            }
-        }
+                S::as_mut_simd_f32s(place).0[0] = values[column];
+            });
+        });
     }
 }
 
@@ -113,15 +129,15 @@ pub(super) fn transform_tile<S: Simd>(
     let rows = within::<TILE>(y, strip.len() / target.row());
     let columns = within::<TILE>(x, target.width);
     if rows.len() == TILE && columns.len() == TILE {
-        transform_products(simd, job, [y, x], (0..TILE, 0..TILE), products, strip);
+        transform_products::<S, true>(simd, job, [y, x], (rows, columns), products, strip);
     } else {
-        transform_products(simd, job, [y, x], (rows, columns), products, strip);
+        transform_products::<S, false>(simd, job, [y, x], (rows, columns), products, strip);
     }
 }
 
-/// Those of the results that are in these rows and columns of the tile.
+/// Those of the results that are in these rows and columns of the tile, where it is not `WHOLE`.
 #[inline(always)]
-fn transform_products<S: Simd>(
+fn transform_products<S: Simd, const WHOLE: bool>(
     simd: S,
     Job { target, bias, least, .. }: &Job<'_>,
     [y, x]: [isize; 2],
@@ -130,33 +146,29 @@ fn transform_products<S: Simd>(
     strip: &mut [f32],
 ) {
     let channels = target.channels;
-    let (zero, least) = (simd.splat_f32s(0.0), simd.splat_f32s(*least));
+    let least = simd.splat_f32s(*least);
     for channel in (0..channels).step_by(S::F32_LANES) {
         let bias = S::as_simd_f32s(&bias[channel..][..S::F32_LANES]).0[0];
         let products = &products[layout.channel(channel)..];
-        let mut across = [[zero; TILE]; PATCH];
-        for (column, across) in across.iter_mut().enumerate() {
-            let mut values = [zero; PATCH];
-            for (row, value) in values.iter_mut().enumerate() {
+        let across = each!(6, column => {
+            let down = each!(6, row => {
                 let place = &products[(row * PATCH + column) * layout.place..][..S::F32_LANES];
-                *value = S::as_simd_f32s(place).0[0];
-            }
-            *across = of_products(simd, values);
-        }
-        for row in rows.clone() {
-            let mut values = [zero; PATCH];
-            for (value, across) in values.iter_mut().zip(&across) {
-                *value = across[row];
-            }
-            let values = of_products(simd, values);
-            for column in columns.clone() {
-                let position = y.wrapping_add_unsigned(row) as usize * target.row()
-                    + (x.wrapping_add_unsigned(column) as usize + 1) * channels
-                    + channel;
-                let place = &mut strip[position..][..S::F32_LANES];
-                S::as_mut_simd_f32s(place).0[0] = simd.max_f32s(simd.add_f32s(values[column], bias), least);
-            }
-        }
+                S::as_simd_f32s(place).0[0]
+            });
+            of_products(simd, down)
+        });
+        each!(4, row => {
+            let values = of_products(simd, each!(6, column => across[column][row]));
+            each!(4, column => {
+                if WHOLE || rows.contains(&row) && columns.contains(&column) {
+                    let position = y.wrapping_add_unsigned(row) as usize * target.row()
+                        + (x.wrapping_add_unsigned(column) as usize + 1) * channels
+                        + channel;
+                    let place = &mut strip[position..][..S::F32_LANES];
+                    S::as_mut_simd_f32s(place).0[0] = simd.max_f32s(simd.add_f32s(values[column], bias), least);
+                }
+            });
+        });
     }
 }
 
