@@ -166,7 +166,12 @@ impl<'a> Image<'a> {
             let first = plane * self.height as usize + region.origin[1] as usize;
             (first..first + height as usize).map(|row| row * self.row_stride)
         };
+        let per_pixel = match self.pixels {
+            Pixels::Rgb8(_) | Pixels::Rgba8(_) => 1,
+            Pixels::RgbF32(_) | Pixels::PlanarF32(_) => 3,
+        };
         words.clear();
+        words.reserve_exact(HEADER_WORDS + width as usize * height as usize * per_pixel);
         match self.pixels {
             Pixels::Rgb8(p) => {
                 words.extend([FORMAT_RGBA8, 1, 0, width]);

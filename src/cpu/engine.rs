@@ -116,6 +116,14 @@ impl Model {
         Self { engine: engine.clone(), weights }
     }
 
+    /// Bytes of the weights in that form.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.weights {
+            ModelWeights::Fast(filters) => filters.bytes(),
+            ModelWeights::Twin(parameters) => parameters.bytes(),
+        }
+    }
+
     /// How pictures go through in at most `memory` bytes of a pair's features, for a plan of one image.
     ///
     /// # Errors
@@ -134,17 +142,14 @@ impl Model {
     /// As [`cut`](Self::cut).
     pub(crate) fn session(&self, plan: &Plan, memory: u64) -> Result<Session> {
         let (_, strips) = self.cut(plan, memory)?;
-        let lane = || -> Box<dyn Execute> {
-            match &self.weights {
-                ModelWeights::Fast(filters) => {
-                    Box::new(fast::Executor::with_filters(plan.clone(), Arc::clone(filters)))
-                }
-                ModelWeights::Twin(parameters) => {
-                    Box::new(twin::Executor::new(plan.clone(), Arc::clone(parameters)))
-                }
+        let executor: Box<dyn Execute> = match &self.weights {
+            ModelWeights::Fast(filters) => {
+                Box::new(fast::Executor::with_filters(plan.clone(), Arc::clone(filters)))
+            }
+            ModelWeights::Twin(parameters) => {
+                Box::new(twin::Executor::new(plan.clone(), Arc::clone(parameters)))
             }
         };
-        let lanes = [lane(), lane()];
-        Ok(Session::new(self.engine.clone(), strips, lanes))
+        Ok(Session::new(self.engine.clone(), strips, executor))
     }
 }

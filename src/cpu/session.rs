@@ -1,9 +1,7 @@
-//! Comparing on the CPU. The two pictures of a pair go through the steps side by side, each in a lane of its own,
-//! so that features are compared while both are there and are let go of at once.
+//! Comparing on the CPU. The two pictures of a pair go through the steps side by side, so that features are compared while both
+//! are there and are let go of at once.
 
 use std::{fmt, time::Instant};
-
-use rayon::prelude::*;
 
 use super::Engine;
 use crate::{
@@ -15,19 +13,20 @@ use crate::{
     profile::Stopwatch,
 };
 
-/// What a session asks of an executor whose plan is for one image.
+/// What a session asks of an executor.
 pub(super) trait Execute: fmt::Debug + Send + Sync {
-    /// Goes on with another part of a picture that is cut.
-    fn begin(&mut self, part: Part);
+    /// Lets go of everything, rows that were kept too, whatever became of what was before: a comparison of so many pictures
+    /// begins.
+    fn reset(&mut self, pictures: u32);
 
-    /// Lets go of everything, rows that were kept too: a picture begins, whatever became of the last one.
-    fn reset(&mut self);
+    /// Goes on with another part of pictures that are cut, planned for one.
+    fn begin(&mut self, part: Part);
 
     /// Runs one step, with packed pictures.
     fn step(&mut self, step: usize, packed: &[Vec<u32>]) -> Result<()>;
 
-    /// A tensor's values in the executor's own order, which other executors of its kind and plan share.
-    fn values(&self, tensor: TensorId) -> &[f32];
+    /// A picture's values of a tensor in the executor's own order, which other executors of its kind and plan share.
+    fn values(&self, picture: usize, tensor: TensorId) -> &[f32];
 
     /// Lets go of a tensor's values.
     fn release(&mut self, tensor: TensorId);
@@ -36,14 +35,12 @@ pub(super) trait Execute: fmt::Debug + Send + Sync {
     fn difference(&self, tensor: TensorId, criterion: Criterion, a: &[f32], b: &[f32]) -> f64;
 }
 
-type Lane = Box<dyn Execute>;
-
 /// A session on the CPU.
 #[derive(Debug)]
 pub(crate) struct Session {
     engine: Engine,
     strips: Strips,
-    lanes: [Lane; 2],
+    executor: Box<dyn Execute>,
 }
 
 /// What pictures are compared with.
@@ -56,9 +53,9 @@ pub(crate) enum Target {
 }
 
 impl Session {
-    /// `lanes` are executors of the whole picture's plan.
-    pub(super) fn new(engine: Engine, strips: Strips, lanes: [Lane; 2]) -> Self {
-        Self { engine, strips, lanes }
+    /// `executor` is one of the whole picture's plan.
+    pub(super) fn new(engine: Engine, strips: Strips, executor: Box<dyn Execute>) -> Self {
+        Self { engine, strips, executor }
     }
 
     /// What pictures are to be compared with.
@@ -67,14 +64,15 @@ impl Session {
             return Ok(Target::Picture(picture.owned()));
         }
         let plan = self.strips.plan().clone();
-        let Self { engine, lanes, .. } = self;
+        let Self { engine, executor, .. } = self;
         let mut features = vec![];
+        executor.reset(1);
         engine.run(|| {
             let packed = plan.packed(&[*picture]);
-            let lanes = &mut lanes[..1];
             (0..plan.steps.len()).try_for_each(|step| {
-                let at_tap = |lanes: &[Lane], _, tensor, _| features.push(lanes[0].values(tensor).to_vec());
-                run_step(lanes, &plan, step, &packed, at_tap)
+                run_step(&mut **executor, &plan, step, &packed, |executor, _, tensor, _| {
+                    features.push(executor.values(0, tensor).to_vec());
+                })
             })
         })?;
         Ok(Target::Features(features))
@@ -103,9 +101,9 @@ impl Session {
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        self.run(&[*a, *b], wait, watch, follow, |lanes, _, tensor, criterion| {
-            let [a, b] = [0, 1].map(|lane| lanes[lane].values(tensor));
-            lanes[0].difference(tensor, criterion, a, b)
+        self.run(&[*a, *b], wait, watch, follow, |executor, _, tensor, criterion| {
+            let [a, b] = [0, 1].map(|picture| executor.values(picture, tensor));
+            executor.difference(tensor, criterion, a, b)
         })
         .await
     }
@@ -121,8 +119,8 @@ impl Session {
     ) -> Result<Vec<f64>> {
         match target {
             Target::Features(features) => {
-                self.run(&[*picture], wait, watch, follow, |lanes, tap, tensor, criterion| {
-                    lanes[0].difference(tensor, criterion, lanes[0].values(tensor), &features[tap])
+                self.run(&[*picture], wait, watch, follow, |executor, tap, tensor, criterion| {
+                    executor.difference(tensor, criterion, executor.values(0, tensor), &features[tap])
                 })
                 .await
             }
@@ -130,7 +128,7 @@ impl Session {
         }
     }
 
-    /// Runs every step of every part, a picture a lane. Gives for each tap the sum of what `difference` says of it, which
+    /// Runs every step of every part. Gives for each tap the sum of what `difference` says of it, which
     /// gets the tap's number and its tensor. One picture is compared with a target.
     async fn run(
         &mut self,
@@ -138,18 +136,17 @@ impl Session {
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
-        difference: impl Fn(&[Lane], usize, TensorId, Criterion) -> f64 + Sync,
+        difference: impl Fn(&dyn Execute, usize, TensorId, Criterion) -> f64 + Sync,
     ) -> Result<Vec<f64>> {
-        let Self { engine, strips, lanes } = self;
-        let lanes = &mut lanes[..pictures.len()];
+        let Self { engine, strips, executor } = self;
         let whole = strips.plan();
         let (mut sums, mut seconds) = (vec![0.0; whole.taps.len()], vec![0.0; whole.steps.len()]);
-        lanes.iter_mut().for_each(|lane| lane.reset());
+        executor.reset(pictures.len() as u32);
         for (index, (band, strip)) in strips.order().enumerate() {
             let mut follow = follow.share(index, strips.count() as usize);
             let part = strips.part(band, strip)?;
             if strips.is_cut() {
-                lanes.iter_mut().for_each(|lane| lane.begin(part.clone()));
+                executor.begin(part.clone());
             }
             let plan = &part.plan;
             let packed = engine.run(|| plan.packed(pictures));
@@ -157,8 +154,8 @@ impl Session {
                 follow.at(now as f64 / plan.steps.len() as f64)?;
                 let start = Instant::now();
                 engine.run(|| {
-                    run_step(lanes, plan, now, &packed, |lanes: &[Lane], tap, tensor, criterion| {
-                        sums[tap] += difference(lanes, tap, tensor, criterion);
+                    run_step(&mut **executor, plan, now, &packed, |executor, tap, tensor, criterion| {
+                        sums[tap] += difference(executor, tap, tensor, criterion);
                     })
                 })?;
                 seconds[strips.step_of(step)] += start.elapsed().as_secs_f64();
@@ -173,27 +170,24 @@ impl Session {
     }
 }
 
-/// Runs a step of a plan, a packed picture a lane; where features are compared, `at_tap` does it.
+/// Runs a step of a plan; where features are compared, `at_tap` does it.
 fn run_step(
-    lanes: &mut [Lane],
+    executor: &mut dyn Execute,
     plan: &Plan,
     now: usize,
     pictures: &[Vec<u32>],
-    mut at_tap: impl FnMut(&[Lane], usize, TensorId, Criterion),
+    mut at_tap: impl FnMut(&dyn Execute, usize, TensorId, Criterion),
 ) -> Result<()> {
     let step = &plan.steps[now];
     match (step.operation, step.input) {
-        (Operation::Difference { criterion, tap }, Some(tensor)) => at_tap(lanes, tap, tensor, criterion),
-        _ => lanes
-            .par_iter_mut()
-            .zip(pictures)
-            .try_for_each(|(lane, packed)| lane.step(now, std::slice::from_ref(packed)))?,
+        (Operation::Difference { criterion, tap }, Some(tensor)) => at_tap(executor, tap, tensor, criterion),
+        _ => executor.step(now, pictures)?,
     }
     // Nobody reads it any more.
     if let Some(input) = step.input
         && plan.steps[now + 1..].iter().all(|later| later.input != Some(input))
     {
-        lanes.iter_mut().for_each(|lane| lane.release(input));
+        executor.release(input);
     }
     Ok(())
 }

@@ -147,21 +147,21 @@ impl Model {
     /// As [`batch_session`](Self::batch_session).
     pub fn outline(&self, width: u32, height: u32, pairs: u32) -> Result<Outline> {
         let plan = self.plan(width, height);
-        let (memory, strips) = match &self.0.backend {
+        let (weights, (memory, strips)) = match &self.0.backend {
             #[cfg(feature = "gpu")]
             BackendModel::Gpu(model) => {
                 let device = model.device();
                 let (memory, strips) = gpu::Session::outline(device, &plan, pairs, self.0.memory)?;
                 let whole = || crate::plan::Strips::uncut(plan(1)?.into(), crate::plan::Layout::Nchw);
-                (memory, strips.map_or_else(whole, Ok)?)
+                (self.0.parameters.bytes(), (memory, strips.map_or_else(whole, Ok)?))
             }
             #[cfg(feature = "cpu")]
             BackendModel::Cpu(model) => {
                 let _ = pairs; // one pair after another
-                model.cut(&plan(1)?, self.0.memory)?
+                (model.bytes(), model.cut(&plan(1)?, self.0.memory)?)
             }
         };
-        Ok(Outline { memory, budget: self.0.memory, strips, weights: self.0.parameters.bytes() })
+        Ok(Outline { memory, budget: self.0.memory, strips, weights })
     }
 
     /// The weights on the device.

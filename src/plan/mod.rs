@@ -173,6 +173,15 @@ impl Plan {
         })
     }
 
+    /// Makes it a plan for so many pictures, of as many bytes each as before.
+    #[cfg(feature = "cpu")]
+    pub(crate) fn set_images(&mut self, images: u32) {
+        let scale = |bytes: u64| (bytes / u64::from(self.images)).saturating_mul(images.into());
+        self.slots = self.slots.iter().copied().map(scale).collect();
+        self.tensors.iter_mut().for_each(|tensor| tensor.images = images);
+        self.images = images;
+    }
+
     /// Bytes of feature maps alive at once, for [`images`](Self::images) pictures.
     #[must_use]
     pub fn bytes(&self) -> u64 {

@@ -87,7 +87,7 @@ impl Executor {
     pub fn read(&self, tensor: TensorId) -> Vec<f32> {
         let frame = Frame::of(&self.plan.tensors[tensor]);
         let mut planes = vec![];
-        for image in self.values(tensor).chunks(frame.elements()) {
+        for image in self.images(tensor).chunks(frame.elements()) {
             frame.to_planes(image, &mut planes);
         }
         planes
@@ -133,6 +133,12 @@ impl Executor {
         Frame::of(tensor).elements().saturating_mul(tensor.images as usize)
     }
 
+    /// A tensor's images, one after another.
+    fn images(&self, tensor: TensorId) -> &[f32] {
+        let values = &self.values[tensor];
+        &values[..values.len().min(self.elements(tensor))]
+    }
+
     /// A buffer for a tensor's values, with whatever was there before.
     fn room(&mut self, tensor: TensorId) -> Result<Lines> {
         let elements = self.elements(tensor);
@@ -161,13 +167,15 @@ impl Executor {
 }
 
 impl Execute for Executor {
-    fn begin(&mut self, part: Part) {
-        Self::begin(self, part);
-    }
-
-    fn reset(&mut self) {
+    fn reset(&mut self, pictures: u32) {
         self.kept.clear();
         (0..self.values.len()).for_each(|id| self.release(id));
+        self.plan.set_images(pictures);
+    }
+
+    fn begin(&mut self, mut part: Part) {
+        part.plan.set_images(self.plan.images);
+        Self::begin(self, part);
     }
 
     fn step(&mut self, step: usize, packed: &[Vec<u32>]) -> Result<()> {
@@ -184,7 +192,7 @@ impl Execute for Executor {
             }
             None => Lines::default(),
         };
-        let from = input.map(|id| (&self.plan.tensors[id], self.values(id)));
+        let from = input.map(|id| (&self.plan.tensors[id], self.images(id)));
         let images = from.map(|(tensor, values)| values.chunks(Frame::of(tensor).elements()));
         if let Some(to) = output.map(|id| &self.plan.tensors[id]) {
             let image = Frame::of(to).elements();
@@ -226,9 +234,9 @@ impl Execute for Executor {
         Ok(())
     }
 
-    fn values(&self, tensor: TensorId) -> &[f32] {
-        let values = &self.values[tensor];
-        &values[..values.len().min(self.elements(tensor))]
+    fn values(&self, picture: usize, tensor: TensorId) -> &[f32] {
+        let image = Frame::of(&self.plan.tensors[tensor]).elements();
+        &self.images(tensor)[picture * image..][..image]
     }
 
     fn release(&mut self, tensor: TensorId) {

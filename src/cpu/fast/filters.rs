@@ -19,6 +19,11 @@ impl Filters {
         )
     }
 
+    /// Bytes of all values.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.iter().map(|filter| filter.bytes() as u64).sum()
+    }
+
     /// # Errors
     /// [`Error::Weights`] where the convolution called `name` was not loaded.
     pub(super) fn get(&self, name: &str) -> Result<&Filter> {

@@ -86,13 +86,15 @@ impl Executor {
 }
 
 impl Execute for Executor {
-    fn begin(&mut self, part: Part) {
-        Self::begin(self, part);
-    }
-
-    fn reset(&mut self) {
+    fn reset(&mut self, pictures: u32) {
         self.kept.clear();
         (0..self.values.len()).for_each(|id| self.release(id));
+        self.plan.set_images(pictures);
+    }
+
+    fn begin(&mut self, mut part: Part) {
+        part.plan.set_images(self.plan.images);
+        Self::begin(self, part);
     }
 
     fn step(&mut self, step: usize, pictures: &[Vec<u32>]) -> Result<()> {
@@ -143,8 +145,9 @@ impl Execute for Executor {
         Ok(())
     }
 
-    fn values(&self, tensor: TensorId) -> &[f32] {
-        self.read(tensor)
+    fn values(&self, picture: usize, tensor: TensorId) -> &[f32] {
+        let image = self.plan.tensors[tensor].image_stride() as usize;
+        &self.read(tensor)[picture * image..][..image]
     }
 
     fn release(&mut self, tensor: TensorId) {

@@ -46,6 +46,10 @@ impl Weights {
         }
         Self { inputs, outputs, panel, values }
     }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.values)
+    }
 }
 
 pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, outputs: &mut [f32]) {

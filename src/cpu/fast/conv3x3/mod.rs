@@ -96,6 +96,16 @@ impl Filter {
         .unwrap_or_else(|| Form::Direct(direct::Weights::new(convolution)));
         Self { name: convolution.layer.name, form, bias: convolution.bias.clone() }
     }
+
+    /// Bytes of weights and bias.
+    pub(super) fn bytes(&self) -> usize {
+        let weights = match &self.form {
+            Form::Direct(weights) => weights.bytes(),
+            Form::Winograd(weights) => weights.bytes(),
+            Form::Bf16(weights) => weights.bytes(),
+        };
+        weights + size_of_val(&*self.bias)
+    }
 }
 
 /// 3x3 cross-correlation with bias of a tensor's images, of which the outputs' first `kept` rows stay.

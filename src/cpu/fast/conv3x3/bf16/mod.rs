@@ -43,6 +43,10 @@ impl Weights {
         }
         Some(Self { dot, inputs, outputs, values })
     }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.values)
+    }
 }
 
 /// Two factors as instructions take them, the first in the lower half.

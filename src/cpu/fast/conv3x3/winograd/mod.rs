@@ -70,6 +70,10 @@ impl Weights {
         let elements = self.inputs * self.panel;
         &self.values[(place * (self.outputs / self.panel) + index) * elements..][..elements]
     }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.values)
+    }
 }
 
 /// G g G', where g is a 3x3 kernel by rows.
