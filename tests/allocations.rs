@@ -1,6 +1,8 @@
 //! A session's second comparison on the CPU takes from the system what its pictures are packed into, and nothing of the size of
 //! features.
 
+#[path = "common/bf16.rs"]
+mod bf16;
 #[path = "common/scene.rs"]
 mod scene;
 
@@ -9,7 +11,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use perceptual_loss::{Config, Context, Image, Model, Weights, weights::Precision};
+use perceptual_loss::{Config, Context, Image, Model, Weights};
 use scene::{Distortion, Scene};
 
 /// The system's allocator, with a count of the bytes that were asked for.
@@ -48,9 +50,8 @@ fn a_second_comparison_on_the_cpu_allocates_no_features() {
     let packed = (width * height * 4) as usize;
     let little = 64 << 10;
     // One thread: what others have at work they ask for when they first get some.
-    let context = Context::cpu().on_threads(1).unwrap();
-    let half = Context::cpu().on_threads(1).unwrap().with_precision(Precision::Bf16);
-    for context in [Some(context), half.ok()].into_iter().flatten() {
+    for context in [Some(Context::cpu()), bf16::open()].into_iter().flatten() {
+        let context = context.on_threads(1).unwrap();
         for memory in [Model::DEFAULT_MEMORY, 8 << 20] {
             let model =
                 Model::new(&context, &Config::default(), &Weights::seeded(1)).unwrap().with_memory(memory);

@@ -54,6 +54,10 @@ fn a_plan_tells_what_would_run() {
         let tensor = &parts[0]["tensors"][steps[1]["output"].as_u64().unwrap() as usize];
         assert_eq!((&tensor["name"], &tensor["extent"]), (&"relu1_1".into(), &vec![300, 400].into()));
 
+        // Of 651,264 kernels behind conv1_1, 9 values, or on the CPU Winograd's 36; then conv1_1's and the biases.
+        let values = if backend == "cpu" { 36 } else { 9 };
+        assert_eq!(whole["weights"], 4 * (values * 651_264 + 1_728 + 2_432));
+
         let cut = json("--memory 16MiB");
         let strips = cut["strips"].as_u64().unwrap();
         assert!(strips > 2, "{strips} strips");

@@ -128,8 +128,8 @@ impl Session {
         }
     }
 
-    /// Runs every step of every part. Gives for each tap the sum of what `difference` says of it, which
-    /// gets the tap's number and its tensor. One picture is compared with a target.
+    /// Runs every step of every part. Gives for each tap the sum of what `difference` says of it, which gets the tap's number and
+    /// its tensor. One picture is compared with a target.
     async fn run(
         &mut self,
         pictures: &[Image<'_>],

@@ -176,8 +176,9 @@ impl Plan {
     /// Makes it a plan for so many pictures, of as many bytes each as before.
     #[cfg(feature = "cpu")]
     pub(crate) fn set_images(&mut self, images: u32) {
-        let scale = |bytes: u64| (bytes / u64::from(self.images)).saturating_mul(images.into());
-        self.slots = self.slots.iter().copied().map(scale).collect();
+        for slot in &mut self.slots {
+            *slot = (*slot / u64::from(self.images)).saturating_mul(images.into());
+        }
         self.tensors.iter_mut().for_each(|tensor| tensor.images = images);
         self.images = images;
     }

@@ -28,7 +28,7 @@ pub(super) struct Weights {
     panel: usize,
     /// (panels, 3 kernel rows, 3 kernel columns, inputs, outputs of a panel), row-major; the last panel's are filled up with
     /// zeros.
-    values: Lines,
+    pub(super) values: Lines,
 }
 
 impl Weights {
@@ -45,10 +45,6 @@ impl Weights {
             }
         }
         Self { inputs, outputs, panel, values }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.values)
     }
 }
 

@@ -100,9 +100,9 @@ impl Filter {
     /// Bytes of weights and bias.
     pub(super) fn bytes(&self) -> usize {
         let weights = match &self.form {
-            Form::Direct(weights) => weights.bytes(),
-            Form::Winograd(weights) => weights.bytes(),
-            Form::Bf16(weights) => weights.bytes(),
+            Form::Direct(weights) => size_of_val(&*weights.values),
+            Form::Winograd(weights) => size_of_val(&*weights.values),
+            Form::Bf16(weights) => size_of_val(&*weights.values),
         };
         weights + size_of_val(&*self.bias)
     }

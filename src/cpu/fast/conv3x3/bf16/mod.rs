@@ -23,7 +23,7 @@ pub(super) struct Weights {
     inputs: usize,
     outputs: usize,
     /// (panels, 9 taps, pairs of inputs, outputs of a panel), row-major, two inputs' weights a value.
-    values: Vec<u32>,
+    pub(super) values: Vec<u32>,
 }
 
 impl Weights {
@@ -42,10 +42,6 @@ impl Weights {
             *value = pair_of(of(2 * pair), of(2 * pair + 1));
         }
         Some(Self { dot, inputs, outputs, values })
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.values)
     }
 }
 

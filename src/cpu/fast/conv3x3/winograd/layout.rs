@@ -38,7 +38,7 @@ impl Layout {
     /// Elements of so many tiles.
     pub(super) fn elements(self, tiles: usize) -> usize {
         // Places or blocks are what is outermost.
-        (self.tile(tiles.next_multiple_of(ROWS))).max(PLACES * self.place)
+        self.tile(tiles.next_multiple_of(ROWS)).max(PLACES * self.place)
     }
 
     /// Elements to a tile's first.

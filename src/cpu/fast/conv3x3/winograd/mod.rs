@@ -33,7 +33,7 @@ pub(super) struct Weights {
     outputs: usize,
     panel: usize,
     /// (36 places, panels, inputs, outputs of a panel), row-major.
-    values: Lines,
+    pub(super) values: Lines,
 }
 
 impl Weights {
@@ -69,10 +69,6 @@ impl Weights {
     fn panel(&self, place: usize, index: usize) -> &[f32] {
         let elements = self.inputs * self.panel;
         &self.values[(place * (self.outputs / self.panel) + index) * elements..][..elements]
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.values)
     }
 }
 

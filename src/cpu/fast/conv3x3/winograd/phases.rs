@@ -18,13 +18,13 @@ use crate::cpu::simd::arch;
 const TOGETHER: usize = 128;
 
 /// Tiles that a thread should have to itself.
-const STRIP: usize = 64;
+const SHARE: usize = 64;
 
 /// Whether phases cost less than strips do. Strips read the weights again for some 64 tiles; phases write and read all that
 /// lies between them once more.
 pub(super) fn pay(weights: &Weights, grid: Grid, images: usize) -> bool {
     let &Weights { inputs, outputs, .. } = weights;
-    let few = grid.across * grid.down * images < STRIP * rayon::current_num_threads();
+    let few = grid.across * grid.down * images < SHARE * rayon::current_num_threads();
     grid.across <= TOGETHER && (few || inputs * outputs > TOGETHER * (inputs + outputs))
 }
 
