@@ -1,10 +1,7 @@
 //! Pixels in: borrowed views of pictures in the formats that engines and image libraries hold, checked and
 //! packed for upload.
 
-use crate::{
-    error::{Error, Result},
-    plan::Region,
-};
+use crate::error::{Error, Result};
 
 /// A borrowed picture. Values are sRGB as stored; it is checked when it is compared.
 ///
@@ -153,17 +150,16 @@ impl<'a> Image<'a> {
         (u64::from(width) * u64::from(height)).saturating_mul(3).saturating_add(HEADER_WORDS as u64)
     }
 
-    /// Packs what a region of a feature map of the picture's size holds, as the `pixels` kernel reads it (see
-    /// `shaders/pixels.wgsl`), replacing `words`. The picture is valid and of that size.
-    pub(crate) fn pack(&self, region: &Region, words: &mut Vec<u32>) {
-        let [width, height] = region.extent;
+    /// Packs the rectangle of this extent from `origin` on, as the `pixels` kernel reads it (see `shaders/pixels.wgsl`),
+    /// replacing `words`. The picture is valid and holds the rectangle.
+    pub(crate) fn pack(&self, origin: [u32; 2], [width, height]: [u32; 2], words: &mut Vec<u32>) {
         let columns = |per_pixel: u32| {
-            let first = region.origin[0] as usize * per_pixel as usize;
+            let first = origin[0] as usize * per_pixel as usize;
             first..first + width as usize * per_pixel as usize
         };
         // The rows of a plane.
         let rows = |plane: usize| {
-            let first = plane * self.height as usize + region.origin[1] as usize;
+            let first = plane * self.height as usize + origin[1] as usize;
             (first..first + height as usize).map(|row| row * self.row_stride)
         };
         let per_pixel = match self.pixels {
@@ -200,6 +196,29 @@ impl<'a> Image<'a> {
                 }
             }
         }
+    }
+
+    /// # Errors
+    /// [`Error::Image`] where a picture is not valid or not of `size`, or there are more than `room`.
+    pub(crate) fn validate_all(pictures: &[Self], size: Option<[u32; 2]>, room: u32) -> Result<()> {
+        if pictures.len() > room as usize {
+            return Err(Error::Image(format!(
+                "{} pictures were given; there is room for {room}",
+                pictures.len()
+            )));
+        }
+        for picture in pictures {
+            picture.validate()?;
+            if let Some([width, height]) = size
+                && [picture.width, picture.height] != [width, height]
+            {
+                return Err(Error::Image(format!(
+                    "a picture is {}x{}; the plan is for {width}x{height}",
+                    picture.width, picture.height
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// A valid picture's own copy, of the same values.
@@ -317,14 +336,14 @@ mod tests {
         let mut words = vec![];
         let padded = [1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12];
         let picture = Image::rgb8(&padded, 2, 2).with_row_stride(7);
-        picture.pack(&Region::whole(2, 2), &mut words);
+        picture.pack([0, 0], [2, 2], &mut words);
         let pixels = [[1, 2, 3, 255], [4, 5, 6, 255], [7, 8, 9, 255], [10, 11, 12, 255]];
         assert_eq!(words[..4], [FORMAT_RGBA8, 1, 0, 2]);
         assert_eq!(words[4..], pixels.map(u32::from_le_bytes));
 
         let planes = [1.0, 2.0, -1.0, 3.0, 4.0, -1.0, 5.0, 6.0f32];
         let picture = Image::planar_f32(&planes, 2, 1).with_row_stride(3);
-        picture.pack(&Region::whole(2, 1), &mut words);
+        picture.pack([0, 0], [2, 1], &mut words);
         assert_eq!(words[..4], [FORMAT_F32, 1, 2, 2]);
         assert_eq!(words[4..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32].map(f32::to_bits));
     }
@@ -332,7 +351,6 @@ mod tests {
     /// Every format, with padding, and as a copy of its own.
     #[test]
     fn a_part_is_packed_by_itself() {
-        let region = Region { origin: [1, 1], extent: [2, 2], halo: [0; 4], whole: [4, 3] };
         let bytes: Vec<u8> = (0..60).collect();
         let floats: Vec<f32> = (0..60u8).map(f32::from).collect();
         let pixel = |bytes: [u8; 4]| u32::from_le_bytes(bytes);
@@ -352,7 +370,7 @@ mod tests {
         ] {
             for image in [image, image.owned().view()] {
                 let mut words = vec![7];
-                image.pack(&region, &mut words);
+                image.pack([1, 1], [2, 2], &mut words);
                 assert_eq!((&words[..4], &words[4..]), (&header[..], &data[..]), "{image:?}");
             }
         }

@@ -111,6 +111,7 @@ mod normalization;
 pub mod plan;
 mod profile;
 mod report;
+mod tuning;
 pub mod weights;
 
 pub use self::{
@@ -123,8 +124,8 @@ pub use self::{
     memory::Memory,
     network::Network,
     normalization::{ChannelOrder, Normalization},
-    plan::Tuning,
     profile::{Clock, Peak, Profile, StepProfile},
     report::{LayerReport, Report},
+    tuning::{Tuning, Tunings, UsedTunings},
     weights::{Weights, WeightsInfo},
 };

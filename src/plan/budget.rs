@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Layout, Operation, Plan, Strips};
+use super::{Operation, Parts, Plan};
 use crate::error::{Error, Result};
 
 /// What a part costs beside its arithmetic, a step: as much as so many floating-point operations. Half a millisecond where
@@ -16,13 +16,13 @@ pub(crate) struct Room<'a> {
     /// Bytes of the largest slot.
     pub(crate) largest: u64,
     /// What a cut needs of `bytes`.
-    pub(crate) needs: &'a dyn Fn(&Strips) -> u64,
+    pub(crate) needs: &'a dyn Fn(&Parts) -> u64,
     /// Columns and rows that a convolution computes together, however few of them there are to compute.
     pub(crate) grain: [u32; 2],
 }
 
 impl Room<'_> {
-    fn fits(&self, cut: &Strips) -> bool {
+    fn fits(&self, cut: &Parts) -> bool {
         let needs = (self.needs)(cut);
         // What saturates is more than any number here.
         let affordable = needs <= self.bytes && needs < u64::MAX;
@@ -30,13 +30,13 @@ impl Room<'_> {
     }
 }
 
-impl Strips {
+impl Parts {
     /// The cut of `whole`, a plan for one image, that costs least in such room: no cut where the whole picture fits.
     ///
     /// # Errors
     /// [`Error::TooLarge`] where no cut fits, with the least that one needs; else as [`new`](Self::new).
-    pub(crate) fn within(whole: impl Into<Arc<Plan>>, layout: Layout, room: &Room<'_>) -> Result<Self> {
-        let uncut = Self::uncut(whole.into(), layout)?;
+    pub(crate) fn within(whole: impl Into<Arc<Plan>>, frame: u32, room: &Room<'_>) -> Result<Self> {
+        let uncut = Self::uncut(whole.into(), frame)?;
         if room.fits(&uncut) {
             return Ok(uncut);
         }
@@ -102,7 +102,7 @@ impl Strips {
 
     /// What all of it costs, in floating-point operations.
     fn cost(&self, grain: [u32; 2]) -> f64 {
-        self.arithmetic(grain) + self.count() as f64 * self.plan().steps.len() as f64 * STEP_FLOPS
+        self.arithmetic(grain) + self.count() as f64 * self.plan().steps().len() as f64 * STEP_FLOPS
     }
 
     /// Floating-point operations of all parts' convolutions, where so many columns and rows are computed together.
@@ -110,7 +110,7 @@ impl Strips {
         let plan = self.plan();
         let rounded =
             |positions: u32, axis: usize| f64::from(positions.div_ceil(grain[axis])) * f64::from(grain[axis]);
-        let mut sides = vec![[0.0; 2]; plan.tensors.len()];
+        let mut sides = vec![[0.0; 2]; plan.tensors().len()];
         for (band, times) in self.cuts.alike(0) {
             for ([width, _], (held, _)) in sides.iter_mut().zip(self.cuts.columns(band)) {
                 *width += f64::from(times) * rounded(held.end - held.start, 0);
@@ -128,7 +128,7 @@ impl Strips {
             }
             _ => 0.0,
         };
-        plan.steps.iter().filter_map(|step| Some(of_step(step.operation, sides[step.output?]))).sum()
+        plan.steps().iter().filter_map(|step| Some(of_step(step.operation, sides[step.output()?]))).sum()
     }
 }
 
@@ -142,34 +142,34 @@ fn counts(most: u32) -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Preset, Tuning};
+    use crate::{Config, Preset};
 
     fn whole(config: &Config, width: u32, height: u32) -> Plan {
-        Plan::new(config, width, height, 1, Tuning::Direct).unwrap()
+        Plan::new(config, width, height, 1).unwrap()
     }
 
     /// A cut for so many pictures side by side.
-    fn within(whole: &Plan, layout: Layout, pictures: u64, bytes: u64, largest: u64) -> Result<Strips> {
-        let needs = |cut: &Strips| cut.bytes().saturating_mul(pictures);
-        Strips::within(whole.clone(), layout, &Room { bytes, largest, needs: &needs, grain: [1, 1] })
+    fn within(whole: &Plan, frame: u32, pictures: u64, bytes: u64, largest: u64) -> Result<Parts> {
+        let needs = |cut: &Parts| cut.bytes().saturating_mul(pictures);
+        Parts::within(whole.clone(), frame, &Room { bytes, largest, needs: &needs, grain: [1, 1] })
     }
 
     #[test]
     fn what_fits_is_not_cut() {
         let plan = whole(&Config::default(), 256, 256);
-        let cut = within(&plan, Layout::Nchw, 1, plan.bytes(), plan.bytes()).unwrap();
+        let cut = within(&plan, 0, 1, plan.bytes(), plan.bytes()).unwrap();
         assert_eq!((cut.bands(), cut.strips(), cut.bytes(), cut.overhead()), (1, 1, plan.bytes(), 0.0));
-        let cut = within(&plan, Layout::Nchw, 2, 2 * plan.bytes() - 1, u64::MAX).unwrap();
+        let cut = within(&plan, 0, 2, 2 * plan.bytes() - 1, u64::MAX).unwrap();
         assert_eq!((cut.bands(), cut.strips()), (1, 2), "and a byte less in two strips");
     }
 
-    /// Strips do nothing twice, so that columns are cut only where a few rows are too large.
+    /// Parts do nothing twice, so that columns are cut only where a few rows are too large.
     #[test]
     fn strips_come_before_bands() {
         for (size, mebibytes) in [(2048, 128), (8192, 512)] {
             let cut = within(
                 &whole(&Config::default(), size, size),
-                Layout::NhwcFramed,
+                1,
                 1,
                 mebibytes << 20,
                 u64::MAX,
@@ -178,7 +178,7 @@ mod tests {
             assert_eq!((cut.bands(), cut.overhead()), (1, 0.0));
             assert!(cut.bytes() <= mebibytes << 20 && cut.bytes() > mebibytes << 19, "{} bytes", cut.bytes());
         }
-        let cut = within(&whole(&Preset::Esrgan.config(), 8192, 8192), Layout::Nchw, 1, 64 << 20, u64::MAX);
+        let cut = within(&whole(&Preset::Esrgan.config(), 8192, 8192), 0, 1, 64 << 20, u64::MAX);
         let cut = cut.unwrap();
         assert!(cut.bands() > 1 && cut.overhead() > 0.0 && cut.bytes() <= 64 << 20, "{}", cut.overhead());
     }
@@ -186,25 +186,25 @@ mod tests {
     #[test]
     fn a_binding_may_be_smaller_than_the_budget() {
         let limit = 128 << 20;
-        let cut = within(&whole(&Config::default(), 4096, 4096), Layout::Nchw, 1, 1 << 30, limit).unwrap();
+        let cut = within(&whole(&Config::default(), 4096, 4096), 0, 1, 1 << 30, limit).unwrap();
         assert!(cut.slots().iter().all(|&slot| slot <= limit) && cut.strips() > 8, "{:?}", cut.slots());
     }
 
     #[test]
     fn too_small_a_binding_is_named() {
         let plan = whole(&Config::default(), 1000, 700);
-        let text = within(&plan, Layout::Nchw, 1, 1 << 30, 1 << 10).unwrap_err().to_string();
+        let text = within(&plan, 0, 1, 1 << 30, 1 << 10).unwrap_err().to_string();
         assert!(text.contains("rows too large for feature maps of 1024 bytes"), "{text}");
     }
 
     #[test]
     fn too_small_a_budget_names_the_least_that_works() {
         let plan = whole(&Config::default(), 1000, 700);
-        let text = within(&plan, Layout::Nchw, 1, 1 << 10, u64::MAX).unwrap_err().to_string();
+        let text = within(&plan, 0, 1, 1 << 10, u64::MAX).unwrap_err().to_string();
         let least: u64 = text.rsplit_once("is ").unwrap().1.parse().unwrap();
-        let cut = within(&plan, Layout::Nchw, 2, 2 * least, u64::MAX).unwrap();
+        let cut = within(&plan, 0, 2, 2 * least, u64::MAX).unwrap();
         assert_eq!(cut.bytes(), least);
-        within(&plan, Layout::Nchw, 1, least - 1, u64::MAX).unwrap_err();
+        within(&plan, 0, 1, least - 1, u64::MAX).unwrap_err();
     }
 
     #[test]

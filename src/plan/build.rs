@@ -1,6 +1,6 @@
 //! From a loss and a picture's size to its plan.
 
-use super::{Operation, Plan, Region, Tuning};
+use super::{Builder, Operation, Plan, Region, Step};
 use crate::{
     config::Config,
     error::{Error, Result},
@@ -13,33 +13,34 @@ impl Plan {
     /// # Errors
     /// [`Error::Config`] where the config is not valid; [`Error::Image`] where the picture is too small for the
     /// deepest tap, with the smallest size that works.
-    pub fn new(config: &Config, width: u32, height: u32, images: u32, tuning: Tuning) -> Result<Self> {
+    pub fn new(config: &Config, width: u32, height: u32, images: u32) -> Result<Self> {
         config.validate()?;
         let taps = config.tap_positions()?;
         let deepest = taps.last().map_or(0, |(position, _)| *position);
         let layers = &config.network.layers()[..=deepest];
         check_size(layers, width, height)?;
 
-        let mut plan = Self::empty(images);
-        let mut current = plan.tensor("pixels", 3, Region::whole(width, height));
-        plan.push("pixels", Operation::Pixels { normalization: config.normalization }, None, Some(current));
+        let mut plan = Builder::new();
+        let mut current = plan.tensor("pixels", images, 3, Region::whole(width, height));
+        let pixels = Operation::Pixels { normalization: config.normalization };
+        plan.step(Step::new("pixels", pixels, [], [current]));
         let weight_at =
             |position: usize| taps.iter().find(|(tap, _)| *tap == position).map(|(_, weight)| *weight);
 
         let mut position = 0;
         while position <= deepest {
             let layer = layers[position];
-            let region = plan.tensors[current].region;
+            let region = plan.tensors()[current].region;
             // A ReLU rides on its convolution unless a tap needs the values before it.
             let fused = layer.kind == LayerKind::Conv && position < deepest && weight_at(position).is_none();
             let (operation, region) = match layer.kind {
-                LayerKind::Conv => (Operation::Conv3x3 { layer, relu: fused, tuning }, region),
+                LayerKind::Conv => (Operation::Conv3x3 { layer, relu: fused }, region),
                 LayerKind::Relu => (Operation::Relu, region),
                 LayerKind::Pool => (Operation::MaxPool, region.pooled()),
             };
             position += usize::from(fused);
-            let output = plan.tensor(layers[position].name, layer.outputs, region);
-            plan.push(layer.name, operation, Some(current), Some(output));
+            let output = plan.tensor(layers[position].name, images, layer.outputs, region);
+            plan.step(Step::new(layer.name, operation, [current], [output]));
             if let Some(weight) = weight_at(position) {
                 plan.tap(layers[position].name, weight, config.criterion, output);
             }
@@ -69,7 +70,7 @@ mod tests {
     use crate::config::{Preset, Tap};
 
     fn plan(config: &Config, width: u32, height: u32) -> Plan {
-        Plan::new(config, width, height, 2, Tuning::Direct).unwrap()
+        Plan::new(config, width, height, 2).unwrap()
     }
 
     #[test]
@@ -123,29 +124,14 @@ mod tests {
 
     #[test]
     fn too_small_a_picture_names_the_smallest() {
-        let error = Plan::new(&Config::default(), 7, 100, 2, Tuning::Direct).unwrap_err().to_string();
+        let error = Plan::new(&Config::default(), 7, 100, 2).unwrap_err().to_string();
         assert!(error.contains("7x100") && error.contains("relu4_2") && error.contains("8x8"), "{error}");
-        Plan::new(&Config::default(), 8, 8, 2, Tuning::Direct).unwrap();
+        Plan::new(&Config::default(), 8, 8, 2).unwrap();
     }
 
     #[test]
     fn feature_maps_share_two_slots() {
         let plan = plan(&Config::default(), 64, 64);
         assert_eq!(plan.slots, [2 * 64 * 64 * 64 * 4; 2]);
-    }
-
-    #[test]
-    fn a_step_whose_input_lacks_a_neighbour_is_refused() {
-        let mut plan = Plan::empty(1);
-        let layer = Layer::conv("conv", 0, 3, 8);
-        let part =
-            |x: u32, width: u32| Region { origin: [x, 0], extent: [width, 4], halo: [0; 4], whole: [10, 4] };
-        let operation = Operation::Conv3x3 { layer, relu: false, tuning: Tuning::Direct };
-        let input = plan.tensor("in", 3, part(2, 4));
-        let output = plan.tensor("out", 8, part(2, 3));
-        plan.push("conv", operation, Some(input), Some(output));
-        assert!(plan.clone().finish().is_err(), "the column left of the output is missing");
-        plan.tensors[input].region = part(1, 5);
-        plan.finish().unwrap();
     }
 }

@@ -21,13 +21,14 @@ impl Plan {
         let step = &self.steps[step];
         // Elements of one picture; sizes of any picture are allowed here, so they saturate.
         let elements = |id: Option<usize>| id.map_or(0, |id| self.tensors[id].image_stride());
+        let (read, written) = (step.input(), step.output());
         let kept = |id: usize| {
             u64::from(step.kept)
                 * u64::from(self.tensors[id].channels)
                 * u64::from(self.tensors[id].region.extent[0])
         };
-        let input = elements(step.input);
-        let output = elements(step.output).saturating_sub(step.output.map_or(0, kept));
+        let input = elements(read);
+        let output = elements(written).saturating_sub(written.map_or(0, kept));
         let times = |a: u64, b: u64| a.saturating_mul(b);
         let features = |values: u64| times(4, times(pictures, values));
         let (flops, bytes) = match step.operation {
@@ -56,10 +57,10 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Config, plan::Tuning};
+    use crate::config::Config;
 
     fn cost(step: &str, pictures: u64, cached: bool) -> Cost {
-        let plan = Plan::new(&Config::default(), 256, 256, 1, Tuning::default()).unwrap();
+        let plan = Plan::new(&Config::default(), 256, 256, 1).unwrap();
         let index = plan.steps.iter().position(|s| s.name == step).unwrap();
         plan.cost(index, pictures, cached)
     }
@@ -80,7 +81,7 @@ mod tests {
     /// The figure that PyTorch's users would count for a pair at 256x256: 73 GFLOP.
     #[test]
     fn the_whole_of_the_default_loss() {
-        let plan = Plan::new(&Config::default(), 256, 256, 1, Tuning::default()).unwrap();
+        let plan = Plan::new(&Config::default(), 256, 256, 1).unwrap();
         let flops: u64 = (0..plan.steps.len()).map(|step| plan.cost(step, 2, false).flops).sum();
         assert!((72.0..74.0).contains(&(flops as f64 / 1e9)), "{flops}");
     }

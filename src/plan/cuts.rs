@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Operation, Plan};
+use super::{Operation, Plan, TensorId};
 
 /// Bands of columns and strips of rows, of one size but for the last ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +31,9 @@ impl Cuts {
     pub(super) fn none(whole: Arc<Plan>) -> Self {
         let mut pools = vec![0; whole.tensors.len()];
         for step in &whole.steps {
-            if let (Some(input), Some(output)) = (step.input, step.output) {
-                pools[output] = pools[input] + u32::from(step.operation == Operation::MaxPool);
+            let before = step.reads.iter().map(|&id| pools[id]).max().unwrap_or(0);
+            for &id in &step.writes {
+                pools[id] = before + u32::from(step.operation == Operation::MaxPool);
             }
         }
         let unit = 1 << pools.iter().max().copied().unwrap_or(0);
@@ -87,16 +88,18 @@ impl Cuts {
         });
         let mut columns: Vec<_> = owned.map(|owned| (owned.clone(), owned)).collect();
         for step in self.whole.steps.iter().rev() {
-            let (Some(input), Some(output)) = (step.input, step.output) else { continue };
-            let Range { start, end } = columns[output].0;
-            let needed = match step.operation {
-                Operation::Conv3x3 { .. } => start.saturating_sub(1)..end.saturating_add(1),
-                Operation::MaxPool => start.saturating_mul(2)..end.saturating_mul(2),
-                _ => start..end,
-            };
-            let held = &mut columns[input].0;
-            *held =
-                held.start.min(needed.start)..held.end.max(needed.end.min(tensors[input].region.whole[0]));
+            for (&output, &input) in step.writes.iter().flat_map(|to| step.reads.iter().map(move |from| (to, from)))
+            {
+                let Range { start, end } = columns[output].0;
+                let needed = match step.operation {
+                    Operation::Conv3x3 { .. } => start.saturating_sub(1)..end.saturating_add(1),
+                    Operation::MaxPool => start.saturating_mul(2)..end.saturating_mul(2),
+                    _ => start..end,
+                };
+                let held = &mut columns[input].0;
+                *held =
+                    held.start.min(needed.start)..held.end.max(needed.end.min(tensors[input].region.whole[0]));
+            }
         }
         columns
     }
@@ -106,22 +109,32 @@ impl Cuts {
         let end = self.boundary(1, strip + 1);
         let mut rows = vec![Rows { end, keep: end }; self.whole.tensors.len()];
         for step in &self.whole.steps {
-            let (Some(input), Some(output)) = (step.input, step.output) else { continue };
-            let there = rows[input].end;
-            let complete = there == self.whole.tensors[input].region.whole[1];
-            let made = match step.operation {
-                // The row below the last one is needed, unless that is the picture's own.
-                Operation::Conv3x3 { .. } if !complete => there.saturating_sub(1),
-                Operation::MaxPool => there / 2,
-                _ => there,
+            if step.reads.is_empty() || step.writes.is_empty() {
+                continue;
+            }
+            let makes = |input: TensorId| {
+                let there = rows[input].end;
+                let complete = there == self.whole.tensors[input].region.whole[1];
+                match step.operation {
+                    // The row below the last one is needed, unless that is the picture's own.
+                    Operation::Conv3x3 { .. } if !complete => there.saturating_sub(1),
+                    Operation::MaxPool => there / 2,
+                    _ => there,
+                }
             };
-            let keep = match step.operation {
+            let made = step.reads.iter().map(|&input| makes(input)).min().unwrap_or(0);
+            let needed = match step.operation {
                 Operation::Conv3x3 { .. } => made.saturating_sub(1),
                 Operation::MaxPool => 2 * made,
                 _ => made,
             };
-            rows[input].keep = keep.min(there);
-            rows[output] = Rows { end: made, keep: made };
+            for &input in &step.reads {
+                // Another reader may need more.
+                rows[input].keep = rows[input].keep.min(needed);
+            }
+            for &output in &step.writes {
+                rows[output] = Rows { end: made, keep: made };
+            }
         }
         rows
     }
@@ -163,7 +176,7 @@ impl Cuts {
     }
 
     /// Parts along an axis that follow each other and are alike but for their place.
-    pub(super) fn kinds(&self, axis: usize) -> Vec<Range<u32>> {
+    pub(super) fn runs(&self, axis: usize) -> Vec<Range<u32>> {
         let sizes = |index: u32| -> Vec<[u32; 3]> {
             if axis == 0 {
                 let sizes = |(held, owned): (Range<u32>, Range<u32>)| {
@@ -176,15 +189,15 @@ impl Cuts {
             rows.map(|(before, now)| [before.end - before.keep, now.end - before.end, now.end - now.keep])
                 .collect()
         };
-        let mut kinds: Vec<(Range<u32>, Vec<[u32; 3]>)> = vec![];
+        let mut runs: Vec<(Range<u32>, Vec<[u32; 3]>)> = vec![];
         for (index, times) in self.alike(axis) {
             let sizes = sizes(index);
-            match kinds.last_mut() {
+            match runs.last_mut() {
                 Some((range, last)) if *last == sizes => range.end += times,
-                _ => kinds.push((index..index + times, sizes)),
+                _ => runs.push((index..index + times, sizes)),
             }
         }
-        kinds.into_iter().map(|(range, _)| range).collect()
+        runs.into_iter().map(|(range, _)| range).collect()
     }
 
     /// Parts along an axis, and how many each stands for: those in the middle are alike.
@@ -204,7 +217,7 @@ const ENDS: u32 = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Tap, Tuning};
+    use crate::{Config, Tap};
 
     /// What a part in the middle stands for.
     #[test]
@@ -213,7 +226,7 @@ mod tests {
         // The last pooling is no tap.
         for tap in layers.iter().filter(|layer| layer.name != "pool5").map(|layer| layer.name) {
             let config = Config { taps: Tap::parse_list(tap).unwrap(), ..Config::default() };
-            let whole = Plan::new(&config, 2003, 2003, 1, Tuning::Direct).unwrap();
+            let whole = Plan::new(&config, 2003, 2003, 1).unwrap();
             let cuts = Cuts::none(Arc::new(whole)).of_units([1, 1]);
             let [bands, strips] = cuts.counts();
             let sizes = |part: u32| {

@@ -1,28 +1,31 @@
 //! What is to be computed, as data: steps over tensors. A plan knows no backend and is made by pure functions.
+//!
+//! Whoever makes a plan makes it through a [`Builder`], which checks it: executors trust what a [`Plan`] says of its
+//! tensors, and shaders run without bounds checks. So a plan's fields are private.
 
 mod budget;
 mod build;
+mod builder;
+mod check;
 mod cost;
 mod cuts;
 mod slots;
 mod strips;
 mod tensor;
-mod tuning;
 
 use crate::{
     config::Criterion,
     error::{Error, Result},
-    image::Image,
     network::Layer,
     normalization::Normalization,
 };
 
 pub(crate) use self::budget::Room;
 pub use self::{
+    builder::Builder,
     cost::Cost,
     strips::{Part, Strips},
-    tensor::{Element, Layout, Region, Tensor},
-    tuning::Tuning,
+    tensor::{Element, Region, Tensor},
 };
 
 /// Index into [`Plan::tensors`].
@@ -32,7 +35,7 @@ pub type TensorId = usize;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Pictures as they were handed over to a normalised tensor of three channels.
+    /// Pictures as they were handed over to a normalised tensor of three channels. Reads no tensor.
     Pixels {
         /// What is done to each value.
         normalization: Normalization,
@@ -43,16 +46,15 @@ pub enum Operation {
         layer: Layer,
         /// Whether max(x, 0) is applied before the result is stored.
         relu: bool,
-        /// How a GPU computes it.
-        tuning: Tuning,
     },
     /// max(x, 0).
     Relu,
     /// 2x2 maximum, stride 2; an odd last row or column is dropped.
     MaxPool,
-    /// The positions that input and output both hold: rows that a strip keeps for the next.
+    /// The positions that both tensors hold: rows that a strip keeps for the next.
     Copy,
-    /// The sum of differences between two pictures' features, over all that the region owns.
+    /// The sum of differences between two pictures' features, over all that the region owns. It may write a tensor
+    /// beside its sums: each position's own part of them.
     Difference {
         /// What is summed.
         criterion: Criterion,
@@ -84,12 +86,43 @@ pub struct Step {
     pub name: String,
     /// What it computes.
     pub operation: Operation,
-    /// What it reads; none for [`Operation::Pixels`].
-    pub input: Option<TensorId>,
-    /// What it writes; none for [`Operation::Difference`], whose sums are no tensor.
-    pub output: Option<TensorId>,
-    /// Rows at the top of the output that are there already, and that it leaves as they are.
+    /// The tensors that it reads.
+    pub reads: Vec<TensorId>,
+    /// The tensors that it writes. A difference's sums are no tensor.
+    pub writes: Vec<TensorId>,
+    /// Rows at the top of what it writes that are there already, and that it leaves as they are.
     pub kept: u32,
+}
+
+impl Step {
+    /// A step that keeps nothing.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        operation: Operation,
+        reads: impl Into<Vec<TensorId>>,
+        writes: impl Into<Vec<TensorId>>,
+    ) -> Self {
+        Self { name: name.into(), operation, reads: reads.into(), writes: writes.into(), kept: 0 }
+    }
+
+    /// The same, leaving so many rows at the top of what it writes as they are.
+    #[must_use]
+    pub fn keeping(self, rows: u32) -> Self {
+        Self { kept: rows, ..self }
+    }
+
+    /// The first tensor that it reads, which is the only one of most operations.
+    #[must_use]
+    pub fn input(&self) -> Option<TensorId> {
+        self.reads.first().copied()
+    }
+
+    /// The first tensor that it writes, which is the only one of most operations.
+    #[must_use]
+    pub fn output(&self) -> Option<TensorId> {
+        self.writes.first().copied()
+    }
 }
 
 /// A place where two pictures' features are compared.
@@ -104,86 +137,56 @@ pub struct TapPlan {
     pub tensor: TensorId,
 }
 
-/// Steps over tensors, in order, for [`images`](Self::images) pictures of one size at a time.
+/// Steps over tensors, in order, which a [`Builder`] has checked.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Plan {
-    /// Pictures that go through each step together.
-    pub images: u32,
-    /// All tensors.
-    pub tensors: Vec<Tensor>,
-    /// What is computed, in order.
-    pub steps: Vec<Step>,
-    /// Where features are compared, in the network's order.
-    pub taps: Vec<TapPlan>,
+    tensors: Vec<Tensor>,
+    steps: Vec<Step>,
+    taps: Vec<TapPlan>,
     /// Bytes of each slot of memory; tensors whose lifetimes do not overlap share one.
-    pub slots: Vec<u64>,
+    slots: Vec<u64>,
     /// For each tensor, the slot that it lives in.
-    pub slot_of: Vec<usize>,
+    slot_of: Vec<usize>,
 }
 
 impl Plan {
-    /// An empty plan, for [`push`](Self::push) and [`tensor`](Self::tensor) to fill.
+    /// All tensors.
     #[must_use]
-    pub fn empty(images: u32) -> Self {
-        Self { images, tensors: vec![], steps: vec![], taps: vec![], slots: vec![], slot_of: vec![] }
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
     }
 
-    /// Adds a tensor.
-    pub fn tensor(&mut self, name: &str, channels: u32, region: Region) -> TensorId {
-        self.tensors.push(Tensor::new(name, self.images, channels, region));
-        self.tensors.len() - 1
+    /// What is computed, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
-    /// Adds a step.
-    pub fn push(
-        &mut self,
-        name: impl Into<String>,
-        operation: Operation,
-        input: Option<TensorId>,
-        output: Option<TensorId>,
-    ) {
-        self.steps.push(Step { name: name.into(), operation, input, output, kept: 0 });
+    /// Where features are compared, in the network's order.
+    #[must_use]
+    pub fn taps(&self) -> &[TapPlan] {
+        &self.taps
     }
 
-    /// Adds a tap on a tensor and the step that compares it.
-    pub fn tap(&mut self, name: &'static str, weight: f64, criterion: Criterion, tensor: TensorId) {
-        let tap = self.taps.len();
-        self.taps.push(TapPlan { name, weight, tensor });
-        self.push(format!("{name} difference"), Operation::Difference { criterion, tap }, Some(tensor), None);
+    /// Bytes of each slot of memory. Tensors whose lifetimes do not overlap share one.
+    #[must_use]
+    pub fn slots(&self) -> &[u64] {
+        &self.slots
     }
 
-    /// Checks every step against its tensors and assigns slots. Call it once, after the last step.
-    ///
-    /// # Errors
-    /// [`Error::Config`] where a step's tensors do not fit it: a region that lacks a neighbour's positions, a
-    /// wrong number of channels, a tensor that nothing made.
-    pub fn finish(mut self) -> Result<Self> {
-        self.check_steps()?;
-        let bytes: Vec<u64> = self.tensors.iter().map(Tensor::bytes).collect();
-        (self.slots, self.slot_of) = slots::assign(&bytes, &self.steps);
-        Ok(self)
+    /// For each tensor, the slot that it lives in.
+    #[must_use]
+    pub fn slot_of(&self) -> &[usize] {
+        &self.slot_of
     }
 
-    /// # Errors
-    /// [`Error::Config`] where a step's tensors do not fit it.
-    fn check_steps(&self) -> Result<()> {
-        self.steps.iter().try_for_each(|step| {
-            self.check(step).map_err(|what| Error::Config(format!("step '{}': {what}", step.name)))
-        })
+    /// Pictures that go through together: the most images that a tensor has.
+    #[must_use]
+    pub fn images(&self) -> u32 {
+        self.tensors.iter().map(|tensor| tensor.images).max().unwrap_or(0)
     }
 
-    /// Makes it a plan for so many pictures, of as many bytes each as before.
-    #[cfg(feature = "cpu")]
-    pub(crate) fn set_images(&mut self, images: u32) {
-        for slot in &mut self.slots {
-            *slot = (*slot / u64::from(self.images)).saturating_mul(images.into());
-        }
-        self.tensors.iter_mut().for_each(|tensor| tensor.images = images);
-        self.images = images;
-    }
-
-    /// Bytes of feature maps alive at once, for [`images`](Self::images) pictures.
+    /// Bytes of feature maps alive at once.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.slots.iter().fold(0, |sum, &bytes| sum.saturating_add(bytes))
@@ -201,53 +204,48 @@ impl Plan {
         self.pixels().map(|region| region.whole)
     }
 
-    /// # Errors
-    /// [`Error::Image`] where a picture is not valid or of another size, or there are more than `room`.
-    pub(crate) fn check_pictures(&self, pictures: &[Image<'_>], room: u32) -> Result<()> {
-        if pictures.len() > room as usize {
-            return Err(Error::Image(format!(
-                "{} pictures were given; there is room for {room}",
-                pictures.len()
-            )));
-        }
-        for picture in pictures {
-            picture.validate()?;
-            let size = [picture.width(), picture.height()];
-            if let Some([width, height]) = self.picture_size()
-                && size != [width, height]
-            {
-                return Err(Error::Image(format!(
-                    "a picture is {}x{}; the plan is for {width}x{height}",
-                    size[0], size[1]
-                )));
-            }
-        }
-        Ok(())
-    }
-
     /// What the pixels step reads of each picture, if there is one: the region of its output.
-    pub(crate) fn pixels(&self) -> Option<&Region> {
+    #[must_use]
+    pub fn pixels(&self) -> Option<&Region> {
         let pixels = self.steps.iter().find(|step| matches!(step.operation, Operation::Pixels { .. }))?;
-        pixels.output.map(|id| &self.tensors[id].region)
+        pixels.output().map(|id| &self.tensors[id].region)
     }
 
-    /// Valid pictures, packed as the pixels step reads them.
+    /// The same steps for so many pictures, where each tensor has one image.
     #[cfg(feature = "cpu")]
-    pub(crate) fn packed(&self, pictures: &[Image<'_>]) -> Vec<Vec<u32>> {
-        let pack = |picture: &Image<'_>| {
-            let mut words = vec![];
-            if let Some(region) = self.pixels() {
-                picture.pack(region, &mut words);
-            }
-            words
-        };
-        pictures.iter().map(pack).collect()
+    pub(crate) fn set_images(&mut self, images: u32) {
+        let before = self.images().max(1);
+        for slot in &mut self.slots {
+            *slot = (*slot / u64::from(before)).saturating_mul(images.into());
+        }
+        self.tensors.iter_mut().for_each(|tensor| tensor.images = images);
+    }
+
+    /// The same plan with a tensor more, in the memory of `tensor` and behind it: twice its channels. Whoever reads that
+    /// sees what was written past the end of `tensor`.
+    #[cfg(all(feature = "gpu", feature = "cpu"))]
+    pub(crate) fn guarded(mut self, tensor: TensorId) -> (Self, TensorId) {
+        let Tensor { images, channels, region, .. } = self.tensors[tensor].clone();
+        let guard = Tensor::new("output and beyond", images, 2 * channels, region);
+        let slot = self.slot_of[tensor];
+        self.slots[slot] = self.slots[slot].max(guard.bytes());
+        self.slot_of.push(slot);
+        self.tensors.push(guard);
+        (self, self.tensors.len() - 1)
     }
 
     /// # Errors
-    /// [`Error::Config`] where there are more or fewer values than the tensor has.
-    pub(crate) fn check_values(&self, tensor: TensorId, values: &[f32]) -> Result<()> {
-        let tensor = &self.tensors[tensor];
+    /// [`Error::Config`] where there is no such tensor.
+    pub(crate) fn tensor(&self, id: TensorId) -> Result<&Tensor> {
+        self.tensors.get(id).ok_or_else(|| {
+            Error::Config(format!("there is no tensor {id}; the plan has {}", self.tensors.len()))
+        })
+    }
+
+    /// # Errors
+    /// [`Error::Config`] where there is no such tensor, or it has more or fewer values.
+    pub(crate) fn check_values(&self, id: TensorId, values: &[f32]) -> Result<()> {
+        let tensor = self.tensor(id)?;
         if values.len() as u64 == tensor.elements() {
             return Ok(());
         }
@@ -259,58 +257,25 @@ impl Plan {
         )))
     }
 
-    fn check(&self, step: &Step) -> Result<(), String> {
-        let find =
-            |id: Option<TensorId>| id.map(|id| self.tensors.get(id).ok_or("no such tensor")).transpose();
-        let (input, output) = (find(step.input)?, find(step.output)?);
-        for tensor in [input, output].into_iter().flatten() {
-            if !tensor.region.is_valid() || tensor.channels == 0 || tensor.images == 0 {
-                return Err(format!("tensor '{}' is empty or reaches beyond its picture", tensor.name));
-            }
-        }
-        let same_place = |a: &Tensor, b: &Region| (a.region.origin, a.region.extent) == (b.origin, b.extent);
-        let written = match output {
-            Some(out) if step.kept >= out.region.extent[1] => {
-                return Err(format!("of tensor '{}' all {} rows are kept", out.name, out.region.extent[1]));
-            }
-            Some(out) => out.region.below(step.kept),
-            None => Region::whole(0, 0),
-        };
-        let fits = match (step.operation, input, output) {
-            (Operation::Pixels { .. }, None, Some(out)) => out.channels == 3,
-            (Operation::Conv3x3 { layer, .. }, Some(input), Some(out)) => {
-                (input.channels, out.channels) == (layer.inputs, layer.outputs)
-                    && input.region.whole == out.region.whole
-                    && (0..2).all(|axis| covers_neighbours(&input.region, &written, axis))
-            }
-            (Operation::Relu, Some(input), Some(out)) => {
-                input.channels == out.channels && same_place(input, &written)
-            }
-            (Operation::MaxPool, Some(input), Some(out)) => {
-                input.channels == out.channels
-                    && out.region.whole == input.region.whole.map(|v| v / 2)
-                    && (0..2).all(|axis| {
-                        u64::from(input.region.origin[axis]) <= 2 * u64::from(written.origin[axis])
-                            && 2 * written.end(axis) <= input.region.end(axis)
-                    })
-            }
-            (Operation::Copy, Some(input), Some(out)) => {
-                input.channels == out.channels
-                    && step.kept == 0
-                    && input.region.shared(&out.region).is_some_and(|shared| shared.is_valid())
-            }
-            (Operation::Difference { tap, .. }, Some(_), None) => {
-                self.taps.get(tap).is_some_and(|tap| Some(tap.tensor) == step.input)
-            }
-            _ => false,
-        };
-        if fits { Ok(()) } else { Err(format!("its tensors do not fit: {input:?} to {output:?}")) }
+    /// # Errors
+    /// [`Error::Config`] where there is no such tap.
+    pub(crate) fn tap(&self, tap: usize) -> Result<&TapPlan> {
+        self.taps.get(tap).ok_or_else(|| {
+            Error::Config(format!("there is no tap {tap}; the plan has {}", self.taps.len()))
+        })
     }
-}
 
-/// Whether `input` holds every position within one of `output`'s that the picture has.
-fn covers_neighbours(input: &Region, output: &Region, axis: usize) -> bool {
-    let first = u64::from(output.origin[axis]).saturating_sub(1);
-    let end = (output.end(axis) + 1).min(u64::from(output.whole[axis]));
-    u64::from(input.origin[axis]) <= first && end <= input.end(axis)
+    /// # Errors
+    /// [`Error::Config`] where there are no such steps.
+    pub(crate) fn check_range(&self, steps: &std::ops::Range<usize>) -> Result<()> {
+        if steps.start <= steps.end && steps.end <= self.steps.len() {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "there are no steps {} to {}; the plan has {}",
+            steps.start,
+            steps.end,
+            self.steps.len()
+        )))
+    }
 }

@@ -1,27 +1,28 @@
 //! Which tensors share memory: those whose lifetimes do not overlap.
 
-use super::Step;
+use super::{Step, TensorId};
 
 /// Bytes of each slot, and each tensor's slot, of tensors of so many bytes.
 ///
-/// A tensor lives from the step that writes it (from the start, where none does) to the last that reads it
-/// (to the end, where none does, so that it can be read back). A step's output never shares its input's slot.
+/// A tensor lives from the first step that writes it (from the start, where none does) to the last that reads it (to the
+/// end, where none does, so that it can be read back). What a step writes never shares a slot with what it reads.
 pub(super) fn assign(bytes: &[u64], steps: &[Step]) -> (Vec<u64>, Vec<usize>) {
     let mut memory = Memory { slots: vec![], free: vec![] };
     let mut slot_of: Vec<Option<usize>> = (bytes.iter().enumerate())
         .map(|(id, &bytes)| {
-            let given = !steps.iter().any(|step| step.output == Some(id));
+            let given = !steps.iter().any(|step| step.writes.contains(&id));
             given.then(|| memory.take(bytes))
         })
         .collect();
     for (now, step) in steps.iter().enumerate() {
-        if let Some(output) = step.output {
-            slot_of[output] = Some(memory.take(bytes[output]));
+        for &id in &step.writes {
+            slot_of[id].get_or_insert_with(|| memory.take(bytes[id]));
         }
-        if let Some(input) = step.input
-            && steps.iter().rposition(|other| other.input == Some(input)) == Some(now)
-        {
-            memory.free.extend(slot_of[input]);
+        let read_later = |id: TensorId| steps[now + 1..].iter().any(|later| later.reads.contains(&id));
+        for (index, &id) in step.reads.iter().enumerate() {
+            if !read_later(id) && !step.reads[..index].contains(&id) {
+                memory.free.extend(slot_of[id]);
+            }
         }
     }
     (memory.slots, slot_of.into_iter().flatten().collect())
@@ -48,5 +49,35 @@ impl Memory {
         };
         self.slots[slot] = self.slots[slot].max(bytes);
         slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Operation;
+
+    /// A tensor with two readers lives until the second, and what a step writes beside its first output has memory of its
+    /// own.
+    #[test]
+    fn tensors_live_from_their_first_writer_to_their_last_reader() {
+        let step = |reads: &[usize], writes: &[usize]| Step::new("step", Operation::Relu, reads, writes);
+        let steps = [step(&[0], &[1]), step(&[1], &[2, 3]), step(&[1, 3], &[4]), step(&[4, 2], &[5])];
+        let (slots, slot_of) = assign(&[10, 20, 30, 5, 40, 8], &steps);
+        assert_eq!(slot_of.len(), 6);
+        for (now, step) in steps.iter().enumerate() {
+            let alive = |id: usize| {
+                let made = steps.iter().position(|step| step.writes.contains(&id)).unwrap_or(0);
+                let read = steps.iter().rposition(|step| step.reads.contains(&id)).unwrap_or(steps.len());
+                (made..=read).contains(&now)
+            };
+            let alive: Vec<usize> = (0..6).filter(|&id| alive(id)).collect();
+            for (index, a) in alive.iter().enumerate() {
+                for b in &alive[..index] {
+                    assert_ne!(slot_of[*a], slot_of[*b], "tensors {a} and {b} at step {now}, {}", step.name);
+                }
+            }
+        }
+        assert_eq!(slots.len(), 4, "{slots:?}");
     }
 }

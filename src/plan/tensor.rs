@@ -1,4 +1,5 @@
-//! What a tensor is: element type, layout, channels and the region of the picture that it holds.
+//! What a tensor is: element type, images, channels and the region of the picture that it holds. How it lies in memory is
+//! its executor's affair.
 
 use serde::Serialize;
 
@@ -20,18 +21,9 @@ impl Element {
     }
 }
 
-/// The order of a tensor's elements in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Layout {
-    /// Image, channel, row, column, densely packed.
-    Nchw,
-    /// Image, row, column, channel, with a position more around each image: the fast executor on the CPU.
-    NhwcFramed,
-}
-
 /// The rectangle of a feature map that a tensor holds, in positions of that feature map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Region {
     /// x and y of the first position held.
     pub origin: [u32; 2],
@@ -49,6 +41,18 @@ impl Region {
     #[must_use]
     pub fn whole(width: u32, height: u32) -> Self {
         Self { origin: [0, 0], extent: [width, height], halo: [0; 4], whole: [width, height] }
+    }
+
+    /// The rectangle of a feature map of size `whole` from `origin` on, with no halo.
+    #[must_use]
+    pub fn part(whole: [u32; 2], origin: [u32; 2], extent: [u32; 2]) -> Self {
+        Self { origin, extent, halo: [0; 4], whole }
+    }
+
+    /// The same, with so many positions of it at the left, top, right and bottom held for a neighbour's sake alone.
+    #[must_use]
+    pub fn with_halo(self, halo: [u32; 4]) -> Self {
+        Self { halo, ..self }
     }
 
     /// Which of the left, top, right and bottom edges are the picture's own. Beyond those a convolution reads
@@ -90,6 +94,12 @@ impl Region {
         (self.whole == other.whole && shared.positions() > 0).then_some(shared)
     }
 
+    /// Whether it holds every position that `other` does, of the same feature map.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.whole == other.whole
+            && (0..2).all(|axis| self.origin[axis] <= other.origin[axis] && other.end(axis) <= self.end(axis))
+    }
+
     /// Positions held.
     #[must_use]
     pub fn positions(&self) -> u64 {
@@ -118,16 +128,15 @@ impl Region {
     }
 }
 
-/// A stack of feature maps of one shape. Logically NCHW float32; the fields say what memory holds.
+/// A stack of feature maps of one shape. Logically NCHW float32.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tensor {
     /// For messages and labels: the layer that makes it.
     pub name: String,
     /// The elements' type.
     pub element: Element,
-    /// The elements' order.
-    pub layout: Layout,
-    /// N: how many pictures.
+    /// N: how many images.
     pub images: u32,
     /// C: how many channels.
     pub channels: u32,
@@ -136,25 +145,25 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A float32 NCHW tensor.
+    /// A float32 tensor.
     #[must_use]
     pub fn new(name: impl Into<String>, images: u32, channels: u32, region: Region) -> Self {
-        Self { name: name.into(), element: Element::F32, layout: Layout::Nchw, images, channels, region }
+        Self { name: name.into(), element: Element::F32, images, channels, region }
     }
 
-    /// Elements between a row and the next.
+    /// Elements between a row and the next, densely packed.
     #[must_use]
     pub fn row_stride(&self) -> u64 {
         u64::from(self.region.extent[0])
     }
 
-    /// Elements between a channel and the next.
+    /// Elements between a channel and the next, densely packed.
     #[must_use]
     pub fn channel_stride(&self) -> u64 {
         self.region.positions()
     }
 
-    /// Elements between a picture and the next.
+    /// Elements between an image and the next, densely packed.
     #[must_use]
     pub fn image_stride(&self) -> u64 {
         self.channel_stride().saturating_mul(u64::from(self.channels))
@@ -166,19 +175,15 @@ impl Tensor {
         self.image_stride().saturating_mul(u64::from(self.images))
     }
 
-    /// Bytes in all, a frame included; the largest number there is, for a picture that no machine could hold.
+    /// Bytes in all, densely packed; the largest number there is, for a picture that no machine could hold.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes_of(self.region.extent, self.layout)
+        self.bytes_of(self.region.extent, 0)
     }
 
-    /// Bytes that it would have with such an extent and layout.
-    pub(crate) fn bytes_of(&self, extent: [u32; 2], layout: Layout) -> u64 {
-        let frame = match layout {
-            Layout::Nchw => 0,
-            Layout::NhwcFramed => 2,
-        };
-        let [width, height] = extent.map(|side| u64::from(side) + frame);
+    /// Bytes that it would have with such an extent, and with so many positions more around each image.
+    pub(crate) fn bytes_of(&self, extent: [u32; 2], frame: u32) -> u64 {
+        let [width, height] = extent.map(|side| u64::from(side) + 2 * u64::from(frame));
         [height, self.channels.into(), self.images.into(), self.element.bytes()]
             .into_iter()
             .fold(width, u64::saturating_mul)

@@ -66,24 +66,19 @@ enum Kind {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Parameters {
-    /// The convolutions, in the network's order.
-    pub convolutions: Vec<Convolution>,
+    convolutions: Vec<Convolution>,
     /// What they are.
     pub info: WeightsInfo,
     /// What a file that is written says of them besides, by key, such as where they came from. Empty when loaded.
     pub metadata: BTreeMap<String, String>,
 }
 
-/// A convolution's weights and bias; every value is finite.
+/// A convolution's weights and bias: as many values as its layer says, every one of them finite.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Convolution {
-    /// The layer that it is.
-    pub layer: Layer,
-    /// (outputs, inputs, 3, 3), row-major.
-    pub weight: Vec<f32>,
-    /// (outputs).
-    pub bias: Vec<f32>,
+    layer: Layer,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
 }
 
 /// What weights a number was computed with, for the report.
@@ -221,7 +216,8 @@ impl Convolution {
     /// # Errors
     /// [`Error::Weights`] where there are more or fewer values, or one is not finite.
     pub fn new(layer: Layer, weight: Vec<f32>, bias: Vec<f32>) -> Result<Self> {
-        let weights: usize = weight_shape(&layer).iter().product();
+        // Of any layer that one may name.
+        let weights = weight_shape(&layer).iter().fold(1usize, |product, &side| product.saturating_mul(side));
         if (weight.len(), bias.len()) != (weights, layer.outputs as usize) {
             return Err(Error::Weights(format!(
                 "{} takes {weights} weights and {} biases; there are {} and {}",
@@ -236,6 +232,24 @@ impl Convolution {
         }
         Ok(Self { layer, weight, bias })
     }
+
+    /// The layer that it is.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        self.layer
+    }
+
+    /// Shape (outputs, inputs, 3, 3), row-major.
+    #[must_use]
+    pub fn weight(&self) -> &[f32] {
+        &self.weight
+    }
+
+    /// Shape (outputs).
+    #[must_use]
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
+    }
 }
 
 impl Parameters {
@@ -247,10 +261,34 @@ impl Parameters {
         Self { convolutions, info, metadata: BTreeMap::new() }
     }
 
+    /// The convolutions, in the network's order.
+    #[must_use]
+    pub fn convolutions(&self) -> &[Convolution] {
+        &self.convolutions
+    }
+
     /// The convolution called `name`, such as `conv3_1`, if it was loaded.
     #[must_use]
     pub fn convolution(&self, name: &str) -> Option<&Convolution> {
         self.convolutions.iter().find(|convolution| convolution.layer.name == name)
+    }
+
+    /// The convolution of `layer`, found by its name.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where it was not loaded, or has other channels than the layer.
+    pub fn of_layer(&self, layer: &Layer) -> Result<&Convolution> {
+        let convolution = self
+            .convolution(layer.name)
+            .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
+        let Layer { inputs, outputs, .. } = convolution.layer;
+        if (inputs, outputs) != (layer.inputs, layer.outputs) {
+            return Err(Error::Weights(format!(
+                "the weights of {} are from {inputs} channels to {outputs}; those from {} to {} are needed",
+                layer.name, layer.inputs, layer.outputs
+            )));
+        }
+        Ok(convolution)
     }
 
     /// Bytes of all values as float32.

@@ -9,19 +9,17 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Layout, Operation, Plan, Region, Step, Tensor, TensorId, cuts::Cuts, slots};
-use crate::{
-    error::{Error, Result},
-    image::Image,
-};
+use super::{Builder, Operation, Plan, Region, Step, Tensor, TensorId, cuts::Cuts, slots};
+use crate::error::{Error, Result};
 
 /// How a picture is cut, and its parts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Strips {
+pub struct Parts {
     pub(super) cuts: Cuts,
     /// Tensors of which rows are kept, in order.
     carried: Arc<[TensorId]>,
-    layout: Layout,
+    /// Positions that the executor's tensors have around each image.
+    frame: u32,
     /// For each tensor of the whole, the most columns of it that a part holds.
     columns: Arc<[u32]>,
     /// The most rows that a part holds, and the most that are kept.
@@ -33,28 +31,44 @@ pub struct Strips {
 
 /// One part: a strip of a band.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Part {
-    /// Its steps, for one image. The tensors of the whole picture's plan come first, in their order. Taps and steps have
-    /// their names; what has nothing to do in this part is left out.
-    pub plan: Plan,
-    /// How many of the tensors are features; those after them are rows that are kept.
-    pub features: usize,
-    /// Pairs of tensors, in one slot each: what holds rows that an earlier strip has kept, and what keeps rows for the
-    /// next. Those that this part leaves as they are are not listed.
-    pub kept: Vec<[TensorId; 2]>,
+    pub(crate) plan: Plan,
+    pub(crate) features: usize,
+    pub(crate) kept: Vec<[TensorId; 2]>,
 }
 
-impl Strips {
-    /// Cuts what `whole`, a plan for one image, computes into parts, with tensors in such a layout. Each part's own are
-    /// `owned` columns and rows of the picture, less at its right and lower edge: multiples of what all poolings make one
-    /// position of, or as many as the picture has or more.
+impl Part {
+    /// Its steps, for one image. The tensors of the whole picture's plan come first, in their order. Taps and steps have
+    /// their names; what has nothing to do in this part is left out.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many of the tensors are features; those after them are rows that are kept.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Pairs of tensors, in one slot each: what holds rows that an earlier strip has kept, and what keeps rows for the
+    /// next. Those that this part leaves as they are are not listed.
+    #[must_use]
+    pub fn kept(&self) -> &[[TensorId; 2]] {
+        &self.kept
+    }
+}
+
+impl Parts {
+    /// Cuts what `whole`, a plan for one image, computes into parts, for an executor whose tensors have `frame` positions
+    /// around each image. Each part's own are `owned` columns and rows of the picture, less at its right and lower edge:
+    /// multiples of what all poolings make one position of, or as many as the picture has or more.
     ///
     /// # Errors
-    /// [`Error::Config`] where parts cannot be of that size; where the plan is for more than one image, does not begin with
-    /// pixels, or has tensors that two steps read.
-    pub fn new(whole: impl Into<Arc<Plan>>, owned: [u32; 2], layout: Layout) -> Result<Self> {
-        let uncut = Self::uncut(whole.into(), layout)?;
+    /// [`Error::Config`] where parts cannot be of that size; where the plan is for more than one image, or does not begin
+    /// with pixels.
+    pub fn new(whole: impl Into<Arc<Plan>>, owned: [u32; 2], frame: u32) -> Result<Self> {
+        let uncut = Self::uncut(whole.into(), frame)?;
         let unit = uncut.cuts.unit();
         let size = uncut.plan().picture_size().unwrap_or_default();
         let fits =
@@ -73,25 +87,26 @@ impl Strips {
     ///
     /// # Errors
     /// [`Error::Config`] where [`new`](Self::new) gives it.
-    pub(crate) fn uncut(whole: Arc<Plan>, layout: Layout) -> Result<Self> {
-        let wrong = |what: &str| Err(Error::Config(format!("the plan cannot be cut: {what}")));
-        if whole.images != 1 || whole.picture_size().is_none() {
-            return wrong("it must be for one image and begin with pixels");
+    pub(crate) fn uncut(whole: Arc<Plan>, frame: u32) -> Result<Self> {
+        if whole.tensors.iter().any(|tensor| tensor.images != 1) || whole.picture_size().is_none() {
+            return Err(Error::Config(
+                "the plan cannot be cut: it must be for one image and begin with pixels".to_owned(),
+            ));
         }
-        let mut read = vec![];
-        for step in &whole.steps {
-            let (Some(input), Some(_)) = (step.input, step.output) else { continue };
-            if read.contains(&input) {
-                return wrong("two steps read one tensor");
+        // In the order of their first readers. Pixels are made again from the picture.
+        let mut carried: Vec<TensorId> = vec![];
+        let made = |id: TensorId| whole.steps.iter().any(|step| step.writes.contains(&id) && !step.reads.is_empty());
+        for step in whole.steps.iter().filter(|step| !step.writes.is_empty()) {
+            for &id in &step.reads {
+                if made(id) && !carried.contains(&id) {
+                    carried.push(id);
+                }
             }
-            read.push(input);
         }
-        // Pixels are made again from the picture.
-        read.retain(|&id| whole.steps.iter().any(|step| step.output == Some(id) && step.input.is_some()));
         let cuts = Cuts::none(whole);
         let (columns, rows) = (cuts.most_columns(), cuts.most_rows());
         let uncut =
-            Self { cuts, carried: read.into(), layout, columns, rows, slots: vec![], slot_of: vec![] };
+            Self { cuts, carried: carried.into(), frame, columns, rows, slots: vec![], slot_of: vec![] };
         Ok(uncut.assigned())
     }
 
@@ -103,7 +118,7 @@ impl Strips {
             columns: if same[0] { Arc::clone(&self.columns) } else { cuts.most_columns() },
             rows: if same[1] { Arc::clone(&self.rows) } else { cuts.most_rows() },
             carried: Arc::clone(&self.carried),
-            layout: self.layout,
+            frame: self.frame,
             slots: vec![],
             slot_of: vec![],
             cuts,
@@ -115,7 +130,7 @@ impl Strips {
     /// tensor of which rows are kept.
     fn assigned(mut self) -> Self {
         let bytes_of =
-            |id: TensorId, rows: u32| self.plan().tensors[id].bytes_of([self.columns[id], rows], self.layout);
+            |id: TensorId, rows: u32| self.plan().tensors[id].bytes_of([self.columns[id], rows], self.frame);
         let bytes: Vec<u64> =
             self.rows.iter().enumerate().map(|(id, [held, _])| bytes_of(id, *held)).collect();
         let (mut slots, mut slot_of) = slots::assign(&bytes, &self.plan().steps);
@@ -159,10 +174,10 @@ impl Strips {
 
     /// The parts, those that follow each other and are alike but for their place together: their bands and their strips.
     #[must_use]
-    pub fn kinds(&self) -> Vec<[Range<u32>; 2]> {
-        let strips = self.cuts.kinds(1);
+    pub fn alike(&self) -> Vec<[Range<u32>; 2]> {
+        let strips = self.cuts.runs(1);
         let of_bands = |bands: Range<u32>| strips.iter().map(move |strips| [bands.clone(), strips.clone()]);
-        self.cuts.kinds(0).into_iter().flat_map(of_bands).collect()
+        self.cuts.runs(0).into_iter().flat_map(of_bands).collect()
     }
 
     /// The parts' bands and strips, in the order in which they run.
@@ -176,10 +191,10 @@ impl Strips {
         [self.columns[id], self.rows[id][0]]
     }
 
-    /// Bytes of the largest part of a packed picture.
-    pub(crate) fn packed_bytes(&self) -> u64 {
-        let pixels = self.plan().steps.iter().find(|step| step.input.is_none()).and_then(|step| step.output);
-        pixels.map_or(0, |id| Image::packed_words(self.largest(id)).saturating_mul(4))
+    /// The most columns and rows of the picture that a part reads.
+    pub(crate) fn largest_picture(&self) -> [u32; 2] {
+        let pixels = self.plan().steps.iter().find(|step| step.reads.is_empty()).and_then(Step::output);
+        pixels.map_or([0; 2], |id| self.largest(id))
     }
 
     /// The step of the whole plan that a part's step is: that of its name, and for rows that are kept the one that made
@@ -187,7 +202,7 @@ impl Strips {
     pub(crate) fn step_of(&self, step: &Step) -> usize {
         let same = |other: &Step| match step.operation {
             Operation::Copy => {
-                other.output.is_some() && (other.output == step.output || other.output == step.input)
+                other.writes.iter().any(|id| step.writes.contains(id) || step.reads.contains(id))
             }
             _ => other.name == step.name,
         };
@@ -220,20 +235,15 @@ impl Strips {
         let columns = self.cuts.columns(band);
         let [before, now] = self.cuts.rows_around(strip);
         let last = strip + 1 == strips;
-        let mut part = Part { plan: Plan::empty(1), features: whole.tensors.len(), kept: vec![] };
-        let plan = &mut part.plan;
-        plan.taps.clone_from(&whole.taps);
+        let (features, mut kept) = (whole.tensors.len(), vec![]);
+        let mut plan = Builder { taps: whole.taps.clone(), ..Builder::default() };
         for (id, tensor) in whole.tensors.iter().enumerate() {
             let (held, owned) = &columns[id];
             let rows = before[id].keep..now[id].end;
-            let mut region = region(tensor, held, &rows);
-            region.halo = [
-                owned.start - held.start,
-                (before[id].end - before[id].keep).min(region.extent[1] - 1),
-                held.end - owned.end,
-                0,
-            ];
-            plan.tensors.push(Tensor { region, layout: self.layout, ..tensor.clone() });
+            let region = region(tensor, held, &rows);
+            let above = (before[id].end - before[id].keep).min(region.extent[1] - 1);
+            let halo = [owned.start - held.start, above, held.end - owned.end, 0];
+            plan.tensors.push(Tensor { region: region.with_halo(halo), ..tensor.clone() });
         }
         for &id in &*self.carried {
             for rows in [before[id].keep..before[id].end, now[id].keep..now[id].end] {
@@ -241,50 +251,48 @@ impl Strips {
                 plan.tensors.push(Tensor {
                     name: format!("{} kept", tensor.name),
                     region: region(tensor, &columns[id].0, &rows),
-                    layout: self.layout,
                     ..tensor.clone()
                 });
             }
         }
         let pair = |id: TensorId| {
             let place = self.carried.iter().position(|&carried| carried == id)?;
-            let first = whole.tensors.len() + 2 * place;
+            let first = features + 2 * place;
             Some([first, first + 1])
         };
-        let copy = |id: TensorId, from: TensorId, to: TensorId| Step {
-            name: format!("{} kept", whole.tensors[id].name),
-            operation: Operation::Copy,
-            input: Some(from),
-            output: Some(to),
-            kept: 0,
+        let copy = |id: TensorId, from: TensorId, to: TensorId| {
+            Step::new(format!("{} kept", whole.tensors[id].name), Operation::Copy, [from], [to])
         };
         let is_made = |id: TensorId| now[id].end > before[id].end;
-        for step in &whole.steps {
-            if let Some(output) = step.output.filter(|&id| is_made(id)) {
-                let there = before[output].end - before[output].keep;
-                let mut kept = 0;
-                if let Some([from, _]) = pair(output).filter(|_| there > 0) {
-                    plan.steps.push(copy(output, from, output));
-                    kept = there;
-                }
-                plan.steps.push(Step { kept, ..step.clone() });
-            }
-            match step.input {
-                Some(input) if step.output.is_none() && is_made(input) => plan.steps.push(step.clone()),
-                // Nobody in this part reads it any more.
-                Some(input) if step.output.is_some() && is_made(input) && !last => {
-                    if let Some([from, to]) = pair(input).filter(|_| now[input].end > now[input].keep) {
-                        plan.steps.push(copy(input, input, to));
-                        part.kept.push([from, to]);
+        for (index, step) in whole.steps.iter().enumerate() {
+            let makes = match step.writes.as_slice() {
+                [] => step.reads.iter().all(|&id| is_made(id)),
+                writes => writes.iter().any(|&id| is_made(id)),
+            };
+            if makes {
+                let mut there = 0;
+                for &output in &step.writes {
+                    let above = before[output].end - before[output].keep;
+                    if let Some([from, _]) = pair(output).filter(|_| above > 0) {
+                        plan.step(copy(output, from, output));
+                        there = above;
                     }
                 }
-                _ => {}
+                plan.step(step.clone().keeping(there));
+            }
+            for (place, &input) in step.reads.iter().enumerate() {
+                // Nobody in this part reads it any more.
+                let later = whole.steps[index + 1..].iter().any(|later| later.reads.contains(&input));
+                let done = !later && !step.reads[..place].contains(&input);
+                if done && !last && is_made(input) && now[input].end > now[input].keep
+                    && let Some([from, to]) = pair(input)
+                {
+                    plan.step(copy(input, input, to));
+                    kept.push([from, to]);
+                }
             }
         }
-        part.plan.slots.clone_from(&self.slots);
-        part.plan.slot_of.clone_from(&self.slot_of);
-        part.plan.check_steps()?;
-        Ok(part)
+        Ok(Part { plan: plan.finish_in(&self.slots, &self.slot_of)?, features, kept })
     }
 }
 
@@ -292,12 +300,8 @@ impl Strips {
 fn region(tensor: &Tensor, columns: &Range<u32>, rows: &Range<u32>) -> Region {
     let whole = tensor.region.whole;
     let first = rows.start.min(whole[1] - 1);
-    Region {
-        origin: [columns.start, first],
-        extent: [columns.end - columns.start, rows.end.saturating_sub(first).max(1)],
-        halo: [0; 4],
-        whole,
-    }
+    let extent = [columns.end - columns.start, rows.end.saturating_sub(first).max(1)];
+    Region::part(whole, [columns.start, first], extent)
 }
 
 #[cfg(test)]
@@ -305,21 +309,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Config, Preset, Tap, Tuning, plan::Room};
+    use crate::{Config, Criterion, Preset, Tap, network::Layer, plan::Room};
 
     fn whole(config: &Config, width: u32, height: u32) -> Plan {
-        Plan::new(config, width, height, 1, Tuning::Direct).unwrap()
+        Plan::new(config, width, height, 1).unwrap()
     }
 
     #[test]
     fn one_part_is_the_whole() {
         for preset in Preset::ALL {
             let whole = whole(&preset.config(), 50, 37);
-            let strips = Strips::new(whole.clone(), [50, 37], Layout::Nchw).unwrap();
-            let part = strips.part(0, 0).unwrap();
+            let parts = Parts::new(whole.clone(), [50, 37], 0).unwrap();
+            let part = parts.part(0, 0).unwrap();
             assert_eq!(part.plan.steps, whole.steps);
             assert_eq!(part.plan.tensors[..part.features], whole.tensors);
-            assert_eq!((strips.bytes(), part.kept), (whole.bytes(), vec![]));
+            assert_eq!((parts.bytes(), part.kept), (whole.bytes(), vec![]));
         }
     }
 
@@ -327,9 +331,9 @@ mod tests {
     #[test]
     fn rows_are_kept_for_the_next_strip() {
         let config = Config { taps: Tap::parse_list("relu1_2,pool1").unwrap(), ..Config::default() };
-        let strips = Strips::new(whole(&config, 10, 24), [10, 8], Layout::Nchw).unwrap();
+        let parts = Parts::new(whole(&config, 10, 24), [10, 8], 0).unwrap();
         let rows = |strip: u32, id: TensorId| {
-            let Region { origin, extent, halo, .. } = strips.part(0, strip).unwrap().plan.tensors[id].region;
+            let Region { origin, extent, halo, .. } = parts.part(0, strip).unwrap().plan.tensors[id].region;
             (origin[1], extent[1], halo[1])
         };
         // pixels, relu1_1, relu1_2, pool1: each has what the one before has below it, less a row for each convolution.
@@ -337,7 +341,7 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|id| rows(1, id)), [(6, 10, 2), (5, 10, 2), (6, 8, 0), (3, 4, 0)]);
         assert_eq!([0, 1, 2, 3].map(|id| rows(2, id)), [(14, 10, 2), (13, 11, 2), (14, 10, 0), (7, 5, 0)]);
         let names = |strip: u32| -> Vec<String> {
-            strips.part(0, strip).unwrap().plan.steps.into_iter().map(|step| step.name).collect()
+            parts.part(0, strip).unwrap().plan.steps.into_iter().map(|step| step.name).collect()
         };
         let all = [
             "pixels",
@@ -368,7 +372,7 @@ mod tests {
     #[test]
     fn less_memory_in_more_strips() {
         let whole = whole(&Config::default(), 2048, 2048);
-        let bytes = |owned| Strips::new(whole.clone(), owned, Layout::Nchw).unwrap().bytes();
+        let bytes = |owned| Parts::new(whole.clone(), owned, 0).unwrap().bytes();
         let [all, strips, parts] = [[2048, 2048], [2048, 128], [1024, 128]].map(bytes);
         assert!(strips < all / 8 && parts < strips, "{all}, {strips} and {parts}");
     }
@@ -381,9 +385,9 @@ mod tests {
             for preset in [Preset::Vgg19, Preset::Esrgan] {
                 let plan = whole(&preset.config(), width, height);
                 for bytes in [1 << 10, 1 << 26, u64::MAX] {
-                    if let Ok(cut) = Strips::within(
+                    if let Ok(cut) = Parts::within(
                         plan.clone(),
-                        Layout::NhwcFramed,
+                        1,
                         &Room {
                             bytes,
                             largest: u64::MAX,
@@ -406,14 +410,64 @@ mod tests {
     fn what_cannot_be_cut_is_named() {
         let plan = whole(&Config::default(), 50, 37);
         for owned in [[0, 8], [8, 0], [12, 8], [8, 36], [49, 8]] {
-            let text = Strips::new(plan.clone(), owned, Layout::Nchw).unwrap_err().to_string();
+            let text = Parts::new(plan.clone(), owned, 0).unwrap_err().to_string();
             assert!(text.contains("both sides must be multiples of 8"), "{text}");
         }
-        let strips = Strips::new(plan, [8, 8], Layout::Nchw).unwrap();
-        assert_eq!((strips.bands(), strips.strips()), (6, 4));
-        assert!(strips.part(6, 0).unwrap_err().to_string().contains("no part 6, 0"));
-        let pair = Plan::new(&Config::default(), 50, 37, 2, Tuning::Direct).unwrap();
-        assert!(Strips::new(pair, [50, 37], Layout::Nchw).unwrap_err().to_string().contains("for one image"));
+        let parts = Parts::new(plan, [8, 8], 0).unwrap();
+        assert_eq!((parts.bands(), parts.strips()), (6, 4));
+        assert!(parts.part(6, 0).unwrap_err().to_string().contains("no part 6, 0"));
+        let pair = Plan::new(&Config::default(), 50, 37, 2).unwrap();
+        assert!(Parts::new(pair, [50, 37], 0).unwrap_err().to_string().contains("for one image"));
+    }
+
+    /// A picture whose first feature map has three readers, one of which needs a row above and below, one none, and one
+    /// two rows for each of its own.
+    fn branches(width: u32, height: u32) -> Plan {
+        let mut plan = Builder::new();
+        let whole = Region::whole(width, height);
+        let pixels = plan.tensor("pixels", 1, 3, whole);
+        let operation = Operation::Pixels { normalization: crate::Normalization::NONE };
+        plan.step(Step::new("pixels", operation, [], [pixels]));
+        let conv = |name, inputs| Operation::Conv3x3 { layer: Layer::conv(name, 0, inputs, 4), relu: false };
+        let first = plan.tensor("first", 1, 4, whole);
+        plan.step(Step::new("first", conv("first", 3), [pixels], [first]));
+        let relu = plan.tensor("relu", 1, 4, whole);
+        plan.step(Step::new("relu", Operation::Relu, [first], [relu]));
+        let pool = plan.tensor("pool", 1, 4, whole.pooled());
+        plan.step(Step::new("pool", Operation::MaxPool, [first], [pool]));
+        let second = plan.tensor("second", 1, 4, whole);
+        plan.step(Step::new("second", conv("second", 4), [first], [second]));
+        for (name, tensor) in [("relu", relu), ("pool", pool), ("second", second), ("first", first)] {
+            plan.tap(name, 1.0, Criterion::Mse, tensor);
+        }
+        // A difference that writes a map of its terms.
+        let map = plan.tensor("map", 1, 4, whole);
+        plan.steps.last_mut().unwrap().writes.push(map);
+        plan.finish().unwrap()
+    }
+
+    /// Tensors with several readers are cut as others are: every part is a plan that passes the check.
+    #[test]
+    fn a_tensor_may_have_several_readers() {
+        let whole = branches(20, 33);
+        for owned in [[20, 33], [20, 2], [20, 8], [6, 4], [2, 2]] {
+            let parts = Parts::new(whole.clone(), owned, 1).unwrap();
+            let mut positions = vec![0; whole.taps.len()];
+            for (band, strip) in parts.order() {
+                let part = parts.part(band, strip).unwrap();
+                for step in &part.plan.steps {
+                    for &id in step.reads.iter().chain(&step.writes) {
+                        let bytes = part.plan.tensors[id].bytes_of(part.plan.tensors[id].region.extent, 1);
+                        assert!(bytes <= parts.slots()[part.plan.slot_of[id]], "{owned:?}: {}", step.name);
+                    }
+                    if let Operation::Difference { tap, .. } = step.operation {
+                        let [columns, rows] = part.plan.tensors[step.reads[0]].region.owned_extent();
+                        positions[tap] += columns * rows;
+                    }
+                }
+            }
+            assert_eq!(positions, [20 * 33, 10 * 16, 20 * 33, 20 * 33], "{owned:?}");
+        }
     }
 
     proptest! {
@@ -438,7 +492,7 @@ mod tests {
                 config.taps = Tap::parse_list(&taps.join(",")).unwrap();
             }
             let whole = whole(&config, width, height);
-            let uncut = Strips::uncut(Arc::new(whole.clone()), Layout::NhwcFramed).unwrap();
+            let uncut = Parts::uncut(Arc::new(whole.clone()), 1).unwrap();
             let cut = uncut.of_units([columns.unwrap_or(u32::MAX), rows.unwrap_or(u32::MAX)]);
             let mut columns = vec![0; whole.taps.len()];
             for band in 0..cut.bands() {
@@ -447,12 +501,12 @@ mod tests {
                 for strip in 0..cut.strips() {
                     let part = cut.part(band, strip).unwrap();
                     for (id, tensor) in part.plan.tensors.iter().enumerate() {
-                        let used = |step: &Step| step.input == Some(id) || step.output == Some(id);
+                        let used = |step: &Step| step.reads.contains(&id) || step.writes.contains(&id);
                         let fits = tensor.bytes() <= cut.slots()[cut.slot_of[id]];
                         prop_assert!(fits || !part.plan.steps.iter().any(used), "{}", tensor.name);
                     }
                     for step in &part.plan.steps {
-                        if let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input) {
+                        if let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input()) {
                             let region = part.plan.tensors[id].region;
                             let owned = region.owned_extent();
                             prop_assert_eq!(region.origin[0] + region.halo[0], columns[tap]);

@@ -1,0 +1,100 @@
+//! Making a plan: tensors, then steps over them, then the check that makes a [`Plan`] of it.
+
+use super::{Operation, Plan, Region, Step, TapPlan, Tensor, TensorId, slots};
+use crate::{config::Criterion, error::Result};
+
+/// A plan that is being made.
+///
+/// ```
+/// use perceptual_loss::low_level::plan::{Builder, Operation, Region, Step};
+///
+/// # fn main() -> perceptual_loss::Result<()> {
+/// let mut builder = Builder::new();
+/// let from = builder.tensor("from", 1, 3, Region::whole(8, 8));
+/// let to = builder.tensor("to", 1, 3, Region::whole(4, 4));
+/// builder.step(Step::new("pool", Operation::MaxPool, [from], [to]));
+/// let plan = builder.finish()?;
+/// assert_eq!(plan.steps().len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A plan that was not checked cannot be made:
+///
+/// ```compile_fail,E0451
+/// use perceptual_loss::low_level::plan::Plan;
+///
+/// let plan = Plan { tensors: vec![], steps: vec![], taps: vec![], slots: vec![], slot_of: vec![] };
+/// ```
+///
+/// Nor can one be changed once it is checked:
+///
+/// ```compile_fail,E0616
+/// use perceptual_loss::low_level::plan::Builder;
+///
+/// let mut plan = Builder::new().finish().unwrap();
+/// plan.slots.clear();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    pub(super) tensors: Vec<Tensor>,
+    pub(super) steps: Vec<Step>,
+    pub(super) taps: Vec<TapPlan>,
+}
+
+impl Builder {
+    /// A plan of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tensor of so many images.
+    pub fn tensor(&mut self, name: &str, images: u32, channels: u32, region: Region) -> TensorId {
+        self.tensors.push(Tensor::new(name, images, channels, region));
+        self.tensors.len() - 1
+    }
+
+    /// Adds a step.
+    pub fn step(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Adds a tap on a tensor and the step that compares it.
+    pub fn tap(&mut self, name: &'static str, weight: f64, criterion: Criterion, tensor: TensorId) {
+        let tap = self.taps.len();
+        self.taps.push(TapPlan { name, weight, tensor });
+        self.step(Step::new(
+            format!("{name} difference"),
+            Operation::Difference { criterion, tap },
+            [tensor],
+            [],
+        ));
+    }
+
+    /// The tensors so far.
+    #[must_use]
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// Checks every step against its tensors, and assigns slots.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) where a step's tensors do not fit it: a region that lacks a neighbour's
+    /// positions, a wrong number of channels or images, a tensor that is read before anything made it.
+    pub fn finish(self) -> Result<Plan> {
+        let bytes: Vec<u64> = self.tensors.iter().map(Tensor::bytes).collect();
+        self.check()?;
+        let (slots, slot_of) = slots::assign(&bytes, &self.steps);
+        let Self { tensors, steps, taps } = self;
+        Ok(Plan { tensors, steps, taps, slots, slot_of })
+    }
+
+    /// Checks every step against its tensors, which live in slots that are known.
+    pub(super) fn finish_in(self, slots: &[u64], slot_of: &[usize]) -> Result<Plan> {
+        self.check()?;
+        let Self { tensors, steps, taps } = self;
+        Ok(Plan { tensors, steps, taps, slots: slots.to_vec(), slot_of: slot_of.to_vec() })
+    }
+}
