@@ -2,7 +2,7 @@
 // Twin: src/cpu/twin/conv3x3.rs.
 //
 // Why this shape: a software rasteriser runs 8 threads as the lanes of one vector, but a storage load in a loop goes
-// lane by lane, even where all read one address, and costs some 40 multiply-adds. So loads per multiply-add decide: this
+// thread by thread, even where all read one address, and costs some 40 multiply-adds. So loads per multiply-add decide: this
 // block takes 60 input loads and 9 vec4 weight loads for 1152 multiply-adds. Smaller or narrower blocks load more;
 // twice as many channels gain 3 % for twice the compile time. All 9 taps are unrolled since each trip round a loop
 // also costs a masked copy of every accumulator. The 8 lanes lie along x: 4x2 lanes are 1.5 times slower.
@@ -33,12 +33,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-const GROUP_X = 8u;
-const GROUP_Y = 4u;
-const TILE_W = 32u; // 4 * GROUP_X pixels
-const TILE_H = 32u; // 8 * GROUP_Y pixels
-const BLOCK = 4u;   // output channels
-
+// GROUP_X by GROUP_Y threads make TILE_W by TILE_H pixels, 4 by 8 each, of BLOCK output channels.
 struct Columns { left: vec4<u32>, right: vec2<u32>, left_inside: vec4<bool>, right_inside: vec2<bool> }
 struct Row { left: vec4<f32>, right: vec2<f32> } // 6 pixels: 4 and one more on either side
 struct Taps { a: vec4<f32>, b: vec4<f32>, c: vec4<f32> } // a kernel's row

@@ -27,14 +27,14 @@ struct Params {
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) thread: u32,
 ) {
     let index = params.first_group + group_index(group, grid);
     // A workgroup's threads share an output channel, so that its weights are read at one address for all.
     let positions = params.output.width * params.output.height;
     let blocks = (positions + WORKGROUP - 1) / WORKGROUP;
     let channel = index / blocks;
-    let position = (index % blocks) * WORKGROUP + lane;
+    let position = (index % blocks) * WORKGROUP + thread;
     if index >= params.groups || position >= positions {
         return;
     }

@@ -31,7 +31,6 @@ struct Params {
 
 // Each thread sums SPAN spans of SPAN elements, each span by itself first: rounding errors then grow with
 // twice SPAN instead of its square.
-const SPAN: u32 = 8;
 
 fn address(element: u32) -> u32 {
     if params.height * params.channels == 1 {
@@ -46,7 +45,7 @@ fn address(element: u32) -> u32 {
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) thread: u32,
 ) {
     let index = params.first_group + group_index(group, grid);
     if index >= params.groups {
@@ -57,7 +56,7 @@ fn main(
     let b_start = params.b_offset + group.z * params.b_stride;
 
     // Neighbouring threads read neighbouring elements.
-    var element = index * WORKGROUP * SPAN * SPAN + lane;
+    var element = index * WORKGROUP * SPAN * SPAN + thread;
     var sum = 0.0;
     for (var span = 0u; span < SPAN; span++) {
         var span_sum = 0.0;
@@ -72,8 +71,8 @@ fn main(
         sum += span_sum;
     }
 
-    let total = tree_sum(lane, sum);
-    if lane == 0 {
+    let total = tree_sum(thread, sum);
+    if thread == 0 {
         partials[group.z * params.groups + index] = total;
     }
 }

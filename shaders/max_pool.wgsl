@@ -21,11 +21,11 @@ struct Params {
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) thread: u32,
 ) {
     let index = params.first_group + group_index(group, grid);
     let positions = params.output.width * params.output.height;
-    let element = index * WORKGROUP + lane;
+    let element = index * WORKGROUP + thread;
     if index >= params.groups || element >= positions * params.output.channels {
         return;
     }

@@ -18,10 +18,10 @@ struct Params {
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) thread: u32,
 ) {
     let index = group_index(group, grid);
-    let element = index * WORKGROUP + lane;
+    let element = index * WORKGROUP + thread;
     if index >= params.groups || element >= params.elements {
         return;
     }

@@ -20,7 +20,7 @@ struct Params {
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) thread: u32,
 ) {
     let index = group_index(group, grid);
     if index >= params.groups {
@@ -44,5 +44,5 @@ fn main(
     }
     // The least of all: a chain that fell short shows.
     let least = min(min(a, b), c);
-    output[index * WORKGROUP + lane] = min(min(least.x, least.y), min(least.z, least.w));
+    output[index * WORKGROUP + thread] = min(min(least.x, least.y), min(least.z, least.w));
 }

@@ -1,35 +1,18 @@
-// max(x, 0), one element a thread; for taps that need a convolution's values before their activation.
+// max(x, 0), for taps that need a convolution's values before their activation.
 // Twin: src/cpu/twin/relu.rs.
 
 #include "tensor"
 #include "grid"
-
-struct Params {
-    input: Tensor,
-    output: Tensor,
-    groups: u32,
-    first_group: u32,
-    pad0: u32,
-    pad1: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+#include "elements"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) thread: u32,
 ) {
-    let index = params.first_group + group_index(group, grid);
-    let positions = params.output.width * params.output.height;
-    let element = index * WORKGROUP + lane;
-    if index >= params.groups || element >= positions * params.output.channels {
-        return;
+    let element = element_of(group, grid, thread);
+    if element.inside {
+        output[element.to] = max(input[element.from], 0.0);
     }
-    let place = vec3(element % params.output.width, (element % positions) / params.output.width, element / positions);
-    let source = address(params.input, group.z, place);
-    output[address(params.output, group.z, place)] = max(input[source], 0.0);
 }

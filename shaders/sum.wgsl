@@ -17,14 +17,13 @@ struct Params {
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 
-// Spans of spans, as in difference.wgsl, since there may be a hundred thousand partial sums.
-const SPAN: u32 = 16;
+// SPAN spans of SPAN, as in difference.wgsl, since there may be a hundred thousand partial sums.
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let start = group.z * params.count;
     var sum = 0.0;
-    var i = lane;
+    var i = thread;
     while i < params.count {
         var outer_sum = 0.0;
         for (var outer = 0u; outer < SPAN; outer++) {
@@ -40,8 +39,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         sum += outer_sum;
     }
 
-    let total = tree_sum(lane, sum);
-    if lane == 0 {
+    let total = tree_sum(thread, sum);
+    if thread == 0 {
         sums[params.first + group.z] = total;
     }
 }

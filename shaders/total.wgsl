@@ -30,11 +30,11 @@ struct Loss {
 @group(0) @binding(4) var<storage, read_write> loss: Loss;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(local_invocation_index) lane: u32) {
-    if lane < params.taps {
-        loss.sums[lane] = sums[lane];
+fn main(@builtin(local_invocation_index) thread: u32) {
+    if thread < params.taps {
+        loss.sums[thread] = sums[thread];
     }
-    if lane == 0 {
+    if thread == 0 {
         var total = 0.0;
         for (var tap = 0u; tap < params.taps; tap++) {
             total += params.factors[tap / 4][tap % 4] * sums[tap];

@@ -1,4 +1,4 @@
-// A planar tensor in memory, as `gpu/params.rs` writes it: element (image, channel, y, x) lies at
+// A planar tensor in memory, as `src/gpu/kernels/tensor.rs` writes it: element (image, channel, y, x) lies at
 // offset + image * image_stride + channel * channel_stride + y * row_stride + x. Only outputs, and inputs of copies, have
 // an offset.
 struct Tensor {

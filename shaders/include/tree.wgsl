@@ -2,12 +2,12 @@
 var<workgroup> tree: array<f32, WORKGROUP>;
 
 // The sum is the first thread's to use. All threads of the workgroup must come here.
-fn tree_sum(lane: u32, value: f32) -> f32 {
-    tree[lane] = value;
+fn tree_sum(thread: u32, value: f32) -> f32 {
+    tree[thread] = value;
     workgroupBarrier();
     for (var reach = WORKGROUP / 2; reach > 0; reach /= 2) {
-        if lane < reach {
-            tree[lane] += tree[lane + reach];
+        if thread < reach {
+            tree[thread] += tree[thread + reach];
         }
         workgroupBarrier();
     }

@@ -1,12 +1,12 @@
-//! What a device can do, as lowering needs to know it.
+//! What a device can do, as lowering and tunings need to know it.
 
 use serde::Serialize;
 
-use super::arrange::{Arrangement, arrange};
-use crate::{Config, Tuning, plan::Plan};
+use super::adapter::{Adapter, AdapterKind};
 
-/// A device's limits. Lowering checks every buffer and binding against them before anything is allocated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// A device's limits and features. Lowering checks every buffer and binding against them before anything is allocated, and
+/// tunings are chosen by them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// Bytes that a storage binding may have.
@@ -17,18 +17,57 @@ pub struct Capabilities {
     pub max_workgroups: u32,
     /// What the offset of a uniform binding must be a multiple of.
     pub uniform_alignment: u32,
+    /// Bytes that a workgroup's threads share.
+    pub workgroup_memory: u32,
+    /// Threads that a workgroup may have.
+    pub workgroup_threads: u32,
+    /// The least and the most threads of a subgroup; none where shaders may not use subgroups.
+    pub subgroup_sizes: Option<[u32; 2]>,
+    /// Whether shaders may compute in half precision.
+    pub f16: bool,
+    /// Sides of the square matrices that a subgroup multiplies together; none on a host's device, which does not tell.
+    pub matrices: Vec<u32>,
+    /// What the adapter is.
+    #[serde(skip)]
+    pub kind: AdapterKind,
 }
 
 impl Capabilities {
-    /// The limits of a wgpu device.
+    /// Those of a wgpu device or adapter.
     #[must_use]
-    pub fn of(limits: &wgpu::Limits) -> Self {
+    pub fn of(limits: &wgpu::Limits, features: wgpu::Features, info: &wgpu::AdapterInfo) -> Self {
+        let subgroups = features.contains(wgpu::Features::SUBGROUP);
+        Self {
+            subgroup_sizes: subgroups.then_some([info.subgroup_min_size, info.subgroup_max_size]),
+            f16: features.contains(wgpu::Features::SHADER_F16),
+            kind: Adapter::from(info).kind,
+            ..Self::of_limits(limits)
+        }
+    }
+
+    /// Those of a device with these limits and no feature, whatever it is.
+    fn of_limits(limits: &wgpu::Limits) -> Self {
         Self {
             max_binding: limits.max_storage_buffer_binding_size,
             max_buffer: limits.max_buffer_size,
             max_workgroups: limits.max_compute_workgroups_per_dimension,
             uniform_alignment: limits.min_uniform_buffer_offset_alignment,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_threads: limits.max_compute_invocations_per_workgroup,
+            subgroup_sizes: None,
+            f16: false,
+            matrices: vec![],
+            kind: AdapterKind::Other,
         }
+    }
+
+    /// The same, with the matrices that an adapter multiplies.
+    pub(super) fn with_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
+        let square = matrices.iter().filter(|matrix| matrix.m_size == matrix.n_size && matrix.n_size == matrix.k_size);
+        self.matrices = square.map(|matrix| matrix.m_size).collect();
+        self.matrices.sort_unstable();
+        self.matrices.dedup();
+        self
     }
 
     /// Bytes that one tensor may have: it is one buffer, bound whole, and its elements are numbered in 31 bits, so
@@ -37,55 +76,11 @@ impl Capabilities {
     pub fn max_tensor(&self) -> u64 {
         self.max_binding.min(self.max_buffer).min((1 << 31) * 4)
     }
-
-    /// The side of the largest square picture that these limits allow without cutting it into parts, of a loss and in a
-    /// tuning; none where they allow hardly any. How much memory there is, no device tells.
-    #[must_use]
-    pub fn largest_square(&self, config: &Config, tuning: Tuning) -> Option<u32> {
-        let fits = |side: u32| {
-            let plan = |images| Plan::new(config, side, side, images, tuning);
-            let arranged = arrange(plan, 1, u64::MAX, self);
-            arranged.is_ok_and(|arranged| matches!(arranged, Arrangement::Whole(_)))
-        };
-        // A square of 32 has something left after every pooling of VGG.
-        let (mut fitting, mut too_large) = (32, 1 << 16);
-        if !fits(fitting) {
-            return None;
-        }
-        while too_large - fitting > 1 {
-            let middle = fitting.midpoint(too_large);
-            if fits(middle) {
-                fitting = middle;
-            } else {
-                too_large = middle;
-            }
-        }
-        Some(fitting)
-    }
 }
 
 impl Default for Capabilities {
     /// The baseline that every WebGPU device meets.
     fn default() -> Self {
-        Self::of(&wgpu::Limits::default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Preset;
-
-    #[test]
-    fn the_largest_square_is_what_the_largest_feature_map_leaves() {
-        let square = |max_binding| {
-            Capabilities { max_binding, ..Capabilities::default() }
-                .largest_square(&Preset::Vgg19.config(), Tuning::default())
-        };
-        // 64 channels of float32 at full size: 524,288 pixels are 724.07 by 724.07.
-        assert_eq!(square(128 << 20), Some(724));
-        assert_eq!(square(64 * 4 * 100 * 100), Some(100));
-        assert_eq!(square(64 * 4 * 100 * 100 - 4), Some(99));
-        assert_eq!(square(1 << 10), None);
+        Self::of_limits(&wgpu::Limits::default())
     }
 }

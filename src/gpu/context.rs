@@ -1,19 +1,18 @@
-//! A device, its queue and its pipelines; and how its faults become errors.
+//! A device and its queue; and how its faults become errors.
 
 use std::{
-    collections::HashMap,
     future::Future,
     num::NonZeroU64,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc,
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
 };
 
 use super::{
-    adapter, adapter::Adapter, capabilities::Capabilities, kernel::Kernel, requirements::Requirements,
+    adapter::Adapter,
+    capabilities::Capabilities,
+    kernel::Kernel,
+    kernels::PARAMS_BYTES,
+    pipelines::{Pipeline, Pipelines},
+    requirements::Requirements,
 };
 use crate::error::{Error, Result};
 
@@ -24,23 +23,11 @@ pub(crate) struct Gpu {
     pub(crate) queue: wgpu::Queue,
     pub(crate) adapter: Adapter,
     pub(crate) capabilities: Capabilities,
-    pipelines: Mutex<HashMap<Kernel, Arc<Pipeline>>>,
-    compiled: AtomicUsize,
-    /// Nanoseconds.
-    compiling: AtomicU64,
-    /// Kernels that tests put in place of those of `shaders/`, to see them found wrong.
-    #[cfg(test)]
-    pub(crate) replaced: HashMap<Kernel, String>,
+    pub(crate) pipelines: Pipelines,
     /// What went wrong since it was opened, as far as it is known.
     faults: Arc<Mutex<Faults>>,
     /// What only a device of our own has; a host's is neither polled nor given callbacks.
     own: Option<Own>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Pipeline {
-    pub(crate) pipeline: wgpu::ComputePipeline,
-    pub(crate) layout: wgpu::BindGroupLayout,
 }
 
 #[derive(Debug, Default)]
@@ -56,35 +43,8 @@ struct Faults {
 }
 
 impl Gpu {
-    /// Opens the adapter called `name`, or the best.
-    pub(crate) async fn open(name: Option<&str>) -> Result<Self> {
-        Self::open_adapter(adapter::choose(name).await?).await
-    }
-
-    /// Opens the best adapter that is not a software one; none where there is no such adapter.
-    #[cfg(feature = "cpu")]
-    pub(crate) async fn open_hardware() -> Result<Option<Self>> {
-        match adapter::choose(None).await {
-            Ok(adapter) if Adapter::from(&adapter.get_info()).software => Ok(None),
-            Ok(adapter) => Self::open_adapter(adapter).await.map(Some),
-            Err(Error::NoAdapter) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) async fn open_adapter(adapter: wgpu::Adapter) -> Result<Self> {
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("perceptual-loss"),
-            // For profiles; what runs otherwise needs no feature.
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
-            // All that the adapter has, since pictures are as large as its bindings.
-            required_limits: adapter.limits(),
-            memory_hints: wgpu::MemoryHints::MemoryUsage,
-            ..Default::default()
-        };
-        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
-            Error::Device(format!("the adapter '{}' cannot be opened: {error}", adapter.get_info().name))
-        })?;
+    /// Takes a device that the library opened.
+    pub(super) fn from_own(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         let gpu = Self::new(device.clone(), queue, Some(Own::default()))?;
         let faults = Arc::clone(&gpu.faults);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
@@ -105,7 +65,8 @@ impl Gpu {
     fn new(device: wgpu::Device, queue: wgpu::Queue, own: Option<Own>) -> Result<Self> {
         let limits = device.limits();
         Requirements::least().check(&limits, device.features())?;
-        let adapter = Adapter::from(&device.adapter_info());
+        let info = device.adapter_info();
+        let adapter = Adapter::from(&info);
         tracing::debug!(
             adapter = adapter.name,
             driver = adapter.driver,
@@ -118,105 +79,18 @@ impl Gpu {
         );
         Ok(Self {
             adapter,
-            capabilities: Capabilities::of(&limits),
+            capabilities: Capabilities::of(&limits, device.features(), &info),
             device,
             queue,
-            pipelines: Mutex::default(),
-            compiled: AtomicUsize::new(0),
-            compiling: AtomicU64::new(0),
-            #[cfg(test)]
-            replaced: HashMap::new(),
+            pipelines: Pipelines::default(),
             faults: Arc::default(),
             own,
         })
     }
 
     /// A kernel's pipeline, compiled when it is first asked for.
-    pub(crate) fn pipeline(&self, kernel: Kernel) -> Arc<Pipeline> {
-        let mut pipelines = lock(&self.pipelines);
-        Arc::clone(pipelines.entry(kernel).or_insert_with(|| {
-            let start = Instant::now();
-            let pipeline = Arc::new(self.compile(kernel));
-            self.compiled.fetch_add(1, Ordering::Relaxed);
-            self.compiling.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            pipeline
-        }))
-    }
-
-    /// Pipelines compiled so far.
-    pub(crate) fn pipelines_compiled(&self) -> usize {
-        self.compiled.load(Ordering::Relaxed)
-    }
-
-    /// The time that compiling them took.
-    pub(crate) fn compile_time(&self) -> Duration {
-        Duration::from_nanos(self.compiling.load(Ordering::Relaxed))
-    }
-
-    /// A kernel's WGSL.
-    fn source(&self, kernel: Kernel) -> String {
-        #[cfg(test)]
-        if let Some(source) = self.replaced.get(&kernel) {
-            return source.clone();
-        }
-        kernel.source()
-    }
-
-    fn compile(&self, kernel: Kernel) -> Pipeline {
-        let _span = tracing::debug_span!("compile", kernel = kernel.name()).entered();
-        let label = labelled(kernel.name());
-        let label = Some(label.as_str());
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label,
-            source: wgpu::ShaderSource::Wgsl(self.source(kernel).into()),
-        };
-        // SAFETY: the shaders are this crate's own, index within what lowering has checked, and all their loops
-        // end. The checks left out cost 5 % of the direct convolution on a software adapter, and much more where
-        // a driver cannot see through the bound on loops (gfx-rs/wgpu#7698).
-        let module = unsafe {
-            self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-        };
-        let entry = |binding: u32| {
-            let read_only = binding <= kernel.reads();
-            let ty = match binding {
-                0 => wgpu::BufferBindingType::Uniform,
-                _ => wgpu::BufferBindingType::Storage { read_only },
-            };
-            let buffer =
-                wgpu::BindingType::Buffer { ty, has_dynamic_offset: binding == 0, min_binding_size: None };
-            let texture = wgpu::BindingType::Texture {
-                sample_type: wgpu::TextureSampleType::Float { filterable: false },
-                view_dimension: wgpu::TextureViewDimension::D2,
-                multisampled: false,
-            };
-            wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: if binding == 1 && kernel.reads_texture() { texture } else { buffer },
-                count: None,
-            }
-        };
-        let entries: Vec<_> = (0..=kernel.reads() + 1).map(entry).collect();
-        let layout = self
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: None,
-        });
-        Pipeline { pipeline, layout }
+    pub(super) fn pipeline(&self, kernel: &'static Kernel) -> Arc<Pipeline> {
+        self.pipelines.get(&self.device, kernel)
     }
 
     /// Runs `make`, which creates `bytes` of buffers for `what`, and turns what the device refuses into an error.
@@ -254,7 +128,7 @@ impl Gpu {
     /// One of a kernel's bind groups: its parameters, then `buffers` at bindings 1 and up.
     pub(crate) fn bind(
         &self,
-        kernel: Kernel,
+        kernel: &'static Kernel,
         params: &wgpu::Buffer,
         buffers: &[&wgpu::Buffer],
     ) -> wgpu::BindGroup {
@@ -265,7 +139,7 @@ impl Gpu {
     /// [`bind`](Self::bind), of any resources.
     pub(crate) fn bind_resources(
         &self,
-        kernel: Kernel,
+        kernel: &'static Kernel,
         params: &wgpu::Buffer,
         resources: &[wgpu::BindingResource<'_>],
     ) -> wgpu::BindGroup {
@@ -276,7 +150,7 @@ impl Gpu {
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(&labelled(kernel.name())),
+            label: Some(&labelled(kernel.name)),
             layout: &self.pipeline(kernel).layout,
             entries: &entries,
         })
@@ -351,9 +225,6 @@ impl Gpu {
         self.device.poll(wait).map(drop).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))
     }
 }
-
-/// Bytes of the uniform window that a dispatch binds: the largest `Params` of any shader, rounded up.
-pub(crate) const PARAMS_BYTES: u64 = 256;
 
 /// On native platforms an error scope's future is ready at once. A browser's would have to be awaited; there
 /// the error reaches the uncaptured-error handler instead.

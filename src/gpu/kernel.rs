@@ -1,117 +1,102 @@
-//! The table of kernels: each one's name, source and bindings.
+//! What the host knows of a kernel: a row for each file of `shaders/`.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::{self, Write as _},
+    hash::{Hash, Hasher},
+};
 
-use crate::plan::Tuning;
+/// Threads of a workgroup, in every kernel whose threads are numbered along one dimension.
+pub(super) const WORKGROUP: u32 = 64;
 
 /// A kernel of `shaders/`. A pipeline is keyed by this alone: shapes come from a uniform buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kernel {
-    SourceTexture,
-    SourceBuffer,
-    Pixels,
-    Conv3x3Direct,
-    Conv3x3Blocked,
-    Relu,
-    MaxPool,
-    Copy,
-    Difference,
-    Sum,
-    Total,
-    PeakFma,
-    PeakCopy,
+pub(crate) struct Kernel {
+    /// Its name, which is its file's in `shaders/`.
+    pub(crate) name: &'static str,
+    /// The file's text.
+    pub(super) text: &'static str,
+    /// Constants that the text is given: sizes of tiles and the like stand once, in Rust.
+    pub(super) constants: &'static [(&'static str, u32)],
+    /// What it binds, at bindings 1 and up. Binding 0 holds its parameters.
+    pub(super) bindings: &'static [Access],
+    /// Threads of a workgroup, along x and y.
+    pub(super) threads: [u32; 2],
+    /// Bytes that a workgroup's threads share.
+    pub(super) workgroup_memory: u32,
 }
 
+/// What a kernel does with a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reads a storage buffer.
+    Read,
+    /// Reads a texture of floats, of which nothing is filtered.
+    Texture,
+    /// Writes a storage buffer, and may read it.
+    Write,
+}
+
+/// A kernel's row, with the text of the file of its name.
+macro_rules! kernel {
+    ($name:literal, [$($binding:ident),*] $(, $field:ident: $value:expr)* $(,)?) => {
+        $crate::gpu::kernel::Kernel {
+            $($field: $value,)*
+            ..$crate::gpu::kernel::Kernel::plain(
+                $name,
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+                &[$($crate::gpu::kernel::Access::$binding),*],
+            )
+        }
+    };
+}
+pub(super) use kernel;
+
 impl Kernel {
-    pub(crate) const ALL: [Self; 13] = [
-        Self::SourceTexture,
-        Self::SourceBuffer,
-        Self::Pixels,
-        Self::Conv3x3Direct,
-        Self::Conv3x3Blocked,
-        Self::Relu,
-        Self::MaxPool,
-        Self::Copy,
-        Self::Difference,
-        Self::Sum,
-        Self::Total,
-        Self::PeakFma,
-        Self::PeakCopy,
-    ];
-
-    pub(crate) fn of_tuning(tuning: Tuning) -> Self {
-        match tuning {
-            Tuning::Direct => Self::Conv3x3Direct,
-            Tuning::Blocked => Self::Conv3x3Blocked,
-        }
+    /// One whose threads are numbered along one dimension and share no memory.
+    pub(super) const fn plain(name: &'static str, text: &'static str, bindings: &'static [Access]) -> Self {
+        Self { name, text, constants: &[], bindings, threads: [WORKGROUP, 1], workgroup_memory: 0 }
     }
 
-    /// Its name, which is its file's in `shaders/`, and the file's text.
-    fn file(self) -> (&'static str, &'static str) {
-        macro_rules! file {
-            ($name:literal) => {
-                ($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))
-            };
-        }
-        match self {
-            Self::SourceTexture => file!("source.texture"),
-            Self::SourceBuffer => file!("source.buffer"),
-            Self::Pixels => file!("pixels"),
-            Self::Conv3x3Direct => file!("conv3x3.direct"),
-            Self::Conv3x3Blocked => file!("conv3x3.blocked"),
-            Self::Relu => file!("relu"),
-            Self::MaxPool => file!("max_pool"),
-            Self::Copy => file!("copy"),
-            Self::Difference => file!("difference"),
-            Self::Sum => file!("sum"),
-            Self::Total => file!("total"),
-            Self::PeakFma => file!("peak.fma"),
-            Self::PeakCopy => file!("peak.copy"),
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        self.file().0
-    }
-
-    /// Its WGSL with every `#include` replaced.
-    pub(crate) fn source(self) -> String {
+    /// Its WGSL: the constants, and the file's text with every `#include` replaced.
+    pub(crate) fn source(&self) -> String {
+        let workgroup = ("WORKGROUP", self.threads.iter().product());
         let mut source = String::new();
-        for line in self.file().1.lines() {
+        for (name, value) in [workgroup].iter().chain(self.constants) {
+            // Writing to a string does not fail.
+            let _ = writeln!(source, "const {name}: u32 = {value}u;");
+        }
+        for line in self.text.lines() {
             let included = match line.trim() {
                 r#"#include "tensor""# => include_str!("../../shaders/include/tensor.wgsl"),
                 r#"#include "grid""# => include_str!("../../shaders/include/grid.wgsl"),
+                r#"#include "elements""# => include_str!("../../shaders/include/elements.wgsl"),
                 r#"#include "tree""# => include_str!("../../shaders/include/tree.wgsl"),
                 r#"#include "color""# => include_str!("../../shaders/include/color.wgsl"),
                 r#"#include "picture""# => include_str!("../../shaders/include/picture.wgsl"),
+                r#"#include "winograd""# => include_str!("../../shaders/include/winograd.wgsl"),
                 _ => line,
             };
-            // Writing to a string does not fail.
             let _ = writeln!(source, "{included}");
         }
         source
     }
+}
 
-    /// What it reads, at bindings 1 and up: storage buffers, unless it [reads a texture](Self::reads_texture). The
-    /// storage buffer after them is written. Binding 0 holds its parameters.
-    pub(crate) fn reads(self) -> u32 {
-        match self {
-            Self::PeakFma => 0,
-            Self::SourceTexture | Self::SourceBuffer | Self::Pixels => 1,
-            Self::Relu | Self::MaxPool | Self::Copy | Self::Sum | Self::PeakCopy => 1,
-            Self::Difference => 2,
-            Self::Conv3x3Direct | Self::Conv3x3Blocked | Self::Total => 3,
-        }
-    }
-
-    /// Whether what it reads is a texture of floats, of which nothing is filtered.
-    pub(crate) fn reads_texture(self) -> bool {
-        self == Self::SourceTexture
+impl PartialEq for Kernel {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 }
 
-/// Every kernel's name and complete WGSL source, for validation and for reading. All of them stay within
-/// WebGPU's baseline limits and need no feature.
-pub fn shaders() -> impl Iterator<Item = (&'static str, String)> {
-    Kernel::ALL.into_iter().map(|kernel| (kernel.name(), kernel.source()))
+impl Eq for Kernel {}
+
+impl Hash for Kernel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }

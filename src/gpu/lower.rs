@@ -1,23 +1,26 @@
-//! From a plan to dispatches: which kernel, with which bindings, parameters and workgroups. Pure: nothing is
-//! allocated here, and everything that a device could refuse is checked here.
+//! From a plan to commands: which kernels, with which bindings, parameters and workgroups. Pure: nothing is allocated
+//! here, and everything that a device could refuse is checked here.
+
+use std::ops::Range;
 
 use super::{
-    arrange::{Lanes, pictures_bytes},
     capabilities::Capabilities,
-    kernel::Kernel,
-    params,
-    weights::{BLOCK, Form},
+    kernels::{
+        Operand, PARAMS_BYTES,
+        conv3x3::{Job, Shape},
+        difference::{self, Side},
+        elements, max_pool, pixels, total,
+    },
+    program::{Binding, Command, Count, Dispatch, Pieces, Program, TargetHeader},
+    sets::{Sets, pictures_bytes},
+    tuning,
 };
 use crate::{
     config::Criterion,
     error::{Error, Result},
-    plan::{Operation, Region, Step, Tensor, Tuning},
+    plan::{Cost, Operation, Plan, Region, Step},
+    tuning::{Tuning, Tunings},
 };
-
-/// Threads of a workgroup, in every kernel.
-pub(super) const WORKGROUP: u64 = 64;
-/// Elements that a workgroup of `shaders/difference.wgsl` sums.
-pub(crate) const DIFFERENCE_ELEMENTS: u64 = WORKGROUP * 8 * 8;
 
 /// What the pictures of a round are to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,137 +33,42 @@ pub(crate) enum Mode {
     Features,
 }
 
-/// A buffer that a dispatch binds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Binding {
-    /// A lane's packed pictures.
-    Pictures { lane: u32 },
-    /// A slot of a lane's feature maps.
-    Slot { lane: u32, slot: usize },
-    /// A convolution's weights in a form.
-    Weights { layer: &'static str, form: Form },
-    /// A convolution's bias in a form.
-    Bias { layer: &'static str, form: Form },
-    /// Partial sums.
-    Partials,
-    /// Sums, at tap * pictures + pair.
-    Sums,
-    /// A target's features at a tap.
-    Target { tap: usize },
-}
-
-/// What the number of workgroups along z, one an image or a pair, follows from.
+/// Where pictures come from, and where the result goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Count {
-    /// The pictures in a lane.
-    Images { lane: u32 },
-    /// The pairs in a lane.
-    Pairs { lane: u32 },
+pub(crate) enum Host {
+    /// From the host's memory and back to it.
+    Memory,
+    /// The same, a part of a picture at a time: deep taps may have nothing to compare in a part.
+    Parts,
+    /// From a source on the device; the total stays there, and is read back through a ring. Dispatches can be divided into
+    /// pieces of a few milliseconds on the slowest devices. Frames are compared with such a target.
+    Frame(TargetHeader),
 }
 
-/// One command of a program.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Command {
-    /// A kernel's dispatch.
-    Dispatch {
-        /// Index into [`Plan::steps`].
-        step: usize,
-        kernel: Kernel,
-        bindings: Vec<Binding>,
-        /// Byte offset of its parameters.
-        params: u32,
-        /// Workgroups of each image or pair.
-        groups: u32,
-        count: Count,
-        pieces: Pieces,
-    },
-    /// The first image of a slot copied to a target's features.
-    CopyToTarget { slot: usize, tap: usize, bytes: u64 },
+/// What is asked of lowering beside the plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) mode: Mode,
+    pub(crate) host: Host,
+    pub(crate) tunings: &'a Tunings,
+    pub(crate) capabilities: &'a Capabilities,
 }
 
-/// How a dispatch may be cut into several, each of a run of its workgroups: the same results, to the bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pieces {
-    /// How many there are at most.
-    pub(crate) count: u32,
-    /// Workgroups of each but the last, which may have fewer.
-    pub(crate) groups: u32,
-    /// Bytes between the parameters of one that begins with a piece and those of the next.
-    pub(crate) stride: u32,
-}
-
-impl Command {
-    /// How many pieces it can be cut into.
-    pub(crate) fn pieces(&self) -> u32 {
-        match self {
-            Self::Dispatch { pieces, .. } => pieces.count,
-            Self::CopyToTarget { .. } => 1,
-        }
-    }
-
-    /// A dispatch's kernel and what it binds.
-    pub(crate) fn bound(&self) -> Option<(Kernel, &[Binding])> {
-        match self {
-            Self::Dispatch { kernel, bindings, .. } => Some((*kernel, bindings)),
-            Self::CopyToTarget { .. } => None,
-        }
-    }
-
-    /// Images or pairs of a round of `pictures` pictures that a dispatch works on.
-    pub(crate) fn images(&self, lanes: &Lanes, pictures: u32) -> u32 {
-        match self {
-            Self::Dispatch { count: Count::Images { lane }, .. } => lanes.in_lane(*lane, pictures),
-            Self::Dispatch { count: Count::Pairs { lane }, .. } => lanes.in_lane(*lane, pictures) / 2,
-            Self::CopyToTarget { .. } => 1,
-        }
-    }
-
-    /// Floating-point operations that a dispatch does in a round of `pictures` pictures.
-    pub(crate) fn flops(&self, lanes: &Lanes, pictures: u32) -> u64 {
-        match self {
-            Self::Dispatch { step, .. } => {
-                lanes.plan.cost(*step, self.images(lanes, pictures).into(), true).flops
-            }
-            Self::CopyToTarget { .. } => 0,
-        }
-    }
-
-    /// The step that it is part of; a copy is part of none.
-    pub(crate) fn step(&self) -> Option<usize> {
-        match self {
-            Self::Dispatch { step, .. } => Some(*step),
-            Self::CopyToTarget { .. } => None,
-        }
-    }
-}
-
-/// A plan's commands for a mode, and the buffers that they need beside the plan's slots.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Program {
-    pub(crate) commands: Vec<Command>,
-    /// All dispatches' parameters, each at an aligned offset.
-    pub(crate) params: Vec<u8>,
-}
-
-/// Turns every step into dispatches, which can be cut into pieces where `cut` says so.
+/// Turns every step into dispatches, between what brings the pictures and what hands on the result.
 ///
 /// # Errors
-/// [`Error::TooLarge`] where a dispatch would need more workgroups than the device allows.
-pub(crate) fn lower(lanes: &Lanes, mode: Mode, cut: Cut, capabilities: &Capabilities) -> Result<Program> {
-    let program = Program { commands: vec![], params: vec![] };
-    let mut lowering = Lowering { lanes, mode, cut, capabilities, program };
-    for (index, step) in lanes.plan.steps.iter().enumerate() {
+/// [`Error::TooLarge`] where a dispatch would need more workgroups than the device allows; [`Error::Config`] where the
+/// device cannot run a tuning that was asked for, or the plan's taps are more than a network has.
+pub(crate) fn lower(sets: &Sets, asked: Asked<'_>) -> Result<Program> {
+    let mut lowering = Lowering { sets, asked, program: Program::default() };
+    lowering.begin();
+    let start = lowering.program.commands.len();
+    for (index, step) in sets.plan.steps().iter().enumerate() {
         lowering.step(index, step)?;
     }
+    lowering.program.steps = start..lowering.program.commands.len();
+    lowering.end()?;
     Ok(lowering.program)
-}
-
-/// Whether dispatches can be cut into pieces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    Whole,
-    /// Into pieces of a few milliseconds on the slowest devices.
-    Pieces,
 }
 
 /// Floating-point operations of a piece, one image: a millisecond at 8 GFLOP/s.
@@ -171,166 +79,131 @@ const PIECE_BYTES: u64 = 1 << 21;
 const MOST_PIECES: u64 = 1024;
 
 struct Lowering<'a> {
-    lanes: &'a Lanes,
-    mode: Mode,
-    cut: Cut,
-    capabilities: &'a Capabilities,
+    sets: &'a Sets,
+    asked: Asked<'a>,
     program: Program,
 }
 
 impl Lowering<'_> {
-    fn step(&mut self, index: usize, step: &Step) -> Result<()> {
-        let plan = &self.lanes.plan;
-        let input = step.input.map(|id| (id, &plan.tensors[id]));
-        let output = step.output.map(|id| (id, &plan.tensors[id]));
-        if let Operation::Difference { criterion, tap } = step.operation {
-            return self.difference(index, criterion, tap);
+    /// What brings the pictures.
+    fn begin(&mut self) {
+        let commands = &mut self.program.commands;
+        match self.asked.host {
+            Host::Memory | Host::Parts => {
+                let uploads = 0..self.sets.pictures();
+                commands.extend(uploads.map(|picture| Command::Upload { picture }));
+                if self.asked.host == Host::Parts {
+                    commands.push(Command::Clear { buffer: Binding::Sums, bytes: None });
+                }
+            }
+            Host::Frame(_) => {
+                // The source's kernel adds to the header's first word.
+                let pictures = Binding::Pictures { set: 0 };
+                commands.push(Command::Clear { buffer: pictures.clone(), bytes: Some(4) });
+                commands.push(Command::Source);
+                if self.asked.mode == Mode::Features {
+                    let to = Binding::TargetHeader(TargetHeader::Recorded);
+                    commands.push(Command::Copy { step: None, from: pictures, to, bytes: 4 });
+                }
+            }
         }
-        let Some((output_id, to)) = output else { return Ok(()) };
+    }
+
+    /// What hands the result on.
+    fn end(&mut self) -> Result<()> {
+        if self.asked.mode == Mode::Features {
+            return Ok(());
+        }
+        let from = match self.asked.host {
+            Host::Memory | Host::Parts => Binding::Sums,
+            Host::Frame(target) => {
+                let dispatch = total::lower(&self.sets.plan, target)?;
+                self.dispatch(None, Count::One, dispatch)?;
+                Binding::Loss
+            }
+        };
+        self.program.commands.push(Command::ReadBack { from });
+        Ok(())
+    }
+
+    fn step(&mut self, index: usize, step: &Step) -> Result<()> {
+        let plan = &self.sets.plan;
+        if let Operation::Difference { criterion, tap } = step.operation {
+            return self.difference(index, step, criterion, tap);
+        }
+        let Some(output) = step.output() else { return Ok(()) };
+        let tensors = plan.tensors();
+        let to = &tensors[output];
         // What is kept at the output's top stays.
         let written = to.region.below(step.kept);
-        let elements = written.positions() * u64::from(to.channels);
-        for lane in 0..self.lanes.lanes {
-            let slot = |id: usize| Binding::Slot { lane, slot: plan.slot_of[id] };
-            let count = Count::Images { lane };
-            match (step.operation, input) {
+        let cost = plan.cost(index, 1, true);
+        for set in 0..self.sets.sets {
+            let operand = |id: usize| Operand {
+                tensor: &tensors[id],
+                binding: Binding::Slot { set, slot: plan.slot_of()[id] },
+            };
+            let to = operand(output);
+            let dispatches = match (step.operation, step.input().map(operand)) {
                 (Operation::Pixels { normalization }, _) => {
-                    let channels = normalization.channels();
-                    let four = |f: &dyn Fn((usize, f64, f64)) -> f64| {
-                        std::array::from_fn(|c| channels.get(c).map_or(0.0, |&channel| f(channel) as f32))
-                    };
-                    let groups = written.positions().div_ceil(WORKGROUP);
-                    let params = params::Pixels {
-                        output: params::Tensor::part(to, &written),
-                        scale: four(&|(_, factor, _)| factor),
-                        scale_8bit: four(&|(_, factor, _)| factor / 255.0),
-                        offset: four(&|(_, _, offset)| offset),
-                        source: std::array::from_fn(|c| {
-                            channels.get(c).map_or(0, |(source, ..)| *source as u32)
-                        }),
-                        picture_stride: (pictures_bytes(plan) / 4) as u32,
-                        groups: groups as u32,
-                        first_group: 0,
-                        pad: 0,
-                    };
-                    let bindings = vec![Binding::Pictures { lane }, slot(output_id)];
-                    self.dispatch(index, Kernel::Pixels, bindings, groups, count, params)?;
+                    let words = pictures_bytes(plan) / 4;
+                    let pictures = Binding::Pictures { set };
+                    vec![pixels::lower(&normalization, pictures, words, to, &written, cost)]
                 }
-                (Operation::Conv3x3 { layer, relu, tuning }, Some((id, from))) => {
-                    let form = Form::of_tuning(tuning);
-                    let kernel = Kernel::of_tuning(tuning);
-                    let groups = conv3x3_groups(kernel, to.channels, &written);
-                    let shift =
-                        |axis: usize| i64::from(written.origin[axis]) - i64::from(from.region.origin[axis]);
-                    let params = params::Conv3x3 {
-                        input: from.into(),
-                        output: params::Tensor::part(to, &written),
-                        shift: [shift(0) as i32, shift(1) as i32],
-                        relu: u32::from(relu),
-                        groups: groups as u32,
-                        first_group: 0,
-                        pad: [0; 3],
-                    };
-                    let layer = layer.name;
-                    let bindings = vec![
-                        slot(id),
-                        Binding::Weights { layer, form },
-                        Binding::Bias { layer, form },
-                        slot(output_id),
-                    ];
-                    self.dispatch(index, kernel, bindings, groups, count, params)?;
+                (Operation::Conv3x3 { layer, relu }, Some(from)) => {
+                    let row = tuning::of_step(plan, step, self.asked.tunings, self.asked.capabilities)?;
+                    let Some(row) = row else { continue };
+                    let job = Job { tuning: Tuning(row.name), layer, relu, from, to, written, cost };
+                    let shape = Shape { layer, images: job.to.tensor.images, extent: written.extent };
+                    self.program.needs_scratch(&(row.scratch)(&shape));
+                    (row.lower)(&job)
                 }
-                (Operation::Relu, Some((id, from))) => {
-                    let groups = elements.div_ceil(WORKGROUP);
-                    let params = params::Relu {
-                        input: from.into(),
-                        output: params::Tensor::part(to, &written),
-                        groups: groups as u32,
-                        first_group: 0,
-                        pad: [0; 2],
-                    };
-                    self.dispatch(
-                        index,
-                        Kernel::Relu,
-                        vec![slot(id), slot(output_id)],
-                        groups,
-                        count,
-                        params,
-                    )?;
+                (Operation::Relu, Some(from)) => {
+                    vec![elements::lower(&elements::RELU, from, to, &written, cost)]
                 }
-                (Operation::Copy, Some((id, from))) => {
+                (Operation::Copy, Some(from)) => {
                     // The plan has checked that they share something.
-                    let Some(shared) = from.region.shared(&to.region) else { continue };
-                    let groups = (shared.positions() * u64::from(to.channels)).div_ceil(WORKGROUP);
-                    let params = params::Copy {
-                        input: params::Tensor::part(from, &shared),
-                        output: params::Tensor::part(to, &shared),
-                        groups: groups as u32,
-                        first_group: 0,
-                        pad: [0; 2],
-                    };
-                    self.dispatch(
-                        index,
-                        Kernel::Copy,
-                        vec![slot(id), slot(output_id)],
-                        groups,
-                        count,
-                        params,
-                    )?;
+                    let Some(shared) = from.tensor.region.shared(&to.tensor.region) else { continue };
+                    vec![elements::lower(&elements::COPY, from, to, &shared, cost)]
                 }
-                (Operation::MaxPool, Some((id, from))) => {
-                    let groups = elements.div_ceil(WORKGROUP);
-                    let shift = |axis: usize| 2 * written.origin[axis] - from.region.origin[axis];
-                    let params = params::MaxPool {
-                        input: from.into(),
-                        output: params::Tensor::part(to, &written),
-                        shift: [shift(0), shift(1)],
-                        groups: groups as u32,
-                        first_group: 0,
-                    };
-                    self.dispatch(
-                        index,
-                        Kernel::MaxPool,
-                        vec![slot(id), slot(output_id)],
-                        groups,
-                        count,
-                        params,
-                    )?;
-                }
-                _ => {}
+                (Operation::MaxPool, Some(from)) => vec![max_pool::lower(from, to, &written, cost)],
+                _ => vec![],
+            };
+            for dispatch in dispatches {
+                self.dispatch(Some(index), Count::Images { set }, dispatch)?;
             }
         }
         Ok(())
     }
 
     /// A tap: its features copied out, or compared and summed in two stages.
-    fn difference(&mut self, step: usize, criterion: Criterion, tap: usize) -> Result<()> {
-        let Lanes { plan, lanes } = self.lanes;
-        let id = plan.taps[tap].tensor;
-        let tensor = &plan.tensors[id];
+    fn difference(&mut self, index: usize, step: &Step, criterion: Criterion, tap: usize) -> Result<()> {
+        let plan = &self.sets.plan;
+        let id = plan.taps()[tap].tensor;
+        let tensor = &plan.tensors()[id];
         let image = tensor.image_stride() as u32;
-        let slot = |lane: u32| Binding::Slot { lane, slot: plan.slot_of[id] };
-        let first = tap as u32 * self.lanes.pictures();
-        match self.mode {
+        let slot = |set: u32| Binding::Slot { set, slot: plan.slot_of()[id] };
+        let side = |binding: Binding, offset: u32, stride: u32| Side { binding, offset, stride };
+        let first = tap as u32 * self.sets.pictures();
+        match self.asked.mode {
             Mode::Features => {
                 let bytes = tensor.image_stride() * tensor.element.bytes();
-                let slot = plan.slot_of[id];
-                self.program.commands.push(Command::CopyToTarget { slot, tap, bytes });
+                let (from, to) = (slot(0), Binding::Target { tap });
+                self.program.commands.push(Command::Copy { step: Some(index), from, to, bytes });
             }
-            Mode::Pairs if plan.images == 1 => {
-                // Each picture of a pair has its lane; the second one has a picture when the pair is complete.
-                let operands = Operands { a: (slot(0), 0, image), b: (slot(1), 0, image) };
-                self.compare(step, criterion, tensor, operands, Count::Images { lane: 1 }, first)?;
+            Mode::Pairs if tensor.images == 1 => {
+                // Each picture of a pair has its set; the second one has a picture when the pair is complete.
+                let sides = [&side(slot(0), 0, image), &side(slot(1), 0, image)];
+                self.compare(index, step, criterion, sides, Count::Images { set: 1 }, first)?;
             }
             Mode::Pairs => {
-                let operands = Operands { a: (slot(0), 0, 2 * image), b: (slot(0), image, 2 * image) };
-                self.compare(step, criterion, tensor, operands, Count::Pairs { lane: 0 }, first)?;
+                let sides = [&side(slot(0), 0, 2 * image), &side(slot(0), image, 2 * image)];
+                self.compare(index, step, criterion, sides, Count::Pairs { set: 0 }, first)?;
             }
             Mode::Candidates => {
-                for lane in 0..*lanes {
-                    let operands = Operands { a: (slot(lane), 0, image), b: (Binding::Target { tap }, 0, 0) };
-                    let first = first + lane * plan.images;
-                    self.compare(step, criterion, tensor, operands, Count::Images { lane }, first)?;
+                for set in 0..self.sets.sets {
+                    let sides = [&side(slot(set), 0, image), &side(Binding::Target { tap }, 0, 0)];
+                    let first = first + set * tensor.images;
+                    self.compare(index, step, criterion, sides, Count::Images { set }, first)?;
                 }
             }
         }
@@ -339,65 +212,61 @@ impl Lowering<'_> {
 
     fn compare(
         &mut self,
-        step: usize,
+        index: usize,
+        step: &Step,
         criterion: Criterion,
-        tensor: &Tensor,
-        Operands { a, b }: Operands,
+        sides: [&Side; 2],
         count: Count,
         first: u32,
     ) -> Result<()> {
-        let region = &tensor.region;
-        let corner = u64::from(region.halo[1]) * tensor.row_stride() + u64::from(region.halo[0]);
-        let [mut width, mut height] = region.owned_extent();
-        let mut channels = tensor.channels;
-        if region.halo == [0; 4] {
-            // Densely packed: one long row.
-            (width, height, channels) = (tensor.image_stride() as u32, 1, 1);
+        let plan = &self.sets.plan;
+        let Some(tensor) = step.input().map(|id| &plan.tensors()[id]) else { return Ok(()) };
+        let cost = plan.cost(index, 1, true);
+        for dispatch in difference::lower(criterion, tensor, sides, first, cost) {
+            self.dispatch(Some(index), count, dispatch)?;
         }
-        let groups = partials_of(tensor);
-        let params = params::Difference {
-            a_offset: a.1 + corner as u32,
-            a_stride: a.2,
-            b_offset: b.1 + corner as u32,
-            b_stride: b.2,
-            width,
-            height,
-            channels,
-            row_stride: tensor.row_stride() as u32,
-            channel_stride: tensor.channel_stride() as u32,
-            absolute: u32::from(criterion == Criterion::Mae),
-            groups: groups as u32,
-            first_group: 0,
+        let Some(id) = step.output() else { return Ok(()) };
+        let (map, set) = (&plan.tensors()[id], match count {
+            Count::Images { set } | Count::Pairs { set } => set,
+            Count::One => 0,
+        });
+        let compared = match count {
+            Count::Pairs { .. } => tensor.images / 2,
+            _ => tensor.images,
         };
-        self.dispatch(step, Kernel::Difference, vec![a.0, b.0, Binding::Partials], groups, count, params)?;
-        let params = params::Sum { count: groups as u32, first, pad: [0; 2] };
-        self.dispatch(step, Kernel::Sum, vec![Binding::Partials, Binding::Sums], 1, count, params)
+        if map.images != compared {
+            return Err(Error::Config(format!(
+                "step '{}': its map has {} images; {compared} are compared",
+                step.name, map.images
+            )));
+        }
+        let map = Operand { tensor: map, binding: Binding::Slot { set, slot: plan.slot_of()[id] } };
+        let written: Region = map.tensor.region.below(step.kept);
+        let dispatch = difference::lower_map(criterion, tensor, sides, map, &written, cost);
+        self.dispatch(Some(index), count, dispatch)
     }
 
-    fn dispatch(
-        &mut self,
-        step: usize,
-        kernel: Kernel,
-        bindings: Vec<Binding>,
-        groups: u64,
-        count: Count,
-        mut params: impl params::Cuttable,
-    ) -> Result<()> {
+    /// Gives a dispatch its place among the parameters, once for each piece.
+    fn dispatch(&mut self, step: Option<usize>, count: Count, dispatch: Dispatch) -> Result<()> {
+        let Dispatch { kernel, bindings, params, groups, cost } = dispatch;
         // That the whole can be dispatched; any piece can then.
-        grid(groups, self.capabilities.max_workgroups)?;
+        grid(groups, self.asked.capabilities.max_workgroups)?;
         let groups = groups.max(1) as u32;
-        let each = groups.div_ceil(self.pieces(step, kernel, groups));
+        let wanted = if params.first_group.is_some() { self.pieces(cost, groups) } else { 1 };
+        let each = groups.div_ceil(wanted);
         let pieces = groups.div_ceil(each);
-        let window = self.program.params.len();
+        let all = &mut self.program.params;
+        let window = all.len();
         let mut stride = 0;
         for piece in 0..pieces {
-            params.begin_with(piece * each);
-            let start = self.program.params.len();
-            self.program.params.extend_from_slice(bytemuck::bytes_of(&params));
-            let alignment = self.capabilities.uniform_alignment.max(16) as usize;
-            let aligned = self.program.params.len().next_multiple_of(alignment);
-            self.program.params.resize(aligned, 0);
-            stride = aligned - start;
+            let start = all.len();
+            all.extend_from_slice(&params.bytes);
+            if let Some(at) = params.first_group {
+                all[start + at..][..4].copy_from_slice(&(piece * each).to_ne_bytes());
+            }
+            let alignment = self.asked.capabilities.uniform_alignment.max(16) as usize;
+            all.resize(all.len().next_multiple_of(alignment), 0);
+            stride = all.len() - start;
         }
         self.program.commands.push(Command::Dispatch {
             step,
@@ -407,55 +276,88 @@ impl Lowering<'_> {
             groups,
             count,
             pieces: Pieces { count: pieces, groups: each, stride: stride as u32 },
+            cost,
         });
         Ok(())
     }
 
-    /// About how many pieces a dispatch of a step is to be cut into.
-    fn pieces(&self, step: usize, kernel: Kernel, groups: u32) -> u32 {
-        if self.cut == Cut::Whole || kernel == Kernel::Sum {
+    /// About how many pieces a dispatch of such a cost is to be divided into.
+    fn pieces(&self, cost: Cost, groups: u32) -> u32 {
+        if !matches!(self.asked.host, Host::Frame(_)) {
             return 1;
         }
-        let cost = self.lanes.plan.cost(step, 1, true);
         let pieces = (cost.flops / PIECE_FLOPS).max(cost.bytes / PIECE_BYTES) + 1;
         pieces.min(MOST_PIECES).min(u64::from(groups)) as u32
     }
 }
 
-/// Two operands of a difference: buffer, the first image's offset in elements, the stride between images.
-struct Operands {
-    a: (Binding, u32, u32),
-    b: (Binding, u32, u32),
-}
+impl Program {
+    /// Scratch buffers of at least so many bytes.
+    fn needs_scratch(&mut self, bytes: &[u64]) {
+        self.scratch.resize(self.scratch.len().max(bytes.len()), 0);
+        for (own, bytes) in self.scratch.iter_mut().zip(bytes) {
+            *own = (*own).max(*bytes);
+        }
+    }
 
-/// Partial sums of one image of a tensor.
-pub(super) fn partials_of(tensor: &Tensor) -> u64 {
-    partials_in(tensor.region.owned_extent(), tensor.channels)
-}
-
-/// Partial sums over so many columns and rows of so many channels.
-pub(super) fn partials_in(owned: [u32; 2], channels: u32) -> u64 {
-    let [width, height] = owned.map(u64::from);
-    (width * height).saturating_mul(channels.into()).div_ceil(DIFFERENCE_ELEMENTS)
-}
-
-/// Workgroups of a convolution for one image, as its shader numbers them.
-fn conv3x3_groups(kernel: Kernel, channels: u32, written: &Region) -> u64 {
-    let [width, height] = written.extent.map(u64::from);
-    let channels = u64::from(channels);
-    match kernel {
-        Kernel::Conv3x3Blocked => width.div_ceil(32) * height.div_ceil(32) * channels.div_ceil(BLOCK as u64),
-        _ => (width * height).div_ceil(WORKGROUP) * channels,
+    /// Bytes of the parameters on the device: every dispatch binds a window of the same size.
+    pub(super) fn params_bytes(&self) -> u64 {
+        self.params.len() as u64 + PARAMS_BYTES
     }
 }
 
-/// Columns and rows that a convolution in such a tuning computes together at the least: those of 8 threads, which software
-/// adapters run as one vector. Idle threads beyond them cost next to nothing there.
-pub(super) fn grain(tuning: Tuning) -> [u32; 2] {
-    match tuning {
-        Tuning::Blocked => [32, 8],
-        Tuning::Direct => [1, 1],
+impl Command {
+    /// Images or pairs of a round of `pictures` pictures that a dispatch works on.
+    pub(super) fn images(&self, sets: &Sets, pictures: u32) -> u32 {
+        match self {
+            Self::Dispatch { count: Count::Images { set }, .. } => sets.in_set(*set, pictures),
+            Self::Dispatch { count: Count::Pairs { set }, .. } => sets.in_set(*set, pictures) / 2,
+            _ => 1,
+        }
     }
+
+    /// Floating-point operations that a dispatch does in a round of `pictures` pictures.
+    fn flops(&self, sets: &Sets, pictures: u32) -> u64 {
+        match self {
+            Self::Dispatch { cost, .. } => {
+                cost.flops.saturating_mul(self.images(sets, pictures).into())
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl Program {
+    /// Its commands in runs of about so many floating-point operations, of which each can be submitted by itself.
+    pub(super) fn runs(&self, sets: &Sets, pictures: u32, flops: u64) -> Vec<Range<usize>> {
+        let mut runs = vec![];
+        let (mut start, mut sum) = (0, 0u64);
+        for index in self.steps.clone() {
+            sum = sum.saturating_add(self.commands[index].flops(sets, pictures));
+            if sum >= flops && index + 1 < self.steps.end {
+                runs.push(start..index + 1);
+                (start, sum) = (index + 1, 0);
+            }
+        }
+        runs.push(start..self.commands.len());
+        runs
+    }
+}
+
+/// For each convolution of a plan its shape at the largest of `extent`, and its row.
+pub(super) fn convolutions<'a>(
+    plan: &'a Plan,
+    asked: Asked<'a>,
+    extent: impl Fn(usize) -> [u32; 2] + 'a,
+) -> impl Iterator<Item = (Shape, &'static super::kernels::conv3x3::Row)> + 'a {
+    plan.steps().iter().filter_map(move |step| {
+        let (Operation::Conv3x3 { layer, .. }, Some(output)) = (step.operation, step.output()) else {
+            return None;
+        };
+        let row = tuning::of_step(plan, step, asked.tunings, asked.capabilities).ok()??;
+        let images = plan.tensors()[output].images;
+        Some((Shape { layer, images, extent: extent(output) }, row))
+    })
 }
 
 /// `groups` workgroups as x by y, neither above the limit, with as few as possible to spare.

@@ -5,7 +5,9 @@
 //! version is the one this crate was built with. A [`FrameSession`] works inside the engine's frames: see [`engines`].
 
 mod adapter;
+mod adapters;
 mod arrange;
+mod buffers;
 mod capabilities;
 mod context;
 mod executor;
@@ -13,16 +15,22 @@ mod frame;
 #[cfg(all(test, feature = "cpu"))]
 pub(crate) mod fuzz;
 mod kernel;
+mod kernels;
 mod lower;
 mod model;
-mod params;
 mod peak;
+mod pipelines;
+mod prepared;
+mod program;
+mod record;
 mod requirements;
+mod sets;
 mod session;
+mod single;
 mod source;
 mod sum;
 mod timing;
-mod weights;
+mod tuning;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,19 +39,15 @@ pub use wgpu;
 #[doc = include_str!("../../docs/engines.md")]
 pub mod engines {}
 
-#[cfg(all(test, feature = "cpu"))]
-pub(crate) use self::kernel::Kernel;
 #[cfg(feature = "cpu")]
-pub(crate) use self::lower::DIFFERENCE_ELEMENTS;
+pub(crate) use self::kernels::difference::DIFFERENCE_ELEMENTS;
 pub use self::{
-    adapter::{Adapter, AdapterKind, AvailableAdapter, adapters, adapters_blocking},
+    adapter::{Adapter, AdapterKind},
+    adapters::{AvailableAdapter, adapters, adapters_blocking},
     capabilities::Capabilities,
-    executor::Executor,
-    frame::{FrameOptions, FrameReport, FrameSession, Progress, Recording},
-    kernel::shaders,
+    frame::{FrameOptions, FrameReport, FrameSession, Progress, Recorded},
     requirements::Requirements,
     source::{BufferLayout, BufferSource, Source, TextureSource},
-    sum::sum_blocking,
 };
 pub(crate) use self::{
     context::Gpu,
@@ -51,6 +55,8 @@ pub(crate) use self::{
     peak::peak,
     session::{Session, Target},
 };
+// What exists for diagnosis: see `crate::low_level`.
+pub use self::{executor::Executor, kernels::shaders, sum::sum_blocking};
 pub use crate::memory::Memory;
 use crate::{
     Context,
@@ -81,7 +87,7 @@ pub fn device(context: &Context) -> Result<(wgpu::Device, wgpu::Queue)> {
 /// # Errors
 /// [`Error::Config`] where the context is not a GPU's.
 pub fn pipelines_compiled(context: &Context) -> Result<usize> {
-    Ok(gpu_of(context)?.pipelines_compiled())
+    Ok(gpu_of(context)?.pipelines.compiled())
 }
 
 /// How long the context has taken so far to compile pipelines. Some drivers put part of that off until a pipeline
@@ -90,7 +96,12 @@ pub fn pipelines_compiled(context: &Context) -> Result<usize> {
 /// # Errors
 /// [`Error::Config`] where the context is not a GPU's.
 pub fn compile_time(context: &Context) -> Result<Duration> {
-    Ok(gpu_of(context)?.compile_time())
+    Ok(gpu_of(context)?.pipelines.compile_time())
+}
+
+/// The names of all tunings.
+pub(crate) fn tuning_names() -> impl Iterator<Item = &'static str> {
+    kernels::conv3x3::rows().map(|row| row.name)
 }
 
 fn gpu_of(context: &Context) -> Result<Arc<Gpu>> {

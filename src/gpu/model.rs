@@ -1,4 +1,4 @@
-//! A model's weights on the device, each convolution in the forms that tunings have asked for.
+//! Weights on the device, each layout of them made and uploaded when first asked for.
 
 use std::{
     collections::HashMap,
@@ -8,48 +8,78 @@ use std::{
 use wgpu::util::{BufferInitDescriptor, DeviceExt as _};
 
 use super::{
+    arrange::Means,
     context::{Gpu, labelled, lock},
-    weights::Form,
+    tuning,
 };
 use crate::{
     error::{Error, Result},
-    weights::Parameters,
+    plan::{Operation, Plan},
+    tuning::{Tuning, Tunings, UsedTunings},
+    weights::{Convolution, Parameters},
 };
 
-/// A convolution's buffers: weights and bias.
-pub(super) type WeightBuffers = (wgpu::Buffer, wgpu::Buffer);
+/// A convolution's buffers.
+#[derive(Clone, Debug)]
+pub(super) struct WeightBuffers {
+    pub(super) weights: wgpu::Buffer,
+    pub(super) bias: wgpu::Buffer,
+}
 
 /// Weights uploaded once and shared by all sessions.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(super) gpu: Arc<Gpu>,
+    pub(super) tunings: Tunings,
     parameters: Arc<Parameters>,
-    buffers: Mutex<HashMap<(&'static str, Form), WeightBuffers>>,
+    /// By layer and tuning. Each is made once, while others are made elsewhere.
+    buffers: Mutex<HashMap<(&'static str, Tuning), Arc<Mutex<Option<WeightBuffers>>>>>,
 }
 
 impl Model {
     /// Nothing is uploaded yet.
-    pub(crate) fn new(gpu: Arc<Gpu>, parameters: Arc<Parameters>) -> Self {
-        Self { gpu, parameters, buffers: Mutex::default() }
+    pub(crate) fn new(gpu: Arc<Gpu>, parameters: Arc<Parameters>, tunings: Tunings) -> Self {
+        Self { gpu, tunings, parameters, buffers: Mutex::default() }
     }
 
-    /// The device it is on.
-    pub(crate) fn device(&self) -> &Gpu {
-        &self.gpu
+    /// What sessions are arranged and lowered by.
+    pub(super) fn means(&self) -> Means<'_> {
+        Means { tunings: &self.tunings, capabilities: &self.gpu.capabilities }
     }
 
-    /// Weights and bias of the convolution called `layer`, uploaded in this form when first asked for.
-    pub(super) fn weights(&self, layer: &'static str, form: Form) -> Result<WeightBuffers> {
-        let mut buffers = lock(&self.buffers);
-        if let Some(found) = buffers.get(&(layer, form)) {
+    /// The tuning of each of a plan's convolutions.
+    pub(crate) fn used_tunings(&self, plan: &Plan) -> UsedTunings {
+        tuning::used(plan, &self.tunings, &self.gpu.capabilities)
+    }
+
+    /// # Errors
+    /// [`Error::Weights`](crate::Error::Weights) where a convolution of the plan has no weights here, or weights of another
+    /// shape: shaders would read past their end.
+    pub(super) fn check(&self, plan: &Plan) -> Result<()> {
+        plan.steps().iter().try_for_each(|step| match &step.operation {
+            Operation::Conv3x3 { layer, .. } => self.parameters.of_layer(layer).map(drop),
+            _ => Ok(()),
+        })
+    }
+
+    /// Weights and bias of a convolution of a plan that was checked, uploaded as this tuning wants them when first asked for.
+    pub(super) fn weights(&self, layer: &'static str, tuning: Tuning) -> Result<WeightBuffers> {
+        let place = Arc::clone(lock(&self.buffers).entry((layer, tuning)).or_default());
+        let mut place = lock(&place);
+        if let Some(found) = &*place {
             return Ok(found.clone());
         }
         let convolution = self
             .parameters
             .convolution(layer)
             .ok_or_else(|| Error::Weights(format!("the weights of {layer} were not loaded")))?;
-        let (weight, bias) = form.arrange(convolution);
-        let bytes = (weight.len() + bias.len()) as u64 * 4;
+        Ok(place.insert(self.upload(convolution, tuning)?).clone())
+    }
+
+    fn upload(&self, convolution: &Convolution, tuning: Tuning) -> Result<WeightBuffers> {
+        let packed = (tuning.row().packed)(convolution);
+        let layer = convolution.layer().name;
+        let bytes = (packed.weights.len() + packed.bias.len()) as u64 * 4;
         let make = |values: &[f32], what: &str| {
             self.gpu.device.create_buffer_init(&BufferInitDescriptor {
                 label: Some(&labelled(&format!("{layer} {what}"))),
@@ -57,10 +87,9 @@ impl Model {
                 usage: wgpu::BufferUsages::STORAGE,
             })
         };
-        let made = self.gpu.create(&format!("the weights of {layer}"), bytes, || {
-            (make(&weight, "weights"), make(&bias, "bias"))
-        })?;
-        buffers.insert((layer, form), made.clone());
-        Ok(made)
+        self.gpu.create(&format!("the weights of {layer}"), bytes, || WeightBuffers {
+            weights: make(&packed.weights, "weights"),
+            bias: make(&packed.bias, "bias"),
+        })
     }
 }

@@ -1,10 +1,14 @@
 //! What a device must be opened with.
 
+use super::{
+    arrange,
+    kernel::{Access, Kernel},
+    kernels,
+};
 use crate::{
     config::Config,
     error::{Error, Result},
-    gpu::arrange,
-    plan::{Plan, Tuning},
+    plan::Plan,
 };
 
 /// Limits and features to merge into a host's own device descriptor, so that a loss for pictures of a size works on it.
@@ -39,7 +43,7 @@ impl Requirements {
     /// [`Error::Config`] where the config is not valid; [`Error::Image`] where the size is zero or too small for the
     /// deepest tap.
     pub fn new(config: &Config, width: u32, height: u32) -> Result<Self> {
-        let plan = Plan::new(config, width, height, 1, Tuning::default())?;
+        let plan = Plan::new(config, width, height, 1)?;
         let bytes = arrange::largest_buffer(&plan);
         let mut requirements = Self::least();
         let limits = &mut requirements.limits;
@@ -50,14 +54,19 @@ impl Requirements {
 
     /// What any loss needs, whatever the size of its pictures.
     pub(super) fn least() -> Self {
+        // Kernels' rows say what they need.
+        let most = |of: fn(&Kernel) -> u32| kernels::all().map(of).max().unwrap_or(0);
+        let bound = |kernel: &Kernel, texture: bool| {
+            kernel.bindings.iter().filter(|access| (**access == Access::Texture) == texture).count() as u32
+        };
         let limits = wgpu::Limits {
-            max_storage_buffers_per_shader_stage: 4,
-            max_sampled_textures_per_shader_stage: 1,
-            max_compute_invocations_per_workgroup: 64,
-            max_compute_workgroup_size_x: 64,
-            max_compute_workgroup_size_y: 4,
+            max_storage_buffers_per_shader_stage: kernels::all().map(|kernel| bound(kernel, false)).max().unwrap_or(0),
+            max_sampled_textures_per_shader_stage: kernels::all().map(|kernel| bound(kernel, true)).max().unwrap_or(0),
+            max_compute_invocations_per_workgroup: most(|kernel| kernel.threads.iter().product()),
+            max_compute_workgroup_size_x: most(|kernel| kernel.threads[0]),
+            max_compute_workgroup_size_y: most(|kernel| kernel.threads[1]),
             max_compute_workgroup_size_z: 1,
-            max_compute_workgroup_storage_size: 256,
+            max_compute_workgroup_storage_size: most(|kernel| kernel.workgroup_memory),
             max_compute_workgroups_per_dimension: 65_535,
             max_dynamic_uniform_buffers_per_pipeline_layout: 1,
             ..wgpu::Limits::downlevel_webgl2_defaults()

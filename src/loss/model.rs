@@ -11,7 +11,8 @@ use crate::{
     config::Config,
     error::{Error, Result},
     memory::Memory,
-    plan::{Plan, Tuning},
+    plan::Plan,
+    tuning::Tuning,
     report::{LayerReport, Report},
     weights::{Parameters, Weights},
 };
@@ -48,7 +49,7 @@ impl Model {
     /// [`Error::Config`] where the config is not valid; [`Error::Weights`] and [`Error::Io`] where the weights
     /// cannot be used or read.
     pub fn new(context: &Context, config: &Config, weights: &Weights) -> Result<Self> {
-        Self::with_tuning(context, config, weights, Tuning::default())
+        Self::with_tuning(context, config, weights, Tuning::BLOCKED)
     }
 
     /// [`new`](Self::new), with a tuning of the 3x3 convolution forced.
@@ -67,7 +68,7 @@ impl Model {
         let backend = match &context.0 {
             #[cfg(feature = "gpu")]
             Backend::Gpu(gpu) => {
-                BackendModel::Gpu(Arc::new(gpu::Model::new(Arc::clone(gpu), Arc::clone(&parameters))))
+                BackendModel::Gpu(Arc::new(gpu::Model::new(Arc::clone(gpu), Arc::clone(&parameters), tuning.into())))
             }
             #[cfg(feature = "cpu")]
             Backend::Cpu(engine) => BackendModel::Cpu(cpu::Model::new(engine, &parameters)),
@@ -150,10 +151,7 @@ impl Model {
         let (weights, (memory, strips)) = match &self.0.backend {
             #[cfg(feature = "gpu")]
             BackendModel::Gpu(model) => {
-                let device = model.device();
-                let (memory, strips) = gpu::Session::outline(device, &plan, pairs, self.0.memory)?;
-                let whole = || crate::plan::Strips::uncut(plan(1)?.into(), crate::plan::Layout::Nchw);
-                (self.0.parameters.bytes(), (memory, strips.map_or_else(whole, Ok)?))
+                (self.0.parameters.bytes(), gpu::Session::outline(model, &plan, pairs, self.0.memory)?)
             }
             #[cfg(feature = "cpu")]
             BackendModel::Cpu(model) => {
@@ -182,7 +180,7 @@ impl Model {
                     "a picture of {width}x{height} has no pixels; both sides must be at least 1"
                 )));
             }
-            Plan::new(&self.0.config, width, height, images, self.0.tuning)
+            Plan::new(&self.0.config, width, height, images)
         }
     }
 
@@ -190,11 +188,11 @@ impl Model {
     pub(crate) fn report(&self, plan: &Plan, [width, height]: [u32; 2], sums: &[f64]) -> Result<Report> {
         let ModelInner { context, config, tuning, parameters, .. } = &*self.0;
         let layers: Vec<LayerReport> = plan
-            .taps
+            .taps()
             .iter()
             .zip(sums)
             .map(|(tap, sum)| {
-                let tensor = &plan.tensors[tap.tensor];
+                let tensor = &plan.tensors()[tap.tensor];
                 let [width, height] = tensor.region.extent;
                 let loss = sum / tensor.image_stride() as f64;
                 LayerReport {

@@ -9,8 +9,8 @@ mod builder;
 mod check;
 mod cost;
 mod cuts;
+mod parts;
 mod slots;
-mod strips;
 mod tensor;
 
 use crate::{
@@ -24,7 +24,7 @@ pub(crate) use self::budget::Room;
 pub use self::{
     builder::Builder,
     cost::Cost,
-    strips::{Part, Strips},
+    parts::{Part, Parts},
     tensor::{Element, Region, Tensor},
 };
 

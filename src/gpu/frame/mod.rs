@@ -1,25 +1,26 @@
 //! Inside a host's frame: comparing textures and buffers of the host's device by commands that the host submits.
 //!
-//! `ring.rs` reads results back, `slices.rs` spreads a comparison over several frames, `result.rs` is where it ends on
-//! the device.
+//! `ring.rs` reads results back, `slices.rs` spreads a comparison over several frames, `faults.rs` is what a result may tell.
 
-mod result;
+mod faults;
 mod ring;
 mod slices;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 pub use self::slices::Progress;
 use self::{
-    result::ResultStage,
     ring::{Outcome, Ring},
     slices::{Slicing, Times},
 };
 use super::{
     arrange::arrange_single,
     context::Gpu,
-    executor::{Executor, Prepared},
-    lower::{Cut, Mode},
+    executor::{Executor, Round},
+    kernels::source,
+    lower::{Host, Mode},
+    prepared::Prepared,
+    program::TargetHeader,
     source::{Source, Sources, Tone, Use},
 };
 use crate::{
@@ -64,7 +65,6 @@ pub struct FrameSession {
     executor: Executor,
     sources: Sources,
     ring: Ring,
-    result: ResultStage,
     /// What [`record_target`](Self::record_target) writes; made by the first of them.
     own: Option<OwnTarget>,
     /// What frames are compared with.
@@ -86,7 +86,7 @@ enum Against {
     Nothing,
     Own,
     /// Features that were computed elsewhere.
-    Given(Prepared),
+    Given(Box<Prepared>),
 }
 
 /// What a [`FrameSession`] may be told when it is made.
@@ -113,12 +113,13 @@ impl Default for FrameOptions {
 
 /// Whether a frame's commands were recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recording {
+#[non_exhaustive]
+pub enum Recorded {
     /// They were.
-    Recorded,
+    Yes,
     /// Nothing was: as many frames as may be are in flight, or read as many sources as may be. Take reports by
     /// [`FrameSession::poll`], and leave this frame out or try again later.
-    Full,
+    NoRoom,
 }
 
 /// What became of a frame.
@@ -154,19 +155,22 @@ impl FrameSession {
         let on_device = model.on_gpu()?;
         let gpu = &on_device.gpu;
         let _span = tracing::debug_span!("frame session", width, height, in_flight).entered();
-        let lanes = arrange_single(model.plan(width, height)(1)?, &gpu.capabilities)?;
-        let executor = Executor::with_lanes(Arc::clone(on_device), lanes, Mode::Features, Cut::Pieces)?;
+        let sets = arrange_single(model.plan(width, height)(1)?, &gpu.capabilities)?;
+        let host = Host::Frame(TargetHeader::Recorded);
+        let executor = Executor::with_sets(Arc::clone(on_device), sets, Mode::Features, host)?;
         let size = [width, height];
         let sources = Sources::new(gpu, size, tone, sources)?;
-        let result = ResultStage::new(&executor)?;
-        let ring = Ring::new(gpu, in_flight, result.loss.size())?;
+        let ring = Ring::new(gpu, in_flight, executor.buffers.loss().size())?;
+        // Compiled now, and not in the first frame.
+        gpu.create("the sources' shaders", 0, || {
+            [&source::TEXTURE, &source::BUFFER].map(|kernel| gpu.pipeline(kernel))
+        })?;
         Ok(Self {
             model: model.clone(),
             size,
             executor,
             sources,
             ring,
-            result,
             own: None,
             against: Against::Nothing,
             slicing: None,
@@ -187,11 +191,9 @@ impl FrameSession {
         source: impl Into<Source>,
     ) -> Result<()> {
         self.check_idle()?;
-        let ready = self.prepare_target(&source.into())?;
-        self.record_target_source(encoder, ready);
-        let program = &self.executor.program;
-        self.executor.record(encoder, program, program.range(), 1, self.own_features());
-        self.against = Against::Own;
+        self.record_beginning_of_target(encoder, &source.into())?;
+        let program = &self.executor.program.program;
+        self.record_range(encoder, &self.executor.program, program.steps.start..program.commands.len(), None);
         Ok(())
     }
 
@@ -204,7 +206,9 @@ impl FrameSession {
     pub fn set_target(&mut self, target: &Target) -> Result<()> {
         self.check_idle()?;
         let features = target.features_on_gpu(&self.model, self.size)?;
-        self.against = Against::Given(self.executor.prepare(Mode::Candidates, Cut::Pieces, features)?);
+        let host = Host::Frame(TargetHeader::Given);
+        let prepared = self.executor.prepare(Mode::Candidates, host, features)?;
+        self.against = Against::Given(Box::new(prepared));
         Ok(())
     }
 
@@ -218,15 +222,13 @@ impl FrameSession {
         encoder: &mut wgpu::CommandEncoder,
         source: impl Into<Source>,
         frame: u64,
-    ) -> Result<Recording> {
-        self.check_idle()?;
-        self.check_target()?;
-        let Some(used) = self.record_source(encoder, &source.into())? else { return Ok(Recording::Full) };
-        if let Some(program) = self.candidates() {
-            self.executor.record(encoder, program, program.range(), 1, &[]);
+    ) -> Result<Recorded> {
+        let Some(used) = self.record_beginning(encoder, &source.into())? else { return Ok(Recorded::NoRoom) };
+        if let Some(prepared) = self.candidates() {
+            self.record_range(encoder, prepared, prepared.program.steps.clone(), None);
         }
-        self.record_result(encoder, frame, used);
-        Ok(Recording::Recorded)
+        self.record_end(encoder, frame, used);
+        Ok(Recorded::Yes)
     }
 
     /// The next frame's report, in the order of recording, if the host's submitting or polling has brought it. It
@@ -257,13 +259,13 @@ impl FrameSession {
     /// rounded to float32; a report's is added up in float64 from the same sums.
     #[must_use]
     pub fn loss_buffer(&self) -> &wgpu::Buffer {
-        &self.result.loss
+        self.executor.buffers.loss()
     }
 
     /// Bytes that are read back of a frame.
     #[must_use]
     pub fn readback_bytes(&self) -> u64 {
-        self.result.loss.size()
+        self.loss_buffer().size()
     }
 
     /// Bytes that the session has on the device. Weights are not counted: they are the model's, shared by all sessions.
@@ -288,10 +290,6 @@ impl FrameSession {
         self.executor.gpu().lose(reason);
     }
 
-    fn picture(&self) -> &wgpu::Buffer {
-        &self.executor.buffers.pictures[0]
-    }
-
     fn own_features(&self) -> &[wgpu::Buffer] {
         self.own.as_ref().map_or(&[], |own| &own.features)
     }
@@ -301,7 +299,7 @@ impl FrameSession {
         match &self.against {
             Against::Nothing => None,
             Against::Own => self.own.as_ref().map(|own| &own.candidates),
-            Against::Given(prepared) => Some(prepared),
+            Against::Given(prepared) => Some(&**prepared),
         }
     }
 
@@ -329,54 +327,79 @@ impl FrameSession {
         self.sources.prepare(&self.executor.model.gpu, source, &self.executor.buffers.pictures[0])
     }
 
-    /// Everything about a target's source that may fail, and room for its features.
-    fn prepare_target(&mut self, source: &Source) -> Result<usize> {
-        self.make_own_target()?;
-        self.prepare(source)?.ok_or_else(|| {
-            Error::Config(
-                "frames in flight read as many sources as the session has room for; submit and poll them first, or raise \
-                 FrameOptions::sources"
-                    .to_owned(),
-            )
-        })
-    }
-
     fn make_own_target(&mut self) -> Result<()> {
         if self.own.is_none() {
             let features = self.executor.target_features()?;
-            let candidates = self.executor.prepare(Mode::Candidates, Cut::Pieces, &features)?;
+            let candidates = self.executor.prepare(Mode::Candidates, Host::Frame(TargetHeader::Recorded), &features)?;
             self.own = Some(OwnTarget { features, candidates });
         }
         Ok(())
     }
 
-    /// Records reading a frame's source; nothing where there is no room for the frame. What must be held until that is
-    /// done.
-    fn record_source(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Source) -> Result<Option<Use>> {
+    /// Records reading a frame's source, which a program begins with; nothing where there is no room for the frame. What must
+    /// be held until that is done.
+    fn record_beginning(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Source) -> Result<Option<Use>> {
+        self.check_idle()?;
+        self.check_target()?;
         if self.ring.is_full() {
             return Ok(None);
         }
-        let ready = self.prepare(source)?;
-        Ok(ready.map(|ready| self.sources.record(self.gpu(), encoder, ready, self.picture())))
+        let Some(ready) = self.prepare(source)? else { return Ok(None) };
+        if let Some(prepared) = self.candidates() {
+            self.record_range(encoder, prepared, 0..prepared.program.steps.start, Some(ready));
+        }
+        Ok(Some(self.sources.hold(ready)))
     }
 
-    fn record_target_source(&self, encoder: &mut wgpu::CommandEncoder, ready: usize) {
-        let used = self.sources.record(self.executor.gpu(), encoder, ready, self.picture());
+    /// Records reading a target's source, which frames are compared with from now on.
+    fn record_beginning_of_target(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Source) -> Result<()> {
+        self.check_idle()?;
+        self.make_own_target()?;
+        let ready = self.prepare(source)?.ok_or_else(|| {
+            Error::Config(
+                "frames in flight read as many sources as the session has room for; submit and poll them first, or raise \
+                 FrameOptions::sources"
+                    .to_owned(),
+            )
+        })?;
+        let prepared = &self.executor.program;
+        self.record_range(encoder, prepared, 0..prepared.program.steps.start, Some(ready));
+        let used = self.sources.hold(ready);
         encoder.on_submitted_work_done(move || drop(used));
-        self.result.keep_target_header(encoder, self.picture());
+        self.against = Against::Own;
+        Ok(())
     }
 
-    fn record_result(&mut self, encoder: &mut wgpu::CommandEncoder, frame: u64, used: Use) {
-        let given = matches!(self.against, Against::Given(_));
-        self.result.record(self.executor.gpu(), encoder, given);
-        self.ring.record(encoder, &self.result.loss, frame, used);
+    /// Records what a program ends with, and reading the result back as that of `frame`.
+    fn record_end(&mut self, encoder: &mut wgpu::CommandEncoder, frame: u64, used: Use) {
+        let place = self.ring.take(frame, used);
+        if let Some(prepared) = self.candidates() {
+            let end = prepared.program.steps.end..prepared.program.commands.len();
+            let readback = place.buffer().map(|buffer| (buffer, 0));
+            let mut round = Round { readback, ..Round::uploaded(1) };
+            self.executor.record(encoder, prepared, end, &mut round);
+        }
+        self.ring.record(encoder, place);
+    }
+
+    /// Records some of a program's commands for a frame; the source is that which is ready.
+    fn record_range(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        prepared: &Prepared,
+        range: Range<usize>,
+        ready: Option<usize>,
+    ) {
+        let source = ready.map(|ready| self.sources.recorded(ready));
+        let mut round = Round { target: self.own_features(), source, ..Round::uploaded(1) };
+        self.executor.record(encoder, prepared, range, &mut round);
     }
 
     fn report(&self, frame: u64, outcome: Result<Outcome>) -> FrameReport {
         let report = |Outcome { faults, sums, .. }: Outcome| {
-            result::check(faults, frame)?;
+            faults::check(faults, frame)?;
             let sums: Vec<f64> = sums.into_iter().map(f64::from).collect();
-            self.model.report(&self.executor.lanes.plan, self.size, &sums)
+            self.model.report(self.executor.plan(), self.size, &sums)
         };
         FrameReport { frame, result: outcome.and_then(report) }
     }

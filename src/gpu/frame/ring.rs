@@ -21,9 +21,6 @@ pub(super) struct Outcome {
     pub(super) sums: Vec<f32>,
 }
 
-/// Words before the sums.
-pub(super) const HEADER_WORDS: u64 = 3;
-
 #[derive(Debug)]
 pub(super) struct Ring {
     slots: Vec<Slot>,
@@ -45,6 +42,21 @@ struct Flight {
     frame: u64,
     slot: usize,
     mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+/// Where a frame's result is read.
+#[derive(Debug)]
+pub(super) struct Place {
+    frame: u64,
+    used: Use,
+    slot: Option<(usize, wgpu::Buffer)>,
+}
+
+impl Place {
+    /// The buffer that the result is copied to, if it is read at all.
+    pub(super) fn buffer(&self) -> Option<&wgpu::Buffer> {
+        self.slot.as_ref().map(|(_, buffer)| buffer)
+    }
 }
 
 /// What became of a frame's readback; nothing where its commands were dropped.
@@ -73,22 +85,22 @@ impl Ring {
         self.free.is_empty() && !self.slots.is_empty()
     }
 
-    /// Records reading `loss` back as that of `frame`, and holds `used` until then. There must be room; a ring of no
-    /// slots reads nothing.
-    pub(super) fn record(
-        &mut self,
-        encoder: &mut wgpu::CommandEncoder,
-        loss: &wgpu::Buffer,
-        frame: u64,
-        used: Use,
-    ) {
-        let Some(slot) = self.free.pop() else {
+    /// A place for the result of `frame`, which holds `used` until it is read; none in a ring of no slots. There must be
+    /// room.
+    pub(super) fn take(&mut self, frame: u64, used: Use) -> Place {
+        let slot = self.free.pop();
+        let buffer = slot.map(|slot| self.slots[slot].buffer.clone());
+        Place { frame, used, slot: slot.zip(buffer) }
+    }
+
+    /// Records reading what was copied to a place.
+    pub(super) fn record(&mut self, encoder: &mut wgpu::CommandEncoder, place: Place) {
+        let Place { frame, used, slot } = place;
+        let Some((slot, buffer)) = slot else {
             return encoder.on_submitted_work_done(move || drop(used));
         };
-        let buffer = &self.slots[slot].buffer;
-        encoder.copy_buffer_to_buffer(loss, 0, buffer, 0, buffer.size());
         let (sender, mapped) = oneshot::channel();
-        encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| {
+        encoder.map_buffer_on_submit(&buffer, wgpu::MapMode::Read, .., move |result| {
             drop(used);
             // Nobody listens where the session is gone.
             let _ = sender.send(result);
@@ -105,16 +117,16 @@ impl Ring {
             Ok(None) if gpu.check().is_err() => Some(Err(wgpu::BufferAsyncError)),
             Ok(None) => return None,
         };
-        self.take(gpu, mapped)
+        self.done(gpu, mapped)
     }
 
     /// The oldest frame, when its result is there.
     pub(super) async fn next(&mut self, gpu: &Gpu) -> Option<(u64, Result<Outcome>)> {
         let mapped = (&mut self.flights.front_mut()?.mapped).await.ok();
-        self.take(gpu, mapped)
+        self.done(gpu, mapped)
     }
 
-    fn take(&mut self, gpu: &Gpu, mapped: Mapped) -> Option<(u64, Result<Outcome>)> {
+    fn done(&mut self, gpu: &Gpu, mapped: Mapped) -> Option<(u64, Result<Outcome>)> {
         let Flight { frame, slot, .. } = self.flights.pop_front()?;
         let result = match mapped {
             None => Err(Error::Device(format!(

@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
-use super::{Against, FrameSession, Recording};
+use super::{Against, FrameSession, Recorded};
 use crate::{
     error::{Error, Result},
-    gpu::{executor::Prepared, source::Source, timing::command_times},
+    gpu::{
+        executor::Round,
+        prepared::Prepared,
+        source::{Source, Use},
+        timing::command_times,
+    },
 };
 
 /// A comparison that is under way.
@@ -14,12 +19,13 @@ use crate::{
 pub(super) struct Slicing {
     /// The host's number of a frame; none while a target's features are computed.
     frame: Option<u64>,
+    /// Which of its program's commands is next.
     command: usize,
     /// Pieces of it that are recorded already.
     piece: u32,
 }
 
-/// Seconds that a piece of each command takes.
+/// Seconds that a piece of each of the steps' commands takes.
 #[derive(Debug)]
 pub(super) struct Times {
     features: Vec<f64>,
@@ -28,6 +34,7 @@ pub(super) struct Times {
 
 /// How far a comparison in slices has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use = "go on until it is `Done`"]
 pub enum Progress {
     /// There is more to record.
@@ -51,17 +58,16 @@ impl FrameSession {
         self.make_own_target()?;
         let Some(own) = &self.own else { return Ok(()) };
         let each = |prepared: &Prepared, target: &[wgpu::Buffer]| -> Result<Vec<f64>> {
+            let round = Round { target, ..Round::uploaded(1) };
             // The first time memory is touched and drivers finish compiling.
-            command_times(&self.executor, prepared, 1, target)?;
+            command_times(&self.executor, prepared, &round)?;
             let [(_, first), (_, second)] = [
-                command_times(&self.executor, prepared, 1, target)?,
-                command_times(&self.executor, prepared, 1, target)?,
+                command_times(&self.executor, prepared, &round)?,
+                command_times(&self.executor, prepared, &round)?,
             ];
             let longer = first.into_iter().zip(second).map(|(first, second)| f64::max(first, second));
-            Ok(longer
-                .enumerate()
-                .map(|(index, seconds)| seconds / f64::from(prepared.pieces(index)))
-                .collect())
+            let pieces = prepared.program.steps.clone().map(|index| prepared.program.commands[index].pieces());
+            Ok(longer.zip(pieces).map(|(seconds, pieces)| seconds / f64::from(pieces)).collect())
         };
         let features = each(&self.executor.program, &own.features)?;
         let candidates = each(&own.candidates, &[])?;
@@ -84,14 +90,13 @@ impl FrameSession {
         encoder: &mut wgpu::CommandEncoder,
         source: impl Into<Source>,
         frame: u64,
-    ) -> Result<Recording> {
-        self.check_idle()?;
-        self.check_target()?;
+    ) -> Result<Recorded> {
         self.check_measured()?;
-        let Some(used) = self.record_source(encoder, &source.into())? else { return Ok(Recording::Full) };
+        let Some(used) = self.record_beginning(encoder, &source.into())? else { return Ok(Recorded::NoRoom) };
         encoder.on_submitted_work_done(move || drop(used));
-        self.slicing = Some(Slicing { frame: Some(frame), command: 0, piece: 0 });
-        Ok(Recording::Recorded)
+        let command = self.candidates().map_or(0, |prepared| prepared.program.steps.start);
+        self.slicing = Some(Slicing { frame: Some(frame), command, piece: 0 });
+        Ok(Recorded::Yes)
     }
 
     /// Begins computing the features of a target in slices, as [`begin`](Self::begin).
@@ -104,12 +109,10 @@ impl FrameSession {
         encoder: &mut wgpu::CommandEncoder,
         source: impl Into<Source>,
     ) -> Result<()> {
-        self.check_idle()?;
         self.check_measured()?;
-        let ready = self.prepare_target(&source.into())?;
-        self.record_target_source(encoder, ready);
-        self.against = Against::Own;
-        self.slicing = Some(Slicing { frame: None, command: 0, piece: 0 });
+        self.record_beginning_of_target(encoder, &source.into())?;
+        let command = self.executor.program.program.steps.start;
+        self.slicing = Some(Slicing { frame: None, command, piece: 0 });
         Ok(())
     }
 
@@ -126,23 +129,26 @@ impl FrameSession {
         else {
             return Err(Error::Config("no comparison in slices is under way; begin() one first".to_owned()));
         };
-        let (program, times, target) = match frame {
+        let (prepared, times, target) = match frame {
             None => (Some(&self.executor.program), &times.features, self.own_features()),
             Some(_) => (self.candidates(), &times.candidates, &[][..]),
         };
         let mut left = budget.as_secs_f64() * PLANNED;
         let mut empty = true;
-        if let Some(program) = program {
-            while command < program.range().end {
-                let count = program.pieces(command);
-                let fitting = (left / times[command].max(1e-9)) as u32;
+        let round = Round { target, ..Round::uploaded(1) };
+        let steps = prepared.map_or(0..0, |prepared| prepared.program.steps.clone());
+        if let Some(prepared) = prepared {
+            while command < steps.end {
+                let seconds = times[command - steps.start];
+                let count = prepared.program.commands[command].pieces();
+                let fitting = (left / seconds.max(1e-9)) as u32;
                 let pieces = fitting.max(u32::from(empty)).min(count - piece);
                 if pieces == 0 {
                     break;
                 }
-                let range = Some(piece..piece + pieces);
-                self.executor.record_alone(encoder, program, (command, range), 1, target, None);
-                left -= f64::from(pieces) * times[command];
+                let range = piece..piece + pieces;
+                self.executor.record_pieces(encoder, prepared, (command, range), &round);
+                left -= f64::from(pieces) * seconds;
                 empty = false;
                 piece += pieces;
                 if piece == count {
@@ -150,11 +156,11 @@ impl FrameSession {
                 }
             }
         }
-        let done = program.is_none_or(|program| command == program.range().end);
+        let done = command >= steps.end;
         if !done {
             self.slicing = Some(Slicing { frame, command, piece });
         } else if let Some(frame) = frame {
-            self.record_result(encoder, frame, super::Use::default());
+            self.record_end(encoder, frame, Use::default());
         }
         Ok(if done { Progress::Done } else { Progress::More })
     }

@@ -9,13 +9,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use self::{flight::Flight, mapping::submit_and_read, parts::Parts};
+use self::{flight::Flight, mapping::submit_and_read, parts::InParts};
 use super::{
     arrange::{Arrangement, arrange},
     context::Gpu,
-    executor::{Executor, Prepared},
-    lower::{Cut, Mode},
+    executor::{Executor, Round},
+    lower::{Host, Mode},
     model::Model,
+    prepared::Prepared,
     timing::timed,
 };
 use crate::{
@@ -23,20 +24,21 @@ use crate::{
     follow::{Follow, Wait},
     image::{Image, Owned},
     memory::Memory,
-    plan::{Plan, Strips},
+    plan::{Parts, Plan},
     profile::Stopwatch,
 };
 
 /// A session on a GPU.
 #[derive(Debug)]
-pub(crate) struct Session(Kind);
+pub(crate) struct Session(Way);
 
+/// How pictures go through.
 #[derive(Debug)]
-enum Kind {
-    /// Pictures go through as a whole, many together.
+enum Way {
+    /// As a whole, many together.
     Whole(Whole),
-    /// A pair at a time goes through in parts.
-    Parts(Parts),
+    /// A pair at a time, in parts.
+    InParts(InParts),
 }
 
 #[derive(Debug)]
@@ -69,38 +71,38 @@ impl Session {
         pairs: u32,
         memory: u64,
     ) -> Result<Self> {
-        let capabilities = &model.gpu.capabilities;
-        let arranged = arrange(plan, pairs, memory, capabilities)?;
-        let takes = arranged.memory(capabilities)?;
+        let arranged = arrange(plan, pairs, memory, model.means())?;
+        let takes = arranged.memory(model.means())?;
         let model = Arc::clone(model);
         Ok(Self(match arranged {
-            Arrangement::Whole(lanes) => {
-                Kind::Whole(Whole::new(Executor::with_lanes(model, lanes, Mode::Pairs, Cut::Whole)?)?)
+            Arrangement::Whole(sets) => {
+                let executor = Executor::with_sets(model, sets, Mode::Pairs, Host::Memory)?;
+                Way::Whole(Whole::new(executor)?)
             }
-            Arrangement::Cut(strips) => Kind::Parts(Parts::new(model, *strips, takes)?),
+            Arrangement::Parts(parts) => Way::InParts(InParts::new(model, *parts, takes)?),
         }))
     }
 
-    /// What [`new`](Self::new) would allocate, and where pictures are cut, how.
+    /// What [`new`](Self::new) would allocate, and the parts in which pictures go through: one where they are not cut.
     pub(crate) fn outline(
-        gpu: &Gpu,
+        model: &Model,
         plan: impl Fn(u32) -> Result<Plan>,
         pairs: u32,
         memory: u64,
-    ) -> Result<(Memory, Option<Strips>)> {
-        let arranged = arrange(plan, pairs, memory, &gpu.capabilities)?;
-        let memory = arranged.memory(&gpu.capabilities)?;
+    ) -> Result<(Memory, Parts)> {
+        let arranged = arrange(&plan, pairs, memory, model.means())?;
+        let memory = arranged.memory(model.means())?;
         Ok(match arranged {
-            Arrangement::Whole(_) => (memory, None),
-            Arrangement::Cut(strips) => (memory, Some(*strips)),
+            Arrangement::Whole(_) => (memory, Parts::uncut(plan(1)?.into(), 0)?),
+            Arrangement::Parts(parts) => (memory, *parts),
         })
     }
 
     /// Pictures that one round holds.
     pub(crate) fn pictures(&self) -> usize {
         match &self.0 {
-            Kind::Whole(whole) => whole.pictures(),
-            Kind::Parts(_) => 2,
+            Way::Whole(whole) => whole.pictures(),
+            Way::InParts(_) => 2,
         }
     }
 
@@ -114,8 +116,8 @@ impl Session {
         follow: &mut Follow<'_>,
     ) -> Result<Vec<Vec<f64>>> {
         match &mut self.0 {
-            Kind::Whole(whole) => whole.pairs(pictures, wait, watch, follow).await,
-            Kind::Parts(parts) => {
+            Way::Whole(whole) => whole.pairs(pictures, wait, watch, follow).await,
+            Way::InParts(parts) => {
                 let mut sums = vec![];
                 for (index, pair) in pictures.as_chunks().0.iter().enumerate() {
                     let [a, b] = pair;
@@ -138,10 +140,10 @@ impl Session {
         follow: &mut Follow<'_>,
     ) -> Result<Vec<Vec<f64>>> {
         match (&mut self.0, target) {
-            (Kind::Whole(whole), Target::Features { id, features }) => {
+            (Way::Whole(whole), Target::Features { id, features }) => {
                 whole.candidates((*id, features), pictures, wait, watch, follow).await
             }
-            (Kind::Parts(parts), Target::Picture(target)) => {
+            (Way::InParts(parts), Target::Picture(target)) => {
                 let mut sums = vec![];
                 for (index, picture) in pictures.iter().enumerate() {
                     let mut follow = follow.share(index, pictures.len());
@@ -158,8 +160,8 @@ impl Session {
     /// What pictures are to be compared with. Nothing is waited for.
     pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Target> {
         match &mut self.0 {
-            Kind::Whole(whole) => whole.target(picture),
-            Kind::Parts(_) => Ok(Target::Picture(picture.owned())),
+            Way::Whole(whole) => whole.target(picture),
+            Way::InParts(_) => Ok(Target::Picture(picture.owned())),
         }
     }
 
@@ -167,8 +169,8 @@ impl Session {
     pub(crate) fn zero_target(&mut self) -> Result<Option<Target>> {
         match &mut self.0 {
             // New buffers are zero.
-            Kind::Whole(whole) => Ok(Some(Target::features(whole.executor.target_features()?))),
-            Kind::Parts(_) => Ok(None),
+            Way::Whole(whole) => Ok(Some(Target::features(whole.executor.target_features()?))),
+            Way::InParts(_) => Ok(None),
         }
     }
 }
@@ -187,7 +189,7 @@ impl Whole {
     }
 
     fn pictures(&self) -> usize {
-        self.executor.lanes.pictures() as usize
+        self.executor.sets.pictures() as usize
     }
 
     async fn pairs(
@@ -213,7 +215,7 @@ impl Whole {
     ) -> Result<Vec<Vec<f64>>> {
         let prepared = match self.candidates.take() {
             Some((id, prepared)) if id == target => prepared,
-            _ => self.executor.prepare(Mode::Candidates, Cut::Whole, features)?,
+            _ => self.executor.prepare(Mode::Candidates, Host::Memory, features)?,
         };
         let Self { executor, readback, candidates, words, .. } = self;
         let (_, prepared) = candidates.insert((target, prepared));
@@ -226,13 +228,14 @@ impl Whole {
         let features = self.executor.target_features()?;
         let prepared = match self.features.take() {
             Some(prepared) => prepared,
-            None => self.executor.prepare(Mode::Features, Cut::Whole, &[])?,
+            None => self.executor.prepare(Mode::Features, Host::Memory, &[])?,
         };
         let prepared = self.features.insert(prepared);
         let (executor, gpu) = (&self.executor, self.executor.gpu());
-        executor.upload(0, picture, &mut self.words);
+        let pictures = [*picture];
+        let mut round = Round { target: &features, ..Round::of(&pictures, &mut self.words) };
         let mut encoder = encoder(gpu);
-        executor.record(&mut encoder, prepared, prepared.range(), 1, &features);
+        executor.record(&mut encoder, prepared, 0..prepared.program.commands.len(), &mut round);
         gpu.queue.submit([encoder.finish()]);
         gpu.check()?;
         Ok(Target::features(features))
@@ -245,8 +248,7 @@ fn submission_flops(gpu: &Gpu) -> u64 {
     if gpu.adapter.software { 20_000_000_000 } else { 100_000_000_000 }
 }
 
-/// Uploads the pictures of a round, runs a program's commands for them, with every step timed where there is a watch, and
-/// reads the sums.
+/// Runs a program's commands for a round of pictures, with every step timed where there is a watch, and reads the sums.
 async fn round(
     executor: &Executor,
     prepared: &Prepared,
@@ -256,45 +258,63 @@ async fn round(
     (watch, cached_target): (Option<&mut Stopwatch>, bool),
     follow: &mut Follow<'_>,
 ) -> Result<Vec<f32>> {
-    let (gpu, count) = (executor.gpu(), pictures.len() as u32);
+    let gpu = executor.gpu();
     follow.at(0.0)?;
-    for (index, picture) in pictures.iter().enumerate() {
-        executor.upload(index as u32, picture, words);
-    }
-    let mut last = encoder(gpu);
-    if let Some(watch) = watch {
-        let (clock, seconds) = timed(executor, prepared, count)?;
-        watch.clock = clock;
-        watch.round(executor.plan(), pictures.len(), cached_target, &seconds);
+    let mut round = Round { readback: Some((readback, 0)), ..Round::of(pictures, words) };
+    let mut flight = Flight::new(gpu, wait);
+    let last = if let Some(watch) = watch {
+        let (last, times) = run_timed(executor, prepared, &mut round, &mut flight, watch).await?;
+        watch.round(executor.plan(), pictures.len(), cached_target, &times);
+        last
     } else {
-        last = submit_runs(executor, prepared, count, last, &mut Flight::new(gpu, wait), follow).await?;
-    }
-    last.copy_buffer_to_buffer(&executor.buffers.sums, 0, readback, 0, readback.size());
+        run(executor, prepared, &mut round, &mut flight, follow).await?
+    };
     let sums = submit_and_read(gpu, last, readback, wait).await?;
     follow.at(1.0)?;
     Ok(sums)
 }
 
-/// Runs a program's commands for a round of uploaded pictures, after what `last` holds: in several submissions where
-/// they are long. What is recorded last is in the encoder that this gives.
-async fn submit_runs(
+/// Runs a program's commands for a round, in several submissions where they are long. What is recorded last is in the encoder
+/// that this gives.
+async fn run(
     executor: &Executor,
     prepared: &Prepared,
-    pictures: u32,
-    mut last: wgpu::CommandEncoder,
+    round: &mut Round<'_>,
     flight: &mut Flight<'_>,
     follow: &mut Follow<'_>,
 ) -> Result<wgpu::CommandEncoder> {
     let gpu = executor.gpu();
-    let runs = prepared.runs(&executor.lanes, pictures, submission_flops(gpu));
+    let mut last = encoder(gpu);
+    executor.record(&mut last, prepared, 0..prepared.program.steps.start, round);
+    let runs = prepared.program.runs(&executor.sets, round.pictures, submission_flops(gpu));
     for (index, run) in runs.iter().enumerate() {
-        executor.record(&mut last, prepared, run.clone(), pictures, &[]);
+        executor.record(&mut last, prepared, run.clone(), round);
         if index + 1 < runs.len() {
             flight.submit(std::mem::replace(&mut last, encoder(gpu))).await?;
             follow.at((index + 1) as f64 / runs.len() as f64)?;
         }
     }
     Ok(last)
+}
+
+/// The same with every step timed by itself, and their seconds.
+async fn run_timed(
+    executor: &Executor,
+    prepared: &Prepared,
+    round: &mut Round<'_>,
+    flight: &mut Flight<'_>,
+    watch: &mut Stopwatch,
+) -> Result<(wgpu::CommandEncoder, Vec<f64>)> {
+    let gpu = executor.gpu();
+    let steps = prepared.program.steps.clone();
+    let mut first = encoder(gpu);
+    executor.record(&mut first, prepared, 0..steps.start, round);
+    flight.submit(first).await?;
+    let (clock, times) = timed(executor, prepared, round.pictures)?;
+    watch.clock = clock;
+    let mut last = encoder(gpu);
+    executor.record(&mut last, prepared, steps.end..prepared.program.commands.len(), round);
+    Ok((last, times))
 }
 
 /// Each of `items` pairs' or candidates' sums, from those of each tap, of which there is room for `pictures`.

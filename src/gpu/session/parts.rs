@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use super::{encoder, flight::Flight, mapping::submit_and_read, readback, submit_runs};
+use super::{flight::Flight, mapping::submit_and_read, readback, run, run_timed};
 use crate::{
     error::Result,
     follow::{Follow, Wait},
-    gpu::{arrange::pending, executor::Executor, model::Model, timing::timed},
+    gpu::{
+        arrange::pending,
+        executor::{Executor, Round},
+        model::Model,
+    },
     image::Image,
     memory::Memory,
-    plan::Strips,
+    plan::Parts,
     profile::Stopwatch,
 };
 
 /// Buffers that fit every part of a pair of pictures.
 #[derive(Debug)]
-pub(super) struct Parts {
-    strips: Strips,
+pub(super) struct InParts {
+    parts: Parts,
     executor: Executor,
     /// The sums of some parts, one part after another.
     readback: wgpu::Buffer,
@@ -24,11 +28,11 @@ pub(super) struct Parts {
     words: Vec<u32>,
 }
 
-impl Parts {
-    pub(super) fn new(model: Arc<Model>, strips: Strips, memory: Memory) -> Result<Self> {
-        let executor = Executor::of_parts(model, &strips, memory)?;
-        let readback = readback(executor.gpu(), executor.buffers.sums.size() * pending(&strips))?;
-        Ok(Self { strips, executor, readback, words: vec![] })
+impl InParts {
+    pub(super) fn new(model: Arc<Model>, parts: Parts, memory: Memory) -> Result<Self> {
+        let executor = Executor::of_parts(model, &parts, memory)?;
+        let readback = readback(executor.gpu(), executor.buffers.sums.size() * pending(&parts))?;
+        Ok(Self { parts, executor, readback, words: vec![] })
     }
 
     /// The sum of differences between a pair of pictures at each tap: of the parts' sums, in order.
@@ -40,37 +44,31 @@ impl Parts {
         mut watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        let Self { strips, executor, readback, words } = self;
+        let Self { parts, executor, readback, words } = self;
         let gpu = Arc::clone(&executor.model.gpu);
         let mut flight = Flight::new(&gpu, wait);
-        let whole = strips.plan();
-        let (count, bytes) = (strips.count() as usize, executor.buffers.sums.size());
-        let mut seconds = vec![0.0; whole.steps.len()];
-        let mut sums = vec![0.0; whole.taps.len()];
+        let whole = parts.plan();
+        let (count, bytes) = (parts.count() as usize, executor.buffers.sums.size());
+        let mut seconds = vec![0.0; whole.steps().len()];
+        let mut sums = vec![0.0; whole.taps().len()];
         let mut pending = 0;
-        for (index, (band, strip)) in strips.order().enumerate() {
+        for (index, (band, strip)) in parts.order().enumerate() {
             let mut follow = follow.share(index, count);
             follow.at(0.0)?;
-            executor.begin(strips.part(band, strip)?)?;
-            for (lane, picture) in [a, b].into_iter().enumerate() {
-                executor.upload(lane as u32, picture, words);
-            }
-            let mut last = encoder(&gpu);
-            // Deep taps may have nothing to compare in this part.
-            last.clear_buffer(&executor.buffers.sums, 0, None);
-            let prepared = &executor.program;
-            if let Some(watch) = watch.as_deref_mut() {
-                flight.submit(std::mem::replace(&mut last, encoder(&gpu))).await?;
-                let (clock, times) = timed(executor, prepared, 2)?;
-                watch.clock = clock;
-                for (step, time) in executor.plan().steps.iter().zip(times) {
-                    seconds[strips.step_of(step)] += time;
+            executor.begin(parts.part(band, strip)?)?;
+            let (executor, prepared) = (&*executor, &executor.program);
+            let pictures = [*a, *b];
+            let place = Some((&*readback, pending * bytes));
+            let mut round = Round { readback: place, ..Round::of(&pictures, words) };
+            let last = if let Some(watch) = watch.as_deref_mut() {
+                let (last, times) = run_timed(executor, prepared, &mut round, &mut flight, watch).await?;
+                for (step, time) in executor.plan().steps().iter().zip(times) {
+                    seconds[parts.step_of(step)] += time;
                 }
+                last
             } else {
-                last = submit_runs(executor, prepared, 2, last, &mut flight, &mut follow).await?;
-            }
-            let place = pending * bytes;
-            last.copy_buffer_to_buffer(&executor.buffers.sums, 0, readback, place, bytes);
+                run(executor, prepared, &mut round, &mut flight, &mut follow).await?
+            };
             pending += 1;
             if pending * bytes < readback.size() && index + 1 < count {
                 flight.submit(last).await?;

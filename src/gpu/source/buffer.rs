@@ -4,7 +4,7 @@ use super::{Tone, color, conversion_of_floats};
 use crate::{
     color::Transfer,
     error::{Error, Result},
-    gpu::{context::Gpu, params},
+    gpu::{context::Gpu, kernels::source::SourceBuffer},
 };
 
 /// How the pixels of a [`BufferSource`] lie in memory.
@@ -153,8 +153,8 @@ impl BufferSource {
     }
 
     /// Of a valid one that is `size`.
-    pub(super) fn params(&self, size: [u32; 2], tone: Tone, groups: u32) -> params::SourceBuffer {
-        params::SourceBuffer {
+    pub(super) fn params(&self, size: [u32; 2], tone: Tone, groups: u32) -> SourceBuffer {
+        SourceBuffer {
             color: color(conversion_of_floats(self.transfer), false, tone),
             size,
             offset: self.offset as u32,

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Kind, Source, Tone};
+use super::{Place, Source, Tone};
 use crate::{
     error::Result,
     gpu::{
-        context::{Gpu, PARAMS_BYTES},
-        lower::{WORKGROUP, grid},
+        context::Gpu,
+        kernel::WORKGROUP,
+        kernels::PARAMS_BYTES,
+        lower::grid,
+        prepared::Bound,
+        record::Recorded,
     },
 };
 
@@ -32,7 +36,7 @@ struct Entry {
     source: Source,
     /// Which window of the parameters is its own.
     window: usize,
-    bind_group: wgpu::BindGroup,
+    bound: Bound,
     last_used: u64,
     in_use: Use,
 }
@@ -43,7 +47,7 @@ pub(in crate::gpu) type Use = Arc<()>;
 impl Sources {
     pub(in crate::gpu) fn new(gpu: &Gpu, size: [u32; 2], tone: Tone, capacity: usize) -> Result<Self> {
         let capacity = capacity.max(1);
-        let groups = (u64::from(size[0]) * u64::from(size[1])).div_ceil(WORKGROUP);
+        let groups = (u64::from(size[0]) * u64::from(size[1])).div_ceil(WORKGROUP.into());
         let grid = grid(groups, gpu.capabilities.max_workgroups)?;
         let bytes = capacity as u64 * PARAMS_BYTES;
         let params = gpu.create("the parameters of sources", bytes, || {
@@ -90,33 +94,23 @@ impl Sources {
             Some(place) => self.entries[place].window,
             None => (0..self.capacity).find(|window| !taken(window)).unwrap_or_default(),
         };
-        let bind_group = gpu.create("a source's bind group", 0, || {
-            let offset = window as u64 * PARAMS_BYTES;
-            let kernel = source.kernel();
+        let kernel = source.kernel();
+        let bound = gpu.create("a source's bind group", 0, || {
             let bind = |resource| {
                 let resources = [resource, picture.as_entire_binding()];
                 gpu.bind_resources(kernel, &self.params, &resources)
             };
-            match &source.0 {
-                Kind::Texture(texture) => {
-                    let params = texture.params(self.size, self.tone, self.groups);
-                    gpu.queue.write_buffer(&self.params, offset, bytemuck::bytes_of(&params));
-                    bind(wgpu::BindingResource::TextureView(&texture.view()))
-                }
-                Kind::Buffer(buffer) => {
-                    let params = buffer.params(self.size, self.tone, self.groups);
-                    gpu.queue.write_buffer(&self.params, offset, bytemuck::bytes_of(&params));
-                    bind(buffer.buffer.as_entire_binding())
-                }
-            }
+            let bind_group = match &source.0 {
+                Place::Texture(texture) => bind(wgpu::BindingResource::TextureView(&texture.view())),
+                Place::Buffer(buffer) => bind(buffer.buffer.as_entire_binding()),
+            };
+            Bound { pipeline: gpu.pipeline(kernel), bind_group }
         })?;
-        let entry = Entry {
-            source: source.clone(),
-            window,
-            bind_group,
-            last_used: self.clock,
-            in_use: Use::default(),
-        };
+        // Only now: where the device refuses the source, whose window it was keeps its parameters.
+        let params = source.params(self.size, self.tone, self.groups);
+        gpu.queue.write_buffer(&self.params, window as u64 * PARAMS_BYTES, &params.bytes);
+        let in_use = Use::default();
+        let entry = Entry { source: source.clone(), window, bound, last_used: self.clock, in_use };
         Ok(Some(match place {
             Some(place) => {
                 self.entries[place] = entry;
@@ -129,25 +123,21 @@ impl Sources {
         }))
     }
 
-    /// Records reading a source that is ready into `picture`, and gives what must be held until that is done.
-    pub(in crate::gpu) fn record(
-        &self,
-        gpu: &Gpu,
-        encoder: &mut wgpu::CommandEncoder,
-        ready: usize,
-        picture: &wgpu::Buffer,
-    ) -> Use {
-        let entry = &self.entries[ready];
-        // The kernel adds to the header's first word.
-        encoder.clear_buffer(picture, 0, Some(4));
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("perceptual-loss source"),
-            timestamp_writes: None,
-        });
-        pass.set_pipeline(&gpu.pipeline(entry.source.kernel()).pipeline);
-        pass.set_bind_group(0, &entry.bind_group, &[(entry.window as u64 * PARAMS_BYTES) as u32]);
-        pass.dispatch_workgroups(self.grid[0], self.grid[1], 1);
-        Use::clone(&entry.in_use)
+    /// Reading a source that is ready into its picture, whose header's first word must be 0 before.
+    pub(in crate::gpu) fn recorded(&self, ready: usize) -> Recorded<'_> {
+        let Entry { source, window, bound, .. } = &self.entries[ready];
+        Recorded::Dispatch {
+            name: source.kernel().name,
+            pipeline: &bound.pipeline.pipeline,
+            bind_group: &bound.bind_group,
+            params: (*window as u64 * PARAMS_BYTES) as u32,
+            groups: [self.grid[0], self.grid[1], 1],
+        }
+    }
+
+    /// What must be held until a source that is ready has been read.
+    pub(in crate::gpu) fn hold(&self, ready: usize) -> Use {
+        Use::clone(&self.entries[ready].in_use)
     }
 
     /// Lets go of every source that no command is using.

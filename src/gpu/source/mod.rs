@@ -7,7 +7,12 @@ mod texture;
 use crate::{
     color::{ToneMap, Transfer},
     error::{Error, Result},
-    gpu::{context::Gpu, kernel::Kernel, params},
+    gpu::{
+        context::Gpu,
+        kernel::Kernel,
+        kernels::source as kernels,
+        program::Params,
+    },
 };
 
 pub(super) use self::cache::{Sources, Use};
@@ -18,23 +23,24 @@ pub use self::{
 
 /// A picture on the host's device. `&wgpu::Texture` becomes one by itself.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Source(pub(super) Kind);
+pub struct Source(pub(super) Place);
 
+/// Where it is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum Place {
     Texture(TextureSource),
     Buffer(BufferSource),
 }
 
 impl From<TextureSource> for Source {
     fn from(source: TextureSource) -> Self {
-        Self(Kind::Texture(source))
+        Self(Place::Texture(source))
     }
 }
 
 impl From<BufferSource> for Source {
     fn from(source: BufferSource) -> Self {
-        Self(Kind::Buffer(source))
+        Self(Place::Buffer(source))
     }
 }
 
@@ -77,8 +83,8 @@ enum Conversion {
     ToneMap,
 }
 
-fn color(conversion: Conversion, eight_bit: bool, tone: Tone) -> params::Color {
-    params::Color {
+fn color(conversion: Conversion, eight_bit: bool, tone: Tone) -> kernels::Color {
+    kernels::Color {
         conversion: conversion as u32,
         tone_map: match tone.map {
             ToneMap::Clip => 0,
@@ -104,8 +110,8 @@ impl Source {
     /// [`Error::Image`] where it cannot be read, or is not of `size`.
     pub(super) fn validate(&self, gpu: &Gpu, size: [u32; 2]) -> Result<()> {
         let own = match &self.0 {
-            Kind::Texture(source) => source.validate()?,
-            Kind::Buffer(source) => source.validate(gpu)?,
+            Place::Texture(source) => source.validate()?,
+            Place::Buffer(source) => source.validate(gpu)?,
         };
         if own == size {
             return Ok(());
@@ -116,10 +122,18 @@ impl Source {
         )))
     }
 
-    pub(super) fn kernel(&self) -> Kernel {
+    pub(super) fn kernel(&self) -> &'static Kernel {
         match self.0 {
-            Kind::Texture(_) => Kernel::SourceTexture,
-            Kind::Buffer(_) => Kernel::SourceBuffer,
+            Place::Texture(_) => &kernels::TEXTURE,
+            Place::Buffer(_) => &kernels::BUFFER,
+        }
+    }
+
+    /// Of a valid one that is `size`.
+    fn params(&self, size: [u32; 2], tone: Tone, groups: u32) -> Params {
+        match &self.0 {
+            Place::Texture(texture) => Params::whole(&texture.params(size, tone, groups)),
+            Place::Buffer(buffer) => Params::whole(&buffer.params(size, tone, groups)),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Conversion, Tone, color, conversion_of_floats};
 use crate::{
     color::Transfer,
     error::{Error, Result},
-    gpu::params,
+    gpu::kernels::source::SourceTexture,
 };
 
 /// A texture, or a part of it, as it is when the commands that read it run.
@@ -136,7 +136,7 @@ impl TextureSource {
     }
 
     /// Of a valid one that is `size`.
-    pub(super) fn params(&self, size: [u32; 2], tone: Tone, groups: u32) -> params::SourceTexture {
+    pub(super) fn params(&self, size: [u32; 2], tone: Tone, groups: u32) -> SourceTexture {
         let (conversion, eight_bit) = match (self.values().unwrap_or(Values::Float), self.transfer) {
             (Values::Levels, None | Some(Transfer::Srgb)) => (Conversion::AsStored, true),
             (Values::LinearLevels, None | Some(Transfer::Linear)) => (Conversion::Encode, true),
@@ -146,7 +146,7 @@ impl TextureSource {
             (_, Some(Transfer::Linear)) => (Conversion::Encode, false),
         };
         let [x, y, ..] = self.rectangle.unwrap_or_default();
-        params::SourceTexture {
+        SourceTexture {
             color: color(conversion, eight_bit, tone),
             size,
             origin: [x, y],

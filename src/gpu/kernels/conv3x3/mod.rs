@@ -1,0 +1,196 @@
+//! The tunings of the 3x3 convolution: a row each.
+//!
+//! To add one: a WGSL file, and its row here. Tests, doctor, fuzzing and benchmarks take it up from [`rows`].
+
+mod blocked;
+mod direct;
+#[cfg(any(test, feature = "_test-tuning"))]
+mod test;
+mod winograd;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Operand, tensor::Tensor};
+use crate::{
+    gpu::{
+        capabilities::Capabilities,
+        kernel::Kernel,
+        program::{Binding, Dispatch},
+    },
+    network::Layer,
+    plan::{Cost, Region},
+    tuning::Tuning,
+    weights::Convolution,
+};
+
+/// All that the host knows of a tuning.
+pub(crate) struct Row {
+    /// Behind `conv3x3.` in its files' names.
+    pub(crate) name: &'static str,
+    pub(super) kernels: &'static [&'static Kernel],
+    /// Whether a device can run it. What WebGPU's baseline allows every device can.
+    pub(in crate::gpu) runs_on: fn(&Capabilities) -> bool,
+    /// Weights and bias as its shaders read them.
+    pub(in crate::gpu) packed: fn(&Convolution) -> Packed,
+    /// Bytes of each scratch buffer for a shape; no smaller one takes more.
+    pub(in crate::gpu) scratch: fn(&Shape) -> Vec<u64>,
+    /// Dispatches for a shape at the most; no smaller one takes more.
+    pub(in crate::gpu) dispatches: fn(&Shape) -> u64,
+    /// The dispatches that it makes of a step.
+    pub(in crate::gpu) lower: fn(&Job<'_>) -> Vec<Dispatch>,
+    /// Columns and rows that it computes together at the least: fewer are not worth its while.
+    pub(in crate::gpu) grain: [u32; 2],
+    /// How far a result may be from its twin's, relative to the magnitudes that it is made of (`doctor::CONV3X3` says
+    /// of which).
+    pub(crate) bound: f64,
+}
+
+/// Every tuning's row.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    static ROWS: &[&Row] = &[
+        &direct::ROW,
+        &blocked::ROW,
+        &winograd::ROW,
+        #[cfg(any(test, feature = "_test-tuning"))]
+        &test::ROW,
+    ];
+    ROWS.iter().copied()
+}
+
+impl Tuning {
+    /// `shaders/conv3x3.direct.wgsl`: one result a thread. Written to be read; the yardstick.
+    pub const DIRECT: Self = Self(direct::ROW.name);
+    /// `shaders/conv3x3.blocked.wgsl`: each thread holds a block of pixels by channels in registers. The default.
+    pub const BLOCKED: Self = Self(blocked::ROW.name);
+    /// `shaders/conv3x3.winograd.*.wgsl`: Winograd's F(4x4, 3x3), 36 products where direct convolution takes 144.
+    pub const WINOGRAD: Self = Self(winograd::ROW.name);
+
+    /// Its row.
+    pub(crate) fn row(self) -> &'static Row {
+        // Tunings are made of rows alone.
+        rows().find(|row| row.name == self.0).unwrap_or(&direct::ROW)
+    }
+}
+
+/// Weights and bias as shaders read them.
+pub(in crate::gpu) struct Packed {
+    pub(in crate::gpu) weights: Vec<f32>,
+    pub(in crate::gpu) bias: Vec<f32>,
+}
+
+/// The shape of a step, or the largest of some.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gpu) struct Shape {
+    pub(in crate::gpu) layer: Layer,
+    pub(in crate::gpu) images: u32,
+    /// Columns and rows that are written.
+    pub(in crate::gpu) extent: [u32; 2],
+}
+
+/// A convolution that is to be computed.
+pub(in crate::gpu) struct Job<'a> {
+    pub(in crate::gpu) tuning: Tuning,
+    pub(in crate::gpu) layer: Layer,
+    pub(in crate::gpu) relu: bool,
+    pub(in crate::gpu) from: Operand<'a>,
+    pub(in crate::gpu) to: Operand<'a>,
+    /// What is written of the output.
+    pub(in crate::gpu) written: Region,
+    /// What the step costs as it is defined, one image.
+    pub(in crate::gpu) cost: Cost,
+}
+
+impl Job<'_> {
+    fn shape(&self) -> Shape {
+        Shape { layer: self.layer, images: self.to.tensor.images, extent: self.written.extent }
+    }
+
+    /// An output position plus this is the input position under the kernel's centre.
+    fn shift(&self) -> [i32; 2] {
+        [0, 1].map(|axis| {
+            let [to, from] = [&self.written, &self.from.tensor.region].map(|region| i64::from(region.origin[axis]));
+            (to - from) as i32
+        })
+    }
+
+    fn weights(&self) -> Binding {
+        Binding::Weights { layer: self.layer.name, tuning: self.tuning }
+    }
+
+    fn bias(&self) -> Binding {
+        Binding::Bias { layer: self.layer.name, tuning: self.tuning }
+    }
+
+    /// The parameters of the tunings that are one dispatch.
+    fn params(&self, groups: u64) -> Conv3x3 {
+        Conv3x3 {
+            input: self.from.tensor.into(),
+            output: Tensor::part(self.to.tensor, &self.written),
+            shift: self.shift(),
+            relu: u32::from(self.relu),
+            groups: groups as u32,
+            first_group: 0,
+            pad: [0; 3],
+        }
+    }
+
+    /// The only dispatch of such a tuning.
+    fn one(&self, kernel: &'static Kernel, groups: u64) -> Vec<Dispatch> {
+        let params = crate::gpu::program::Params::divisible(
+            &self.params(groups),
+            std::mem::offset_of!(Conv3x3, first_group),
+        );
+        let bindings = vec![self.from.binding.clone(), self.weights(), self.bias(), self.to.binding.clone()];
+        vec![Dispatch { kernel, bindings, params, groups, cost: self.cost }]
+    }
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Conv3x3 {
+    input: Tensor,
+    output: Tensor,
+    shift: [i32; 2],
+    relu: u32,
+    groups: u32,
+    first_group: u32,
+    pad: [u32; 3],
+}
+
+/// (output, input, ky, kx), as files hold them.
+fn as_stored(convolution: &Convolution) -> Packed {
+    Packed { weights: convolution.weight().to_vec(), bias: convolution.bias().to_vec() }
+}
+
+/// (block of outputs, input, ky, kx, output within the block), and as many biases, zeros past the last output.
+fn in_blocks(convolution: &Convolution, block: usize) -> Packed {
+    let outputs = convolution.bias().len();
+    // Weights of one output.
+    let each = convolution.weight().len() / outputs.max(1);
+    let blocks = outputs.div_ceil(block);
+    let mut weights = vec![0.0; blocks * each * block];
+    for (output, values) in convolution.weight().chunks(each.max(1)).enumerate() {
+        let of_block = &mut weights[output / block * each * block..][..each * block];
+        for (to, &value) in of_block[output % block..].iter_mut().step_by(block).zip(values) {
+            *to = value;
+        }
+    }
+    let mut bias = convolution.bias().to_vec();
+    bias.resize(blocks * block, 0.0);
+    Packed { weights, bias }
+}
+
+/// Of a tuning that needs none.
+fn no_scratch(_: &Shape) -> Vec<u64> {
+    vec![]
+}
+
+/// Of a tuning that is one dispatch.
+fn one_dispatch(_: &Shape) -> u64 {
+    1
+}
+
+/// Of a tuning that needs nothing beyond the baseline.
+fn anywhere(_: &Capabilities) -> bool {
+    true
+}

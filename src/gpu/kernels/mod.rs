@@ -1,0 +1,57 @@
+//! The kernels, one row each, and what each makes of a step: bindings, parameters, workgroups.
+//!
+//! A kernel's row, its parameters and its lowering stand in the file of its name; those of the convolution's tunings in
+//! `conv3x3/`.
+
+pub(super) mod conv3x3;
+pub(super) mod difference;
+pub(super) mod elements;
+pub(super) mod max_pool;
+pub(super) mod peak;
+pub(super) mod pixels;
+pub(super) mod source;
+pub(super) mod tensor;
+pub(super) mod total;
+
+use super::{kernel::Kernel, program::Binding};
+use crate::plan;
+
+/// Bytes of the uniform window that a dispatch binds: the largest `Params` of any shader, rounded up.
+pub(super) const PARAMS_BYTES: u64 = 256;
+
+/// A tensor, and where it is.
+#[derive(Clone)]
+pub(super) struct Operand<'a> {
+    pub(super) tensor: &'a plan::Tensor,
+    pub(super) binding: Binding,
+}
+
+/// Every kernel.
+pub(crate) fn all() -> impl Iterator<Item = &'static Kernel> {
+    let plain = [
+        &source::TEXTURE,
+        &source::BUFFER,
+        &pixels::KERNEL,
+        &elements::RELU,
+        &elements::COPY,
+        &max_pool::KERNEL,
+        &difference::KERNEL,
+        &difference::MAP,
+        &difference::SUM,
+        &total::KERNEL,
+        &peak::FMA,
+        &peak::COPY,
+    ];
+    plain.into_iter().chain(conv3x3::rows().flat_map(|row| row.kernels.iter().copied()))
+}
+
+/// Every kernel's name and complete WGSL source, for validation and for reading. All of them stay within
+/// WebGPU's baseline limits and need no feature.
+pub fn shaders() -> impl Iterator<Item = (&'static str, String)> {
+    all().map(|kernel| (kernel.name, kernel.source()))
+}
+
+/// Workgroups of a kernel whose threads have an element each.
+fn groups_of(elements: u64) -> u64 {
+    elements.div_ceil(super::kernel::WORKGROUP.into())
+}

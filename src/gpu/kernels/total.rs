@@ -1,0 +1,50 @@
+//! `shaders/total.wgsl`: where a frame's comparison ends on the device.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::{
+    error::{Error, Result},
+    gpu::{
+        kernel::{Kernel, kernel},
+        program::{Binding, Dispatch, Params, TargetHeader},
+    },
+    plan::{Cost, Plan},
+};
+
+pub(in crate::gpu) static KERNEL: Kernel = kernel!("total", [Read, Read, Read, Write]);
+
+/// Words of the result before the sums.
+pub(in crate::gpu) const HEADER_WORDS: u64 = 3;
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Total {
+    taps: u32,
+    pad: [u32; 3],
+    factors: [[f32; 4]; 10],
+}
+
+/// # Errors
+/// [`Error::Config`] where there are more taps than a network has layers.
+pub(in crate::gpu) fn lower(plan: &Plan, target: TargetHeader) -> Result<Dispatch> {
+    let taps = plan.taps();
+    let mut params = Total { taps: taps.len() as u32, pad: [0; 3], factors: [[0.0; 4]; 10] };
+    for (k, tap) in taps.iter().enumerate() {
+        let factor = tap.weight / plan.tensors()[tap.tensor].image_stride() as f64;
+        *params.factors.as_flattened_mut().get_mut(k).ok_or_else(|| {
+            Error::Config(format!("{} taps are more than a network has layers", taps.len()))
+        })? = factor as f32;
+    }
+    Ok(Dispatch {
+        kernel: &KERNEL,
+        bindings: vec![
+            Binding::Sums,
+            Binding::Pictures { set: 0 },
+            Binding::TargetHeader(target),
+            Binding::Loss,
+        ],
+        params: Params::whole(&params),
+        groups: 1,
+        cost: Cost::default(),
+    })
+}

@@ -1,0 +1,111 @@
+//! A program whose parameters are uploaded and whose bind groups are made.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    buffers::Buffers,
+    kernel::Kernel,
+    model::Model,
+    pipelines::Pipeline,
+    program::{Binding, Command, Program},
+};
+use crate::error::{Error, Result};
+
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) program: Program,
+    params: wgpu::Buffer,
+    /// What each dispatch runs with; none for other commands.
+    bound: Vec<Option<Bound>>,
+    /// All that was made for its parameters: parts of a picture share most of it.
+    made: HashMap<(&'static Kernel, Vec<Binding>), Bound>,
+    /// Bytes of its parameters.
+    pub(super) bytes: u64,
+}
+
+/// A kernel with what it binds.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) bind_group: wgpu::BindGroup,
+}
+
+impl Prepared {
+    pub(super) fn new(
+        model: &Model,
+        program: Program,
+        buffers: &Buffers,
+        target: &[wgpu::Buffer],
+    ) -> Result<Self> {
+        let bytes = program.params_bytes();
+        Self::with_room(model, program, buffers, target, bytes)
+    }
+
+    /// With room for the parameters of other programs, that it is to become.
+    pub(super) fn with_room(
+        model: &Model,
+        program: Program,
+        buffers: &Buffers,
+        target: &[wgpu::Buffer],
+        bytes: u64,
+    ) -> Result<Self> {
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let params =
+            model.gpu.create("parameters", bytes, || model.gpu.buffer("parameters", bytes, usage))?;
+        let mut prepared =
+            Self { program: Program::default(), params, bound: vec![], made: HashMap::new(), bytes };
+        prepared.become_program(model, program, buffers, target)?;
+        Ok(prepared)
+    }
+
+    /// Another program, of the same buffers. Its parameters are there for what is submitted from now on.
+    pub(super) fn become_program(
+        &mut self,
+        model: &Model,
+        program: Program,
+        buffers: &Buffers,
+        target: &[wgpu::Buffer],
+    ) -> Result<()> {
+        let gpu = &model.gpu;
+        let find = |binding: &Binding| -> Result<wgpu::Buffer> {
+            match *binding {
+                Binding::Weights { layer, tuning } => Ok(model.weights(layer, tuning)?.weights),
+                Binding::Bias { layer, tuning } => Ok(model.weights(layer, tuning)?.bias),
+                _ => buffers
+                    .find(binding, target)
+                    .cloned()
+                    .ok_or_else(|| Error::Config(format!("there is no buffer for {binding:?}"))),
+            }
+        };
+        let mut missing: HashMap<(&'static Kernel, Vec<Binding>), Vec<wgpu::Buffer>> = HashMap::new();
+        for (kernel, bindings) in program.commands.iter().filter_map(Command::bound) {
+            let key = (kernel, bindings.to_vec());
+            if !self.made.contains_key(&key) && !missing.contains_key(&key) {
+                missing.insert(key, bindings.iter().map(find).collect::<Result<_>>()?);
+            }
+        }
+        if !missing.is_empty() {
+            let bind = |kernel: &'static Kernel, buffers: &[wgpu::Buffer]| Bound {
+                pipeline: gpu.pipeline(kernel),
+                bind_group: gpu.bind(kernel, &self.params, &buffers.iter().collect::<Vec<_>>()),
+            };
+            let made: Vec<_> = gpu.create("bind groups", 0, || {
+                missing.into_iter().map(|(key, buffers)| (bind(key.0, &buffers), key)).collect()
+            })?;
+            self.made.extend(made.into_iter().map(|(bound, key)| (key, bound)));
+        }
+        let bound = |command: &Command| {
+            let (kernel, bindings) = command.bound()?;
+            self.made.get(&(kernel, bindings.to_vec())).cloned()
+        };
+        self.bound = program.commands.iter().map(bound).collect();
+        gpu.queue.write_buffer(&self.params, 0, &program.params);
+        self.program = program;
+        Ok(())
+    }
+
+    /// What a dispatch runs with.
+    pub(super) fn bound(&self, index: usize) -> Option<&Bound> {
+        self.bound.get(index)?.as_ref()
+    }
+}
