@@ -16,9 +16,9 @@ use proptest::{
 };
 
 use crate::{
-    Config, Error, Preset, Tap, Tuning, cpu,
+    Config, Error, Preset, Tap, Tuning, Tunings, cpu,
     gpu::{Capabilities, fuzz as gpu},
-    plan::{Layout, Operation, Part, Plan, Strips},
+    plan::{Operation, Part, Parts, Plan},
 };
 
 #[derive(Clone, Debug)]
@@ -26,11 +26,11 @@ struct Case {
     config: Config,
     size: [u32; 2],
     pairs: u32,
-    tuning: Tuning,
+    tunings: Tunings,
     /// Bytes of features and scratch.
     memory: u64,
     capabilities: Capabilities,
-    /// Which parts are looked at: one, and the first and the last of a kind.
+    /// Which parts are looked at: one, and the first and the last of those that are alike.
     picked: [u32; 2],
 }
 
@@ -59,12 +59,15 @@ fn case() -> impl Strategy<Value = Case> {
         max_buffer,
         max_workgroups: groups as u32,
         uniform_alignment: 1 << alignment,
+        ..Capabilities::default()
     });
-    let rest = (1..9u32, any::<bool>(), magnitude(1e6, 1e13), capabilities, any::<[u32; 2]>());
+    // Each tuning that there is, and what the library chooses.
+    let tunings = prop::option::of(prop::sample::select(Tuning::all()))
+        .prop_map(|tuning| tuning.map_or_else(Tunings::default, Tunings::forced));
+    let rest = (1..9u32, tunings, magnitude(1e6, 1e13), capabilities, any::<[u32; 2]>());
     (loss, side(), side(), rest).prop_map(
-        |(config, width, height, (pairs, direct, memory, capabilities, picked))| {
-            let tuning = if direct { Tuning::Direct } else { Tuning::Blocked };
-            Case { config, size: [width, height], pairs, tuning, memory, capabilities, picked }
+        |(config, width, height, (pairs, tunings, memory, capabilities, picked))| {
+            Case { config, size: [width, height], pairs, tunings, memory, capabilities, picked }
         },
     )
 }
@@ -86,8 +89,9 @@ impl Counts {
 
 fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
     Counts::add(&counts.cases);
-    let Case { config, size: [width, height], pairs, tuning, memory, capabilities, picked } = case;
-    let plan = |images| Plan::new(config, *width, *height, images, *tuning);
+    let Case { config, size: [width, height], pairs, tunings, memory, capabilities, picked } = case;
+    let plan = |images| Plan::new(config, *width, *height, images);
+    let means = gpu::means(tunings, capabilities);
     let one = match plan(1) {
         Ok(one) => one,
         Err(Error::Image(_) | Error::Config(_)) => {
@@ -96,20 +100,19 @@ fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
         }
         Err(error) => return Err(unexpected(error)),
     };
-    gpu::hold_frames(&one, capabilities)?;
-    match gpu::hold(plan, *pairs, *memory, capabilities)? {
+    gpu::hold_frames(&one, means)?;
+    match gpu::hold(plan, *pairs, *memory, means)? {
         None => Counts::add(&counts.refused),
         Some(None) => {}
-        Some(Some(strips)) => {
+        Some(Some(parts)) => {
             Counts::add(&counts.cut);
-            hold_parts(&strips, picked, counts, |part| gpu::hold_part(&strips, part, capabilities))?;
+            hold_parts(&parts, picked, counts, |part| gpu::hold_part(&parts, part, means))?;
         }
     }
-    let layout = if *pairs % 2 == 0 { Layout::Nchw } else { Layout::NhwcFramed };
-    match cpu::cut(&one, layout, *memory) {
-        Ok((takes, strips)) => {
+    match cpu::outline(one, *pairs % 2, *memory) {
+        Ok((takes, parts)) => {
             prop_assert!(takes.counted() <= *memory, "{takes:?}");
-            hold_parts(&strips, picked, counts, |_| Ok(()))?;
+            hold_parts(&parts, picked, counts, |_| Ok(()))?;
         }
         Err(Error::TooLarge(_)) => {}
         Err(error) => return Err(unexpected(error)),
@@ -124,30 +127,30 @@ pub(crate) fn unexpected(error: Error) -> TestCaseError {
 
 /// Looks at some parts: they fit their slots, and what they compare adds up to every position of every tap.
 fn hold_parts(
-    strips: &Strips,
+    parts: &Parts,
     picked: &[u32; 2],
     counts: &Counts,
     more: impl Fn(&Part) -> TestCaseResult,
 ) -> TestCaseResult {
-    let whole = strips.plan();
-    let [bands, rows] = [strips.bands(), strips.strips()];
-    let kinds = strips.kinds();
-    let kind = &kinds[picked[0] as usize % kinds.len()];
-    let end = |end: fn(&Range<u32>) -> u32| kind.each_ref().map(end);
+    let whole = parts.plan();
+    let [bands, rows] = [parts.bands(), parts.strips()];
+    let alike = parts.alike();
+    let run = &alike[picked[0] as usize % alike.len()];
+    let end = |end: fn(&Range<u32>) -> u32| run.each_ref().map(end);
     let anywhere = [picked[0] % bands, picked[1] % rows];
     for [band, strip] in [anywhere, end(|parts| parts.start), end(|parts| parts.end - 1)] {
         Counts::add(&counts.parts);
-        let part = strips.part(band, strip).map_err(unexpected)?;
-        let used = part.plan.steps.iter().flat_map(|step| [step.input, step.output]).flatten();
+        let part = parts.part(band, strip).map_err(unexpected)?;
+        let used = part.plan.steps().iter().flat_map(|step| step.reads.iter().chain(&step.writes).copied());
         for id in used {
-            let bytes = part.plan.tensors[id].bytes();
-            prop_assert!(bytes <= strips.slots()[part.plan.slot_of[id]], "{band}, {strip}: tensor {id}");
+            let bytes = part.plan.tensors()[id].bytes();
+            prop_assert!(bytes <= parts.slots()[part.plan.slot_of()[id]], "{band}, {strip}: tensor {id}");
         }
         more(&part)?;
         for (axis, place) in [[band + 1, strip], [band, strip + 1]].into_iter().enumerate() {
             let there = place[0] < bands && place[1] < rows;
-            let next = there.then(|| strips.part(place[0], place[1])).transpose().map_err(unexpected)?;
-            for (tap, features) in whole.taps.iter().enumerate() {
+            let next = there.then(|| parts.part(place[0], place[1])).transpose().map_err(unexpected)?;
+            for (tap, features) in whole.taps().iter().enumerate() {
                 let own = compared(&part, tap, axis);
                 if let (0, Some(own)) = ([band, strip][axis], &own) {
                     prop_assert_eq!(own.start, 0);
@@ -156,7 +159,7 @@ fn hold_parts(
                     Some(next) => hold_neighbours(own, compared(next, tap, axis), axis)?,
                     None => {
                         // A strip may have nothing of a deep tap, but the last one has all that is left.
-                        let all = whole.tensors[features.tensor].region.whole[axis];
+                        let all = whole.tensors()[features.tensor].region.whole[axis];
                         prop_assert!(own.map_or(axis == 0, |own| own.end == all));
                     }
                 }
@@ -179,10 +182,10 @@ fn hold_neighbours(own: Option<Range<u32>>, next: Option<Range<u32>>, axis: usiz
 /// The columns or rows of a tap that a part compares.
 fn compared(part: &Part, tap: usize, axis: usize) -> Option<Range<u32>> {
     let step =
-        part.plan.steps.iter().find(
+        part.plan.steps().iter().find(
             |step| matches!(step.operation, Operation::Difference { tap: other, .. } if other == tap),
         )?;
-    let region = part.plan.tensors[step.input?].region;
+    let region = part.plan.tensors()[step.input()?].region;
     let start = region.origin[axis] + region.halo[axis];
     Some(start..start + region.owned_extent()[axis])
 }

@@ -1,14 +1,16 @@
 //! How far a kernel may stray from its twin, and how far it does.
 
 use crate::{
-    cpu::twin,
+    cpu::{executor::Executor, twin},
     error::{Error, Result},
-    plan::{Operation, Tensor},
+    plan::{Operation, Tensor, TensorId},
+    tuning::Tuning,
     weights::{Convolution, Parameters},
 };
 
 /// How far a step's result may be from its twin's.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Bounds {
     /// Not at all.
     Bits,
@@ -54,24 +56,23 @@ pub const LOSS: f64 = 1e-5;
 /// # Errors
 /// [`Error::Config`] where the step has no output, and [`Error::Weights`] where its weights are not among
 /// `parameters`.
-pub fn bounds(twin: &twin::Executor, parameters: &Parameters, step: usize) -> Result<Bounds> {
+pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<Bounds> {
     let plan = twin.plan();
-    let step = &plan.steps[step];
-    let tensor = |id: Option<usize>| {
+    let step = plan.steps().get(step).ok_or_else(|| Error::Config(format!("there is no step {step}")))?;
+    let values = |id: Option<TensorId>| {
         let id =
             id.ok_or_else(|| Error::Config(format!("step '{}' is from no tensor to a tensor", step.name)))?;
-        Ok((&plan.tensors[id], twin.read(id)))
+        Ok::<_, Error>((plan.tensor(id)?, twin.read(id)?))
     };
     Ok(match step.operation {
         Operation::Conv3x3 { layer, .. } => {
-            let convolution = parameters
-                .convolution(layer.name)
-                .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
-            let (to, _) = tensor(step.output)?;
-            Bounds::Relative(CONV3X3, conv3x3_magnitudes(tensor(step.input)?, convolution, to))
+            let convolution = parameters.of_layer(&layer)?;
+            let (from, input) = values(step.input())?;
+            let (to, _) = values(step.output())?;
+            Bounds::Relative(CONV3X3, conv3x3_magnitudes((from, &input), convolution, to)?)
         }
         Operation::Pixels { normalization } => {
-            let (to, values) = tensor(step.output)?;
+            let (to, values) = values(step.output())?;
             let offsets = normalization.channels().map(|(_, _, offset)| offset as f32);
             let planes = values.chunks(to.channel_stride() as usize).zip(offsets.iter().cycle());
             let magnitudes = planes
@@ -83,6 +84,17 @@ pub fn bounds(twin: &twin::Executor, parameters: &Parameters, step: usize) -> Re
     })
 }
 
+impl Bounds {
+    /// The same where a convolution went by this tuning, whose row says how far it may stray.
+    #[must_use]
+    pub fn of_tuning(self, tuning: Tuning) -> Self {
+        match self {
+            Self::Relative(_, magnitudes) => Self::Relative(tuning.row().bound, magnitudes),
+            Self::Bits => Self::Bits,
+        }
+    }
+}
+
 /// The bounds of values that a source's shader converted, which `twin` has, before they are normalised.
 #[must_use]
 pub fn source_bounds(twin: &[f32]) -> Bounds {
@@ -90,14 +102,21 @@ pub fn source_bounds(twin: &[f32]) -> Bounds {
 }
 
 /// The convolution of absolute values, and of those up to 3 positions away the largest.
-#[must_use]
-pub fn conv3x3_magnitudes((from, input): (&Tensor, &[f32]), conv: &Convolution, to: &Tensor) -> Vec<f32> {
+///
+/// # Errors
+/// None that the values of a checked plan give.
+pub fn conv3x3_magnitudes(
+    (from, input): (&Tensor, &[f32]),
+    conv: &Convolution,
+    to: &Tensor,
+) -> Result<Vec<f32>> {
     let abs = |values: &[f32]| values.iter().map(|v| v.abs()).collect::<Vec<_>>();
-    let conv = Convolution { layer: conv.layer, weight: abs(&conv.weight), bias: abs(&conv.bias) };
+    let conv = Convolution::new(conv.layer(), abs(conv.weight()), abs(conv.bias()))?;
     let mut magnitudes = vec![0.0; to.elements() as usize];
     twin::conv3x3((from, &abs(input)), &conv, false, (to, &mut magnitudes));
     let [width, height] = to.region.extent.map(|side| side as usize);
-    magnitudes.chunks(width * height).flat_map(|plane| largest_within(plane, [width, height], 3)).collect()
+    let planes = magnitudes.chunks(width * height);
+    Ok(planes.flat_map(|plane| largest_within(plane, [width, height], 3)).collect())
 }
 
 /// For each place of a plane, the largest value up to `reach` places away, across and down.

@@ -13,7 +13,7 @@ use crate::{
     Config, Context, Image, Model, Normalization, Tap, ToneMap, Transfer, Weights,
     cpu::twin::{self, Conversion, NOT_FINITE, Texel, WRITTEN},
     error::Result,
-    gpu::{BufferLayout, BufferSource, FrameOptions, FrameSession, Gpu, Recording, Source, TextureSource},
+    gpu::{BufferLayout, BufferSource, FrameOptions, FrameSession, Gpu, Recorded, Source, TextureSource},
 };
 
 /// What is asked of a source: a conversion, and the tone of the session that makes it that.
@@ -187,7 +187,7 @@ impl<'a> Frames<'a> {
     /// of one comparison more, and its words as floats.
     fn compare(&mut self, picture: &Filled, [header, target]: [u32; 2]) -> Result<(Deviation, Vec<f32>)> {
         let mut encoder = encoder(self.gpu);
-        if self.session.record(&mut encoder, &picture.texture, 0)? == Recording::Recorded {
+        if self.session.record(&mut encoder, &picture.texture, 0)? == Recorded::Yes {
             self.compared += 1;
         }
         self.gpu.queue.submit([encoder.finish()]);

@@ -6,7 +6,7 @@
 //! how far it is.
 //!
 //! ```
-//! use perceptual_loss::{Context, doctor};
+//! use perceptual_loss::{Context, low_level::doctor};
 //!
 //! for finding in doctor::examine(|| Ok(Context::cpu()))? {
 //!     assert!(finding.is_good(), "{}: {:?}", finding.kernel, finding.fault);
@@ -34,7 +34,7 @@ pub use self::{
     step::{first_step, on_twin},
 };
 use crate::{
-    Context,
+    Backend, Context,
     error::{Error, Result},
 };
 
@@ -77,7 +77,7 @@ fn examine_some(
     wanted: impl Fn(&Subject) -> bool,
 ) -> Result<Vec<Finding>> {
     let context = open()?;
-    if context.backend() == "twin" {
+    if context.backend() == Backend::Twin {
         return Err(Error::Config(
             "the twins are what others are held against; examine the CPU or a GPU".into(),
         ));
@@ -87,7 +87,7 @@ fn examine_some(
             Ok(Deviation { largest, fault }) => (Some(largest), fault),
             Err(error) => (None, Some(error.to_string())),
         };
-        Finding { kernel: subject.name(&context), largest, allowed: subject.allowed(), fault }
+        Finding { kernel: subject.name(), largest, allowed: subject.allowed(), fault }
     };
     Ok(Subject::all(&context).iter().filter(|subject| wanted(subject)).map(examine).collect())
 }

@@ -1,12 +1,15 @@
 //! Textures and buffers as a host has them, filled with values to see come out of a shader.
 
-use super::{kernels::no_weights, values::texels};
+use super::{
+    kernels::{no_weights, only_pixels},
+    values::texels,
+};
 use crate::{
     Context, Image, Normalization, ToneMap,
     cpu::twin::Texel,
     error::{Error, Result},
     gpu::{self, Gpu, Source},
-    plan::{Operation, Plan, Region},
+    plan::Region,
 };
 
 /// A texture whose every mip of every layer has random texels of its own.
@@ -145,7 +148,7 @@ pub fn load(
     normalization: Normalization,
     (tone_map, exposure): (ToneMap, f32),
 ) -> Result<Vec<f32>> {
-    let executor = gpu::Executor::new(context, pixels(2, [width, height], normalization)?, no_weights())?;
+    let executor = gpu::Executor::new(context, only_pixels(2, Region::whole(width, height), normalization)?, no_weights())?;
     // No source has this value.
     let before = vec![1e30; 3 * width as usize * height as usize];
     let image = Image::planar_f32(&before, width, height);
@@ -171,7 +174,7 @@ pub(super) fn load_packed(
     levels: bool,
 ) -> Result<Vec<f32>> {
     let executor =
-        gpu::Executor::new(context, pixels(1, [width, height], Normalization::NONE)?, no_weights())?;
+        gpu::Executor::new(context, only_pixels(1, Region::whole(width, height), Normalization::NONE)?, no_weights())?;
     let (_, data) = packed.split_at(crate::image::HEADER_WORDS);
     let image = if levels {
         Image::rgba8(bytemuck::cast_slice(data), width, height)
@@ -180,14 +183,6 @@ pub(super) fn load_packed(
     };
     executor.run(0..1, &[image])?;
     executor.read_blocking(0)
-}
-
-/// A plan that makes pixels of pictures, and nothing of them.
-fn pixels(images: u32, [width, height]: [u32; 2], normalization: Normalization) -> Result<Plan> {
-    let mut plan = Plan::empty(images);
-    let output = plan.tensor("pixels", 3, Region::whole(width, height));
-    plan.push("pixels", Operation::Pixels { normalization }, None, Some(output));
-    plan.finish()
 }
 
 pub(super) fn gpu_of(context: &Context) -> Result<&Gpu> {

@@ -72,6 +72,21 @@ impl Builder {
         ));
     }
 
+    /// The same, whose step writes each position's own part of the sum into `map`.
+    pub fn mapped_tap(
+        &mut self,
+        name: &'static str,
+        weight: f64,
+        criterion: Criterion,
+        tensor: TensorId,
+        map: TensorId,
+    ) {
+        self.tap(name, weight, criterion, tensor);
+        if let Some(step) = self.steps.last_mut() {
+            step.writes.push(map);
+        }
+    }
+
     /// The tensors so far.
     #[must_use]
     pub fn tensors(&self) -> &[Tensor] {

@@ -1,0 +1,34 @@
+//! What exists for diagnosis, tests and tools: plans, the executors that run them step by step, the twins, and the doctor that
+//! holds one against the other. It may change in any release.
+
+pub use crate::random::splitmix64;
+
+/// What is to be computed, as data: steps over tensors.
+pub mod plan {
+    pub use crate::plan::{
+        Builder, Cost, Element, Operation, Part, Parts, Plan, Region, Step, TapPlan, Tensor, TensorId,
+    };
+}
+
+/// The CPU's executor, over the fast kernels or the twins.
+#[cfg(feature = "cpu")]
+pub mod cpu {
+    pub use crate::cpu::{executor::Executor, twin};
+}
+
+/// A GPU's executor and shaders, and textures and buffers to feed them with.
+#[cfg(feature = "gpu")]
+pub mod gpu {
+    #[cfg(feature = "cpu")]
+    pub use crate::doctor::sources;
+    pub use crate::gpu::{Executor, shaders, sum_blocking};
+}
+
+/// Whether what computes can be trusted: each kernel, in each of its tunings, held against its twin.
+#[cfg(all(feature = "gpu", feature = "cpu"))]
+pub mod doctor {
+    pub use crate::doctor::{
+        Bounds, CONV3X3, Deviation, Finding, LOSS, PIXELS, SOURCE, SUM, TOTAL, bounds, compare, compare_sums,
+        conv3x3_magnitudes, examine, first_step, on_twin, source_bounds, values,
+    };
+}
