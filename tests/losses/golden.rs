@@ -1,18 +1,15 @@
 //! Whole losses against PyTorch's numbers (`tests/golden/losses.json`, made by `losses.py` beside it).
 
-#[path = "common/bf16.rs"]
-mod bf16;
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/scene.rs"]
-mod scene;
-
 use perceptual_loss::{Config, Context, Image, Model, Preset, Tap, Weights};
-use scene::{Distortion, Scene};
+
+use crate::{
+    bf16, gpu_device,
+    scene::{Distortion, Scene},
+};
 
 /// The largest relative difference of total and layers over all golden cases, which must be below `allowed`.
 fn worst(context: &Context, allowed: f64) -> f64 {
-    let cases: serde_json::Value = serde_json::from_str(include_str!("golden/losses.json")).unwrap();
+    let cases: serde_json::Value = serde_json::from_str(include_str!("../golden/losses.json")).unwrap();
     let mut worst = 0.0f64;
     for case in cases.as_array().unwrap() {
         let config = match case["preset"].as_str() {

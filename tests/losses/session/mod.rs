@@ -1,28 +1,23 @@
 //! Contexts, models, sessions and targets: what is created when, that bits do not depend on company, limits,
 //! threads, futures and faults.
 
-#[path = "common/bf16.rs"]
-mod bf16;
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/objects.rs"]
-mod objects;
-#[path = "common/scene.rs"]
-mod scene;
-
 use std::sync::{
     Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
-use objects::objects;
 use perceptual_loss::{
     Config, Context, Criterion, Error, Image, Model, Network, Preset, Report, Session, Tap, Target, Tuning,
     Weights, cpu,
     gpu::{self, wgpu},
     weights::Precision,
 };
-use scene::{Distortion, Scene};
+
+use crate::{
+    bf16, gpu_device,
+    objects::objects,
+    scene::{Distortion, Scene},
+};
 
 /// One device for the tests that share nothing else.
 fn context() -> &'static Context {

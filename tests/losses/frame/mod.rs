@@ -1,21 +1,13 @@
 //! Inside a host's frame: commands recorded into its encoders, results polled, slices, and faults.
 
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/host.rs"]
-mod host;
-#[path = "common/objects.rs"]
-mod objects;
-#[path = "common/scene.rs"]
-mod scene;
-
 use std::time::Duration;
 
-use host::{Host, bits, image, reported, scenes};
 use perceptual_loss::{
     Config, Context, Error, Model, Report, Weights,
     gpu::{self, FrameOptions, FrameReport, FrameSession, Progress, Recording, TextureSource, wgpu},
 };
+
+use crate::host::{Host, bits, image, reported, scenes};
 
 const TAPS: &str = "relu1_2=1,conv2_1=0.5,relu3_1=2";
 
@@ -413,7 +405,7 @@ fn slices_give_the_same_bits() {
     hold_slices("relu1_1=1,conv1_2=1,pool1=1", 70, Duration::ZERO);
 }
 
-/// By hand: `cargo test --test frame slices_of_50_ms -- --ignored --nocapture`.
+/// By hand: `cargo test --test losses slices_of_50_ms -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes half a minute on a software driver, and its times are for reading"]
 fn slices_of_50_ms() {

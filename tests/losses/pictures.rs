@@ -1,12 +1,11 @@
 //! The same pixels in every format that is taken give the same loss.
 
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/scene.rs"]
-mod scene;
-
 use perceptual_loss::{Config, Context, Image, Model, Tap, Weights};
-use scene::{Distortion, Scene};
+
+use crate::{
+    gpu_device,
+    scene::{Distortion, Scene},
+};
 
 #[test]
 fn every_format_and_stride_holds_the_same_picture() {

@@ -1,19 +1,16 @@
 //! Profiles: the same numbers as without, a time for every step, and times that add up.
 
-#![cfg(all(feature = "gpu", feature = "cpu"))]
-
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/scene.rs"]
-mod scene;
-
 use std::time::Instant;
 
 use perceptual_loss::{
     Clock, Config, Context, Image, Model, Profile, Report, StepProfile, Tap, Tuning, Weights,
     gpu::{self, wgpu},
 };
-use scene::{Distortion, Scene};
+
+use crate::{
+    alone, gpu_device,
+    scene::{Distortion, Scene},
+};
 
 /// A host's device without timestamps.
 fn without_timestamps() -> Context {
@@ -55,6 +52,7 @@ const STEPS: [(&str, &str); 6] = [
 
 #[test]
 fn the_same_bits_as_without_and_a_time_for_every_step() {
+    let _alone = alone();
     let scenes = scenes(24, 6);
     let images = images(&scenes);
     let pairs: Vec<_> = images.chunks(2).map(|pair| (pair[0], pair[1])).collect();
@@ -91,6 +89,7 @@ fn the_same_bits_as_without_and_a_time_for_every_step() {
 /// Steps follow one another, so that their times cannot add up to more than all took; and they are most of it.
 #[test]
 fn times_add_up() {
+    let _alone = alone();
     let scenes = scenes(96, 2);
     let images = images(&scenes);
     for context in [gpu_device::open(), without_timestamps(), Context::cpu(), Context::twin()] {
@@ -110,6 +109,7 @@ fn times_add_up() {
 /// it counts.
 #[test]
 fn no_convolution_is_faster_than_the_peak() {
+    let _alone = alone();
     let scenes = scenes(64, 2);
     let images = images(&scenes);
     for context in [gpu_device::open(), without_timestamps(), Context::cpu()] {

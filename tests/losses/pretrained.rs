@@ -1,12 +1,11 @@
 //! Pretrained weights and photographs, where they lie beside the project: activations reach thousands there, which
 //! untrained weights never show.
 
-#[path = "common/gpu.rs"]
-mod gpu_device;
-
 use std::path::Path;
 
 use perceptual_loss::{Context, Image, Model, Preset, Tuning, Weights};
+
+use crate::gpu_device;
 
 #[test]
 fn gpu_and_cpu_agree_with_the_twins_on_pretrained_weights_and_a_photograph() {

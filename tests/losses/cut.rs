@@ -1,16 +1,13 @@
 //! Pictures that go through in parts: the whole's loss, in less memory, on both backends.
 
-#![cfg(all(feature = "gpu", feature = "cpu"))]
-
-#[path = "common/bf16.rs"]
-mod bf16;
-#[path = "common/scene.rs"]
-mod scene;
-
 use perceptual_loss::{
     CancelToken, Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Weights,
 };
-use scene::{Distortion, Scene};
+
+use crate::{
+    bf16,
+    scene::{Distortion, Scene},
+};
 
 fn model(context: &Context, config: &Config) -> Model {
     Model::new(context, config, &Weights::seeded(1)).unwrap()
