@@ -1,9 +1,11 @@
 //! Whole losses against PyTorch's numbers (`tests/golden/losses.json`, made by `losses.py` beside it).
 
-use perceptual_loss::{Config, Context, Image, Model, Preset, Tap, Weights};
+use perceptual_loss::{Config, Context, Image, Model, Preset, Weights};
 
 use crate::{
-    bf16, gpu_device,
+    bf16,
+    comparison::{self, image},
+    gpu_device,
     scene::{Distortion, Scene},
 };
 
@@ -16,9 +18,8 @@ fn worst(context: &Context, allowed: f64) -> f64 {
             Some(name) => name.parse::<Preset>().unwrap().config(),
             None => {
                 let text = |key: &str| case[key].as_str().unwrap();
-                let mut config = Config::default();
+                let mut config = comparison::config(text("taps"));
                 config.network = text("network").parse().unwrap();
-                config.taps = Tap::parse_list(text("taps")).unwrap();
                 config.criterion = text("criterion").parse().unwrap();
                 config.normalization = text("norm").parse().unwrap();
                 config
@@ -37,10 +38,7 @@ fn worst(context: &Context, allowed: f64) -> f64 {
         let report = model
             .session(width, height)
             .unwrap()
-            .compare_blocking(
-                Image::rgb8(&generated.rgb, width, height),
-                Image::rgb8(&target.rgb, width, height),
-            )
+            .compare_blocking(image(&generated), image(&target))
             .unwrap();
         let mut check = |got: f64, want: &serde_json::Value| {
             let want = want.as_f64().unwrap();
@@ -60,7 +58,7 @@ fn worst(context: &Context, allowed: f64) -> f64 {
 
 #[test]
 fn gpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&gpu_device::open(), 1e-5));
+    println!("worst relative difference {:.1e}", worst(gpu_device::context(), 1e-5));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #[path = "../common/bf16.rs"]
 mod bf16;
+#[path = "../common/comparison.rs"]
+mod comparison;
 mod cut;
 mod frame;
 mod golden;
@@ -12,6 +14,8 @@ mod golden;
 mod gpu_device;
 #[path = "../common/host.rs"]
 mod host;
+#[path = "../common/loss.rs"]
+mod loss;
 #[path = "../common/objects.rs"]
 mod objects;
 mod pictures;
@@ -19,3 +23,6 @@ mod pretrained;
 #[path = "../common/scene.rs"]
 mod scene;
 mod session;
+
+/// Taps that most tests will do with: before a ReLU and behind one, at three sizes, of different weights.
+const TAPS: &str = "relu1_2=1,conv2_1=0.5,relu3_1=2";

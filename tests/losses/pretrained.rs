@@ -5,7 +5,7 @@ use std::path::Path;
 
 use perceptual_loss::{Context, Image, Model, Preset, Tuning, Weights};
 
-use crate::gpu_device;
+use crate::gpu_device::context;
 
 #[test]
 fn gpu_and_cpu_agree_with_the_twins_on_pretrained_weights_and_a_photograph() {
@@ -28,7 +28,7 @@ fn gpu_and_cpu_agree_with_the_twins_on_pretrained_weights_and_a_photograph() {
         };
         let twin = compare(&Context::twin(), Tuning::Direct);
         assert_eq!(twin.weights.trained, None, "a file does not say");
-        let gpu = Tuning::ALL.map(|tuning| (tuning.name(), compare(&gpu_device::open(), tuning)));
+        let gpu = Tuning::ALL.map(|tuning| (tuning.name(), compare(context(), tuning)));
         let cpu = ("cpu", compare(&Context::cpu(), Tuning::default()));
         for (form, report) in gpu.into_iter().chain([cpu]) {
             for (layer, twin) in report.layers.iter().zip(&twin.layers) {

@@ -6,7 +6,8 @@ use perceptual_loss::gpu::{FrameReport, FrameSession, Recording};
 
 use crate::{
     alone,
-    host::{Host, bits, image, scenes},
+    comparison::{bits, image, scenes},
+    host::Host,
 };
 
 #[test]

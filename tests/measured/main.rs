@@ -3,11 +3,12 @@
 
 #![cfg(all(feature = "gpu", feature = "cpu"))]
 
+#[path = "../common/comparison.rs"]
+mod comparison;
 mod frames_in_a_row;
 #[path = "../common/gpu.rs"]
 mod gpu_device;
 #[path = "../common/host.rs"]
-#[allow(dead_code)] // one device is enough here
 mod host;
 #[path = "../common/objects.rs"]
 mod objects;
