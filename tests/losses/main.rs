@@ -24,5 +24,13 @@ mod pretrained;
 mod scene;
 mod session;
 
+use perceptual_loss::gpu::wgpu;
+
 /// Taps that most tests will do with: before a ReLU and behind one, at three sizes, of different weights.
 const TAPS: &str = "relu1_2=1,conv2_1=0.5,relu3_1=2";
+
+/// Bytes of a device's buffers.
+fn buffer_memory(device: &wgpu::Device) -> u64 {
+    objects::objects(device); // what was dropped is gone
+    device.get_internal_counters().hal.buffer_memory.read() as u64
+}
