@@ -25,8 +25,7 @@ fn every_format_and_stride_holds_the_same_picture() {
 
     for context in [context(), &Context::cpu(), &Context::twin()] {
         let mut session = model(context, "relu1_2=1,relu2_1=1").session(width, height).unwrap();
-        let mut loss =
-            |picture: Image<'_>| session.compare_blocking(picture, image(&target)).unwrap().total;
+        let mut loss = |picture: Image<'_>| session.compare_blocking(picture, image(&target)).unwrap().total;
         let expected = loss(Image::rgb8(&rgb, width, height));
         assert!(expected > 0.0);
         for (name, picture) in [

@@ -79,7 +79,10 @@ fn sixteen_threads_share_one_upload() {
     let before = buffer_memory(&device);
     let sessions: Vec<Session> = (0..16).map(|_| model.session(26, 21).unwrap()).collect();
     let each = model.memory(26, 21, 1).unwrap().total();
-    assert!(buffer_memory(&device) - before <= 16 * (each + 10 * 4096), "sessions bring no weights of their own");
+    assert!(
+        buffer_memory(&device) - before <= 16 * (each + 10 * 4096),
+        "sessions bring no weights of their own"
+    );
 
     std::thread::scope(|scope| {
         for (k, mut session) in sessions.into_iter().enumerate() {
