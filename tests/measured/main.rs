@@ -9,6 +9,7 @@ mod frames_in_a_row;
 #[path = "../common/gpu.rs"]
 mod gpu_device;
 #[path = "../common/host.rs"]
+#[allow(dead_code)] // frames here are recorded and submitted by hand
 mod host;
 #[path = "../common/objects.rs"]
 mod objects;
