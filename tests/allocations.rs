@@ -1,5 +1,5 @@
 //! A session's second comparison on the CPU takes from the system what its pictures are packed into, and nothing of the size of
-//! features.
+//! features. A program of its own, since it counts what the whole program asks for.
 
 #[path = "common/bf16.rs"]
 mod bf16;

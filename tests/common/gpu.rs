@@ -1,10 +1,16 @@
 //! The device that tests run on. A test that needs one and finds none fails, and says how to get one.
 
-use std::env;
+use std::{env, sync::OnceLock};
 
 use perceptual_loss::Context;
 
-/// The best adapter, or the one that PERCEPTUAL_LOSS_TEST_ADAPTER names: never another.
+/// One device for the tests that share nothing else.
+pub fn context() -> &'static Context {
+    static CONTEXT: OnceLock<Context> = OnceLock::new();
+    CONTEXT.get_or_init(open)
+}
+
+/// A device of one's own: the best adapter, or the one that PERCEPTUAL_LOSS_TEST_ADAPTER names: never another.
 pub fn open() -> Context {
     let opened = match env::var("PERCEPTUAL_LOSS_TEST_ADAPTER") {
         Ok(name) => Context::gpu_named_blocking(&name),

@@ -1,16 +1,11 @@
-//! A host with a device of its own: what it does in a frame, and pictures for it.
-
-use std::sync::OnceLock;
+//! A host with a device of its own, and what it does in a frame.
 
 use perceptual_loss::{
-    Config, Context, Image, Model, Report, Tap, Weights,
-    gpu::{self, FrameReport, Requirements, wgpu},
+    Config, Context, Model,
+    gpu::{self, Requirements, wgpu},
 };
 
-use crate::{
-    gpu_device,
-    scene::{Distortion, Scene},
-};
+use crate::{comparison, gpu_device, scene::Scene};
 
 /// A host: its device is opened by itself, and only it submits and polls.
 pub struct Host {
@@ -27,26 +22,29 @@ impl Host {
 
     /// Two devices of one instance: resources of one are known to be another's only there.
     pub fn open_two() -> [Self; 2] {
-        static CHECKED: OnceLock<Context> = OnceLock::new();
-        CHECKED.get_or_init(gpu_device::open); // fails in words where there is no adapter
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        pollster::block_on(async {
-            let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.unwrap();
-            let mut descriptor = wgpu::DeviceDescriptor::default();
-            Requirements::new(&Config::default(), 64, 64).unwrap().merge_into(&mut descriptor, &adapter);
-            let open = async || {
-                let (device, queue) = adapter.request_device(&descriptor).await.unwrap();
-                Self { device, queue }
-            };
-            [open().await, open().await]
-        })
+        let adapter = adapter();
+        let mut descriptor = wgpu::DeviceDescriptor::default();
+        Requirements::new(&Config::default(), 64, 64).unwrap().merge_into(&mut descriptor, &adapter);
+        [(); 2].map(|()| Self::open_as(&adapter, &descriptor))
+    }
+
+    /// A device as an engine would open it that knows nothing of us: at WebGPU's baseline limits, with no feature.
+    pub fn baseline() -> Self {
+        Self::open_as(&adapter(), &wgpu::DeviceDescriptor::default())
+    }
+
+    fn open_as(adapter: &wgpu::Adapter, descriptor: &wgpu::DeviceDescriptor<'_>) -> Self {
+        let (device, queue) = pollster::block_on(adapter.request_device(descriptor)).unwrap();
+        Self { device, queue }
+    }
+
+    /// The device, handed over.
+    pub fn context(&self) -> Context {
+        gpu::from_device(self.device.clone(), self.queue.clone()).unwrap()
     }
 
     pub fn model(&self, taps: &str) -> Model {
-        let context = gpu::from_device(self.device.clone(), self.queue.clone()).unwrap();
-        let mut config = Config::default();
-        config.taps = Tap::parse_list(taps).unwrap();
-        Model::new(&context, &config, &Weights::seeded(1)).unwrap()
+        comparison::model(&self.context(), taps)
     }
 
     /// A texture that can be bound and filled, and not be copied from: its pixels cannot leave the device.
@@ -101,21 +99,9 @@ impl Host {
     }
 }
 
-/// Pictures of one size, no two alike.
-pub fn scenes(width: u32, height: u32, count: u64) -> Vec<Scene> {
-    (0..count).map(|seed| Scene::new(width, height, 5).distort(Distortion::Noise, seed)).collect()
-}
-
-pub fn image(scene: &Scene) -> Image<'_> {
-    Image::rgb8(&scene.rgb, scene.width, scene.height)
-}
-
-/// The loss at each tap, to the bit; for frames that have one.
-pub fn bits(report: &Report) -> Vec<u64> {
-    report.layers.iter().map(|layer| layer.loss.to_bits()).collect()
-}
-
-pub fn reported(report: Option<FrameReport>) -> (u64, Vec<u64>) {
-    let report = report.expect("a frame's result is there");
-    (report.frame, bits(&report.result.unwrap()))
+/// An adapter of an instance of the host's.
+fn adapter() -> wgpu::Adapter {
+    gpu_device::context(); // fails in words where there is none
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).unwrap()
 }

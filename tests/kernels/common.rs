@@ -1,10 +1,7 @@
 //! What the kernel tests share: one device, and the library's own way of holding a step against its twin
 //! (`src/doctor/`), failing in words.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::Arc};
 
 pub use perceptual_loss::doctor::{
     Bounds, CONV3X3, PIXELS, SUM, conv3x3_magnitudes,
@@ -14,17 +11,27 @@ use perceptual_loss::{
     Context, Image, Tuning,
     cpu::twin,
     doctor,
+    gpu::{self, wgpu},
     network::Layer,
     plan::{Operation, Plan, Region},
     weights::{Convolution, Parameters},
 };
 
-use crate::gpu_device;
+pub use crate::gpu_device::context;
 
-/// The device that all tests of this program share.
-pub fn context() -> &'static Context {
-    static CONTEXT: OnceLock<Context> = OnceLock::new();
-    CONTEXT.get_or_init(gpu_device::open)
+/// Records by `record` and submits, or drops what was recorded.
+pub fn record<T>(
+    submit: bool,
+    record: impl FnOnce(&mut wgpu::CommandEncoder) -> perceptual_loss::Result<T>,
+) -> T {
+    let (device, queue) = gpu::device(context()).unwrap();
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let recorded = record(&mut encoder).unwrap();
+    if submit {
+        queue.submit([encoder.finish()]);
+    }
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    recorded
 }
 
 /// Small whole numbers: sums of them are exact in float32 in any order, up to 2^24, so that not one may be missed.

@@ -13,6 +13,8 @@ mod difference;
 #[path = "../common/gpu.rs"]
 mod gpu_device;
 mod kept;
+#[path = "../common/loss.rs"]
+mod loss;
 mod max_pool;
 mod pixels;
 mod plans;

@@ -7,44 +7,17 @@ use perceptual_loss::{
         TOTAL,
         sources::{self, Filled},
     },
-    gpu::{self, BufferLayout, BufferSource, FrameOptions, FrameSession, Recording, Source, wgpu},
+    gpu::{self, BufferLayout, BufferSource, FrameOptions, FrameSession, Recording, Source},
 };
 
-use crate::common::{context, values};
+use crate::{
+    common::{context, record, values},
+    loss::Loss,
+};
 
-/// What stays on the device of a comparison.
-#[derive(Debug)]
-struct Loss {
-    total: f32,
-    faults: u32,
-    number: u32,
-    sums: Vec<f32>,
-}
-
-/// Reads it as a host would.
 fn loss(session: &FrameSession) -> Loss {
     let (device, queue) = gpu::device(context()).unwrap();
-    let from = session.loss_buffer();
-    let staging = device.create_buffer(&wgpu::BufferDescriptor {
-        label: None,
-        size: from.size(),
-        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
-    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    encoder.copy_buffer_to_buffer(from, 0, &staging, 0, from.size());
-    queue.submit([encoder.finish()]);
-    staging.map_async(wgpu::MapMode::Read, .., |mapped| mapped.unwrap());
-    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-    let bytes = staging.get_mapped_range(..).unwrap().to_vec();
-    let words: Vec<[u8; 4]> = bytes.as_chunks().0.to_vec();
-    let [total, faults, number, sums @ ..] = words.as_slice() else { panic!("{} words", words.len()) };
-    Loss {
-        total: f32::from_le_bytes(*total),
-        faults: u32::from_le_bytes(*faults),
-        number: u32::from_le_bytes(*number),
-        sums: sums.iter().map(|sum| f32::from_le_bytes(*sum)).collect(),
-    }
+    Loss::read(&device, &queue, session)
 }
 
 fn model(taps: &[(&str, f64)]) -> Model {
@@ -52,21 +25,6 @@ fn model(taps: &[(&str, f64)]) -> Model {
     config.network = Network::Vgg19;
     config.taps = Tap::list(taps);
     Model::new(context(), &config, &Weights::seeded(1)).unwrap()
-}
-
-/// Records by `record` and submits, or drops what was recorded.
-fn record<T>(
-    submit: bool,
-    record: impl FnOnce(&mut wgpu::CommandEncoder) -> perceptual_loss::Result<T>,
-) -> T {
-    let (device, queue) = gpu::device(context()).unwrap();
-    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    let recorded = record(&mut encoder).unwrap();
-    if submit {
-        queue.submit([encoder.finish()]);
-    }
-    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-    recorded
 }
 
 fn record_frame(session: &mut FrameSession, source: &Source, frame: u64) {

@@ -1,36 +1,21 @@
 //! Pictures that go through in parts: the whole's loss, in less memory, on both backends.
 
-#![cfg(all(feature = "gpu", feature = "cpu"))]
+use perceptual_loss::{CancelToken, Config, Context, Error, Image, Model, Preset, Report, Session, Weights};
 
-#[path = "common/bf16.rs"]
-mod bf16;
-#[path = "common/scene.rs"]
-mod scene;
-
-use perceptual_loss::{
-    CancelToken, Config, Context, Error, Image, Model, Preset, Report, Session, Tap, Weights,
+use crate::{
+    bf16,
+    comparison::{bits, config, image},
+    gpu_device::context,
+    scene::{Distortion, Scene},
 };
-use scene::{Distortion, Scene};
 
 fn model(context: &Context, config: &Config) -> Model {
     Model::new(context, config, &Weights::seeded(1)).unwrap()
 }
 
-fn gpu() -> Context {
-    Context::gpu_blocking().unwrap()
-}
-
-fn image(scene: &Scene) -> Image<'_> {
-    Image::rgb8(&scene.rgb, scene.width, scene.height)
-}
-
 fn pair(width: u32, height: u32) -> [Scene; 2] {
     let scene = Scene::new(width, height, 5);
     [scene.distort(Distortion::Noise, 1), scene]
-}
-
-fn bits(report: &Report) -> Vec<u64> {
-    report.layers.iter().map(|layer| layer.loss.to_bits()).collect()
 }
 
 fn compare_in(session: &mut Session, [a, b]: &[Scene; 2]) -> Report {
@@ -99,7 +84,7 @@ fn every_preset_and_budget_on_the_cpu() {
 
 #[test]
 fn every_preset_and_budget_on_the_gpu() {
-    every_preset_and_budget(&gpu(), &[(51, 49), (49, 39), (35, 66), (57, 37)]);
+    every_preset_and_budget(context(), &[(51, 49), (49, 39), (35, 66), (57, 37)]);
 }
 
 /// The same bits each time, in any order of what is asked, against a target, and step by step.
@@ -140,15 +125,13 @@ fn the_same_bits_each_time_on_the_cpu() {
 
 #[test]
 fn the_same_bits_each_time_on_the_gpu() {
-    the_same_bits(&gpu(), [70, 93]);
+    the_same_bits(context(), [70, 93]);
 }
 
 #[test]
 fn the_twins_cut_as_well() {
     let scenes = pair(40, 33);
-    let mut config = Config::default();
-    config.taps = Tap::parse_list("relu1_2=1,conv2_1=1,pool2=2").unwrap();
-    let whole = model(&Context::twin(), &config);
+    let whole = model(&Context::twin(), &config("relu1_2=1,conv2_1=1,pool2=2"));
     let cut = whole.with_memory(400 << 10);
     assert!(parts(&cut, &scenes) > 1);
     assert_same(&compare(&cut, &scenes), &compare(&whole, &scenes), "twin");
@@ -157,9 +140,9 @@ fn the_twins_cut_as_well() {
 /// Every format of a picture is cut alike.
 #[test]
 fn formats_of_pictures() {
-    for context in [Context::cpu(), gpu()] {
+    for context in [&Context::cpu(), context()] {
         let config = Preset::Johnson.config();
-        let whole = model(&context, &config);
+        let whole = model(context, &config);
         let scenes = pair(41, 66);
         let cut = whole.with_memory(4 * least(&whole, 41, 66));
         assert!(parts(&cut, &scenes) > 2);
@@ -207,8 +190,8 @@ fn formats_of_pictures() {
 /// Progress only rises and ends at 1; what is cancelled or given up leaves the session as it was.
 #[test]
 fn progress_and_cancelling() {
-    for context in [Context::cpu(), gpu()] {
-        let whole = model(&context, &Preset::Johnson.config());
+    for context in [&Context::cpu(), context()] {
+        let whole = model(context, &Preset::Johnson.config());
         let scenes = pair(64, 200);
         let cut = whole.with_memory(least(&whole, 64, 200) * 6);
         assert!(parts(&cut, &scenes) > 3);

@@ -1,27 +1,25 @@
 //! Whole losses against PyTorch's numbers (`tests/golden/losses.json`, made by `losses.py` beside it).
 
-#[path = "common/bf16.rs"]
-mod bf16;
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/scene.rs"]
-mod scene;
+use perceptual_loss::{Config, Context, Image, Model, Preset, Weights};
 
-use perceptual_loss::{Config, Context, Image, Model, Preset, Tap, Weights};
-use scene::{Distortion, Scene};
+use crate::{
+    bf16,
+    comparison::{self, image},
+    gpu_device,
+    scene::{Distortion, Scene},
+};
 
 /// The largest relative difference of total and layers over all golden cases, which must be below `allowed`.
 fn worst(context: &Context, allowed: f64) -> f64 {
-    let cases: serde_json::Value = serde_json::from_str(include_str!("golden/losses.json")).unwrap();
+    let cases: serde_json::Value = serde_json::from_str(include_str!("../golden/losses.json")).unwrap();
     let mut worst = 0.0f64;
     for case in cases.as_array().unwrap() {
         let config = match case["preset"].as_str() {
             Some(name) => name.parse::<Preset>().unwrap().config(),
             None => {
                 let text = |key: &str| case[key].as_str().unwrap();
-                let mut config = Config::default();
+                let mut config = comparison::config(text("taps"));
                 config.network = text("network").parse().unwrap();
-                config.taps = Tap::parse_list(text("taps")).unwrap();
                 config.criterion = text("criterion").parse().unwrap();
                 config.normalization = text("norm").parse().unwrap();
                 config
@@ -40,10 +38,7 @@ fn worst(context: &Context, allowed: f64) -> f64 {
         let report = model
             .session(width, height)
             .unwrap()
-            .compare_blocking(
-                Image::rgb8(&generated.rgb, width, height),
-                Image::rgb8(&target.rgb, width, height),
-            )
+            .compare_blocking(image(&generated), image(&target))
             .unwrap();
         let mut check = |got: f64, want: &serde_json::Value| {
             let want = want.as_f64().unwrap();
@@ -63,7 +58,7 @@ fn worst(context: &Context, allowed: f64) -> f64 {
 
 #[test]
 fn gpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&gpu_device::open(), 1e-5));
+    println!("worst relative difference {:.1e}", worst(gpu_device::context(), 1e-5));
 }
 
 #[test]

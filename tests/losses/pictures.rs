@@ -1,12 +1,12 @@
 //! The same pixels in every format that is taken give the same loss.
 
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/scene.rs"]
-mod scene;
+use perceptual_loss::{Context, Image};
 
-use perceptual_loss::{Config, Context, Image, Model, Tap, Weights};
-use scene::{Distortion, Scene};
+use crate::{
+    comparison::{image, model},
+    gpu_device::context,
+    scene::{Distortion, Scene},
+};
 
 #[test]
 fn every_format_and_stride_holds_the_same_picture() {
@@ -23,14 +23,9 @@ fn every_format_and_stride_holds_the_same_picture() {
     let planar_padded: Vec<f32> =
         planar.chunks(23).flat_map(|row| row.iter().copied().chain([5.0; 2])).collect();
 
-    for context in [gpu_device::open(), Context::cpu(), Context::twin()] {
-        let mut config = Config::default();
-        config.taps = Tap::parse_list("relu1_2=1,relu2_1=1").unwrap();
-        let model = Model::new(&context, &config, &Weights::seeded(0)).unwrap();
-        let mut session = model.session(width, height).unwrap();
-        let mut loss = |picture: Image<'_>| {
-            session.compare_blocking(picture, Image::rgb8(&target.rgb, width, height)).unwrap().total
-        };
+    for context in [context(), &Context::cpu(), &Context::twin()] {
+        let mut session = model(context, "relu1_2=1,relu2_1=1").session(width, height).unwrap();
+        let mut loss = |picture: Image<'_>| session.compare_blocking(picture, image(&target)).unwrap().total;
         let expected = loss(Image::rgb8(&rgb, width, height));
         assert!(expected > 0.0);
         for (name, picture) in [
@@ -67,13 +62,8 @@ fn imgref_views_hold_the_same_picture() {
     let view =
         |pixels| imgref::ImgRef::new_stride(pixels, width as usize, height as usize, width as usize + 2);
     let (view_a, view_b) = (view(&wide_a[..]), view(&wide_b[..]));
-    let mut config = Config::default();
-    config.taps = Tap::parse_list("relu1_1").unwrap();
-    let mut session =
-        Model::new(&Context::cpu(), &config, &Weights::seeded(0)).unwrap().session(width, height).unwrap();
-    let expected = session
-        .compare_blocking(Image::rgb8(&a.rgb, width, height), Image::rgb8(&b.rgb, width, height))
-        .unwrap();
+    let mut session = model(&Context::cpu(), "relu1_1").session(width, height).unwrap();
+    let expected = session.compare_blocking(image(&a), image(&b)).unwrap();
     assert_eq!(session.compare_blocking(view_a, view_b).unwrap(), expected);
 
     let rgba: Vec<_> = wide_a.iter().map(|p| rgb::RGBA8::new(p.r, p.g, p.b, 4)).collect();

@@ -1,47 +1,32 @@
 //! Profiles: the same numbers as without, a time for every step, and times that add up.
 
-#![cfg(all(feature = "gpu", feature = "cpu"))]
-
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/scene.rs"]
-mod scene;
-
 use std::time::Instant;
 
-use perceptual_loss::{
-    Clock, Config, Context, Image, Model, Profile, Report, StepProfile, Tap, Tuning, Weights,
-    gpu::{self, wgpu},
+use perceptual_loss::{Clock, Context, Image, Model, Profile, Report, StepProfile, Tuning, Weights};
+
+use crate::{
+    alone,
+    comparison::{self, config, image, scenes},
+    gpu_device,
+    host::Host,
+    scene::Scene,
 };
-use scene::{Distortion, Scene};
 
 /// A host's device without timestamps.
 fn without_timestamps() -> Context {
-    gpu_device::open(); // fails in words where there is no adapter
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let (device, queue) = pollster::block_on(async {
-        let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.unwrap();
-        adapter.request_device(&wgpu::DeviceDescriptor::default()).await.unwrap()
-    });
-    gpu::from_device(device, queue).unwrap()
+    Host::baseline().context()
 }
 
 fn model(context: &Context, taps: &str) -> Model {
-    let mut config = Config::default();
-    config.taps = Tap::parse_list(taps).unwrap();
-    Model::with_tuning(context, &config, &Weights::seeded(1), Tuning::Direct).unwrap()
-}
-
-fn scenes(size: u32, count: u64) -> Vec<Scene> {
-    (0..count).map(|seed| Scene::new(size, size, 5).distort(Distortion::Noise, seed)).collect()
+    Model::with_tuning(context, &config(taps), &Weights::seeded(1), Tuning::Direct).unwrap()
 }
 
 fn images(scenes: &[Scene]) -> Vec<Image<'_>> {
-    scenes.iter().map(|scene| Image::rgb8(&scene.rgb, scene.width, scene.height)).collect()
+    scenes.iter().map(image).collect()
 }
 
 fn bits(reports: &[Report]) -> Vec<u64> {
-    reports.iter().flat_map(|report| report.layers.iter().map(|layer| layer.loss.to_bits())).collect()
+    reports.iter().flat_map(comparison::bits).collect()
 }
 
 const STEPS: [(&str, &str); 6] = [
@@ -55,7 +40,8 @@ const STEPS: [(&str, &str); 6] = [
 
 #[test]
 fn the_same_bits_as_without_and_a_time_for_every_step() {
-    let scenes = scenes(24, 6);
+    let _alone = alone();
+    let scenes = scenes(24, 24, 6);
     let images = images(&scenes);
     let pairs: Vec<_> = images.chunks(2).map(|pair| (pair[0], pair[1])).collect();
     let contexts = [gpu_device::open(), without_timestamps(), Context::cpu(), Context::twin()];
@@ -91,7 +77,8 @@ fn the_same_bits_as_without_and_a_time_for_every_step() {
 /// Steps follow one another, so that their times cannot add up to more than all took; and they are most of it.
 #[test]
 fn times_add_up() {
-    let scenes = scenes(96, 2);
+    let _alone = alone();
+    let scenes = scenes(96, 96, 2);
     let images = images(&scenes);
     for context in [gpu_device::open(), without_timestamps(), Context::cpu(), Context::twin()] {
         let mut session = model(&context, "relu2_1=1").session(96, 96).unwrap();
@@ -110,7 +97,8 @@ fn times_add_up() {
 /// it counts.
 #[test]
 fn no_convolution_is_faster_than_the_peak() {
-    let scenes = scenes(64, 2);
+    let _alone = alone();
+    let scenes = scenes(64, 64, 2);
     let images = images(&scenes);
     for context in [gpu_device::open(), without_timestamps(), Context::cpu()] {
         let peak = context.peak_blocking().unwrap();

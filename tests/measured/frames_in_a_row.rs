@@ -1,23 +1,19 @@
-//! A thousand frames: nothing grows. A program of its own, since its memory is watched.
-
-#[path = "common/gpu.rs"]
-mod gpu_device;
-#[path = "common/host.rs"]
-#[allow(dead_code)] // one device is enough here
-mod host;
-#[path = "common/objects.rs"]
-mod objects;
-#[path = "common/scene.rs"]
-mod scene;
+//! A thousand frames: nothing grows. The memory of the whole process is watched.
 
 use std::time::Duration;
 
-use host::{Host, bits, image, scenes};
 use perceptual_loss::gpu::{FrameReport, FrameSession, Recording};
+
+use crate::{
+    alone,
+    comparison::{bits, image, scenes},
+    host::Host,
+};
 
 #[test]
 fn a_thousand_frames_with_three_in_flight() {
     const FRAMES: u64 = 1000;
+    let _alone = alone();
     let host = Host::open();
     // One tap, so that a software driver is through in half a minute.
     let model = host.model("relu1_1");

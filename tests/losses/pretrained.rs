@@ -1,12 +1,11 @@
 //! Pretrained weights and photographs, where they lie beside the project: activations reach thousands there, which
 //! untrained weights never show.
 
-#[path = "common/gpu.rs"]
-mod gpu_device;
-
 use std::path::Path;
 
 use perceptual_loss::{Context, Image, Model, Preset, Tuning, Weights};
+
+use crate::gpu_device::context;
 
 #[test]
 fn gpu_and_cpu_agree_with_the_twins_on_pretrained_weights_and_a_photograph() {
@@ -29,7 +28,7 @@ fn gpu_and_cpu_agree_with_the_twins_on_pretrained_weights_and_a_photograph() {
         };
         let twin = compare(&Context::twin(), Tuning::Direct);
         assert_eq!(twin.weights.trained, None, "a file does not say");
-        let gpu = Tuning::ALL.map(|tuning| (tuning.name(), compare(&gpu_device::open(), tuning)));
+        let gpu = Tuning::ALL.map(|tuning| (tuning.name(), compare(context(), tuning)));
         let cpu = ("cpu", compare(&Context::cpu(), Tuning::default()));
         for (form, report) in gpu.into_iter().chain([cpu]) {
             for (layer, twin) in report.layers.iter().zip(&twin.layers) {

@@ -1,0 +1,30 @@
+//! What most tests compare: small pictures, by a model with seeded weights; and a report to the bit.
+
+use perceptual_loss::{Config, Context, Image, Model, Report, Tap, Weights};
+
+use crate::scene::{Distortion, Scene};
+
+/// The default, but for its taps.
+pub fn config(taps: &str) -> Config {
+    let mut config = Config::default();
+    config.taps = Tap::parse_list(taps).unwrap();
+    config
+}
+
+pub fn model(context: &Context, taps: &str) -> Model {
+    Model::new(context, &config(taps), &Weights::seeded(1)).unwrap()
+}
+
+/// Pictures of one size, no two alike.
+pub fn scenes(width: u32, height: u32, count: u64) -> Vec<Scene> {
+    (0..count).map(|seed| Scene::new(width, height, 5).distort(Distortion::Noise, seed)).collect()
+}
+
+pub fn image(scene: &Scene) -> Image<'_> {
+    Image::rgb8(&scene.rgb, scene.width, scene.height)
+}
+
+/// The loss at each tap, to the bit.
+pub fn bits(report: &Report) -> Vec<u64> {
+    report.layers.iter().map(|layer| layer.loss.to_bits()).collect()
+}

@@ -1,0 +1,78 @@
+//! `shaders/source.texture.wgsl` and `shaders/source.buffer.wgsl` against `src/cpu/twin/source.rs`, and against the
+//! same pixels as files.
+
+mod buffer;
+mod not_finite;
+mod refused;
+mod texture;
+
+use perceptual_loss::{
+    Image, Normalization, ToneMap,
+    cpu::twin::{self, Conversion, Texel},
+    doctor::sources::{self, Filled},
+    gpu::{self, BufferLayout, Source},
+    plan::{Operation, Plan, Region, Tensor},
+};
+
+use buffer::Memory;
+use texture::Part;
+
+use crate::common::{context, parameters};
+
+const NORMALIZATIONS: [Normalization; 4] =
+    [Normalization::NONE, Normalization::IMAGENET, Normalization::SIGNED, Normalization::CAFFE];
+
+const NO_TONE: (ToneMap, f32) = (ToneMap::Clip, 0.0);
+
+fn tones() -> impl Iterator<Item = (ToneMap, f32)> {
+    ToneMap::ALL.into_iter().flat_map(|map| [-2.0, 0.0, 1.5].map(|stops| (map, stops)))
+}
+
+fn new(texel: Texel, size: [u32; 2], mips: u32, layers: u32) -> Filled {
+    Filled::new(context(), texel, size, mips, layers, 1).unwrap()
+}
+
+fn load(source: &Source, size: [u32; 2], normalization: Normalization, tone: (ToneMap, f32)) -> Vec<f32> {
+    sources::load(context(), source, size, normalization, tone).unwrap()
+}
+
+/// What a picture as a file of the same pixels becomes.
+fn load_file(image: Image<'_>, normalization: Normalization) -> Vec<f32> {
+    let executor = executor([image.width(), image.height()], normalization);
+    executor.run(0..1, &[image]).unwrap();
+    executor.read_blocking(0).unwrap()
+}
+
+/// Pixels of one picture, and nothing of them.
+fn executor([width, height]: [u32; 2], normalization: Normalization) -> gpu::Executor {
+    let mut plan = Plan::empty(1);
+    let output = plan.tensor("pixels", 3, Region::whole(width, height));
+    plan.push("pixels", Operation::Pixels { normalization }, None, Some(output));
+    gpu::Executor::new(context(), plan.finish().unwrap(), parameters(vec![])).unwrap()
+}
+
+/// What the twins make of a source that has red, green and blue where `load` says.
+fn on_twin(
+    size @ [width, height]: [u32; 2],
+    flip: bool,
+    (conversion, levels): (Conversion, bool),
+    load: impl Fn(u32, u32) -> [f64; 3],
+) -> Vec<f32> {
+    let packed = twin::source(size, flip, conversion, levels, load);
+    let tensor = Tensor::new("pixels", 1, 3, Region::whole(width, height));
+    let mut values = vec![0.0; tensor.elements() as usize];
+    twin::pixels(&packed, &Normalization::NONE, (&tensor, &mut values));
+    values
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// A large picture's workgroups are more than the 65,535 that a dispatch takes along one dimension.
+#[test]
+fn more_workgroups_than_one_dimension_takes() {
+    let size = [2050, 2051];
+    Part { flip: true, ..Part::whole(&new(Texel::Rgba8Srgb, size, 1, 1), Texel::Rgba8Srgb) }.hold(NO_TONE);
+    Memory { layout: BufferLayout::Interleaved(3), half: true, size, ..Memory::default() }.hold(NO_TONE);
+}

@@ -1,0 +1,36 @@
+//! Which adapter a context gets.
+
+use perceptual_loss::{Context, gpu};
+
+use crate::gpu_device::context;
+
+#[test]
+fn auto_is_a_hardware_gpu_or_the_cpu() {
+    let auto = Context::auto_blocking().unwrap();
+    let software = context().adapter().unwrap().software;
+    assert_eq!(auto.backend(), if software { "cpu" } else { "gpu" });
+}
+
+#[test]
+fn an_unknown_adapter_is_an_error_that_lists_those_there_are() {
+    let error = Context::gpu_named_blocking("no such adapter").unwrap_err();
+    let name = &context().adapter().unwrap().name;
+    assert!(error.is_input() && error.to_string().contains(name.as_str()), "{error}");
+    let part = name[..name.len().min(6)].to_uppercase();
+    assert_eq!(&Context::gpu_named_blocking(&part).unwrap().adapter().unwrap().name, name);
+}
+
+#[test]
+fn every_adapter_that_is_listed_can_be_opened_and_chosen() {
+    let listed = gpu::adapters_blocking();
+    assert_eq!(&listed[0].adapter, context().adapter().unwrap(), "the best comes first");
+    for (number, available) in listed.iter().enumerate() {
+        let opened = available.open_blocking().unwrap();
+        assert_eq!(opened.adapter(), Some(&available.adapter));
+        let chosen = Context::gpu_named_blocking(&number.to_string()).unwrap();
+        assert_eq!(chosen.adapter(), Some(&available.adapter));
+        let driver = &available.adapter.driver;
+        let chosen = Context::gpu_named_blocking(driver).unwrap();
+        assert_eq!(&chosen.adapter().unwrap().driver, driver);
+    }
+}

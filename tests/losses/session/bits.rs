@@ -1,0 +1,79 @@
+//! The same numbers, to the bit, whatever else is compared; and of every tuning and backend nearly the same.
+
+use perceptual_loss::{Config, Context, Model, Tuning, Weights};
+
+use crate::{
+    TAPS,
+    comparison::{bits, image, model, scenes},
+    gpu_device::context,
+    scene::Scene,
+};
+
+#[test]
+fn identical_pictures_give_exactly_zero() {
+    let scene = Scene::new(33, 20, 1);
+    let report = model(context(), TAPS)
+        .session(33, 20)
+        .unwrap()
+        .compare_blocking(image(&scene), image(&scene))
+        .unwrap();
+    assert_eq!(report.total, 0.0);
+}
+
+#[test]
+fn a_pair_has_the_same_bits_alone_in_a_batch_and_against_a_target() {
+    for context in [context(), &Context::cpu(), &Context::twin()] {
+        same_bits_in_any_company(&model(context, TAPS));
+    }
+}
+
+fn same_bits_in_any_company(model: &Model) {
+    let all = scenes(37, 29, 8);
+    let pairs: Vec<_> = all.chunks(2).map(|pair| (image(&pair[0]), image(&pair[1]))).collect();
+    let mut alone = model.session(37, 29).unwrap();
+    let expected: Vec<_> =
+        pairs.iter().map(|(a, b)| bits(&alone.compare_blocking(*a, *b).unwrap())).collect();
+    assert_ne!(expected[0], expected[1], "the pairs differ");
+
+    // Four pairs in rounds of one, three (so that the last round is not full) and five.
+    for size in [1, 3, 5] {
+        let mut session = model.batch_session(37, 29, size).unwrap();
+        for _ in 0..2 {
+            let reports = session.compare_batch_blocking(&pairs).unwrap();
+            assert_eq!(reports.iter().map(bits).collect::<Vec<_>>(), expected, "rounds of {size}");
+        }
+        let mut again = model.session(37, 29).unwrap();
+        for (pair, expected) in pairs.iter().zip(&expected) {
+            let target = session.target(pair.1).unwrap();
+            // The wanted picture among others, more than one round of them, and in another session.
+            let candidates: Vec<_> = pairs.iter().map(|pair| pair.0).collect();
+            let reports = again.compare_to_blocking(&target, &candidates).unwrap();
+            assert_eq!(reports.len(), 4);
+            assert!(reports.iter().any(|report| bits(report) == *expected), "rounds of {size}");
+        }
+    }
+}
+
+#[test]
+fn the_tunings_and_the_cpu_agree() {
+    let [a, b] = scenes(41, 35, 2).try_into().map_err(|_| "two").unwrap();
+    let on = |context: &Context, tuning| {
+        let model = Model::with_tuning(context, &Config::default(), &Weights::seeded(3), tuning).unwrap();
+        let mut session = model.session(41, 35).unwrap();
+        let report = session.compare_blocking(image(&a), image(&b)).unwrap();
+        let target = session.target(image(&b)).unwrap();
+        assert_eq!(bits(&session.compare_to_blocking(&target, &[image(&a)]).unwrap()[0]), bits(&report));
+        report
+    };
+    let expected = on(&Context::twin(), Tuning::Direct);
+    assert_eq!((expected.backend, expected.tuning), ("twin", None));
+    let gpu = Tuning::ALL.map(|tuning| (context().clone(), tuning, "gpu", Some(tuning.name())));
+    let cpu = (Context::cpu(), Tuning::Direct, "cpu", None);
+    for (context, tuning, backend, reported) in gpu.into_iter().chain([cpu]) {
+        let report = on(&context, tuning);
+        assert_eq!((report.backend, report.tuning), (backend, reported));
+        for (got, want) in report.layers.iter().zip(&expected.layers) {
+            assert!((got.loss / want.loss - 1.0).abs() < 1e-5, "{backend} {tuning}: {got:?} and {want:?}");
+        }
+    }
+}

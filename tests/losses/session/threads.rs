@@ -1,0 +1,115 @@
+//! Threads: those that the CPU computes on, and those that sessions are moved to.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use perceptual_loss::{Context, Model, Session, Target, cpu, gpu};
+
+use crate::{
+    TAPS, bf16, buffer_memory,
+    comparison::{bits, image, model, scenes},
+    gpu_device::{self, context},
+    scene::Scene,
+};
+
+/// The shapes are such that strips of rows are full and partly empty, and that one row is a strip.
+#[test]
+fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
+    let taps = "relu1_2,relu2_1,relu3_1,conv4_1";
+    for (width, height) in [(37, 29), (300, 17), (8, 8), (64, 96)] {
+        let scenes = scenes(width, height, 2);
+        let on = |context: Context| {
+            let mut session = model(&context, taps).session(width, height).unwrap();
+            // The second time in buffers that have been used.
+            [(); 2].map(|()| {
+                let report = session.compare_blocking(image(&scenes[0]), image(&scenes[1])).unwrap();
+                let target = session.target(image(&scenes[1])).unwrap();
+                let against = &session.compare_to_blocking(&target, &[image(&scenes[0])]).unwrap()[0];
+                assert_eq!(bits(against), bits(&report));
+                bits(&report)
+            })
+        };
+        for context in [Some(Context::cpu()), bf16::open()].into_iter().flatten() {
+            let expected = on(context.clone());
+            assert_eq!(expected[0], expected[1]);
+            for threads in [1, 2, 3, 16] {
+                let on_threads = on(context.clone().on_threads(threads).unwrap());
+                assert_eq!(on_threads, expected, "{threads} threads in {}", context.precision());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_host_hands_over_its_pool() {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    let pool = cpu::rayon::ThreadPoolBuilder::new()
+        .num_threads(2)
+        .start_handler(|_| {
+            THREADS.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    let pool = Arc::new(pool);
+    let scene = Scene::new(16, 16, 1);
+    let on_pool = Context::cpu().on_pool(Arc::clone(&pool)).unwrap();
+    let mut session = model(&on_pool, "relu1_2").session(16, 16).unwrap();
+    assert_eq!(session.compare_blocking(image(&scene), image(&scene)).unwrap().total, 0.0);
+    assert_eq!((pool.current_num_threads(), THREADS.load(Ordering::Relaxed)), (2, 2));
+
+    let error = |result: perceptual_loss::Result<Context>| result.unwrap_err().to_string();
+    assert!(error(Context::cpu().on_threads(0)).contains("0 threads cannot be used"));
+    assert!(error(Context::cpu().on_threads(usize::MAX)).contains("must be from 1 to 1024"));
+    assert!(error(context().clone().on_threads(1)).contains("threads are for the CPU"));
+    assert!(error(context().clone().on_pool(pool)).contains("threads are for the CPU"));
+}
+
+#[test]
+fn sixteen_threads_share_one_upload() {
+    let context = gpu_device::open();
+    let (device, _) = gpu::device(&context).unwrap();
+    let model = model(&context, TAPS);
+    let all = scenes(26, 21, 17);
+    let mut session = model.session(26, 21).unwrap();
+    let mut expected = |k: usize| bits(&session.compare_blocking(image(&all[k]), image(&all[16])).unwrap());
+    let expected: Vec<_> = (0..16).map(&mut expected).collect();
+
+    let before = buffer_memory(&device);
+    let sessions: Vec<Session> = (0..16).map(|_| model.session(26, 21).unwrap()).collect();
+    let each = model.memory(26, 21, 1).unwrap().total();
+    assert!(
+        buffer_memory(&device) - before <= 16 * (each + 10 * 4096),
+        "sessions bring no weights of their own"
+    );
+
+    std::thread::scope(|scope| {
+        for (k, mut session) in sessions.into_iter().enumerate() {
+            let (all, expected) = (&all, &expected);
+            scope.spawn(move || {
+                for _ in 0..3 {
+                    let report = session.compare_blocking(image(&all[k]), image(&all[16])).unwrap();
+                    assert_eq!(bits(&report), expected[k], "thread {k}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn everything_is_send() {
+    fn send<T: Send>() {}
+    fn sync<T: Sync>() {}
+    fn send_value<T: Send>(value: T) -> T {
+        value
+    }
+    send::<Session>();
+    send::<Target>();
+    sync::<Target>();
+    sync::<Model>();
+    sync::<Context>();
+    let scene = Scene::new(8, 8, 1);
+    let mut session = model(context(), "relu1_1").session(8, 8).unwrap();
+    drop(send_value(session.compare(image(&scene), image(&scene))));
+}
