@@ -82,8 +82,8 @@
 //!
 //! # Features
 //!
-//! `gpu` (wgpu), `cpu` (pulp and rayon), `pth` (PyTorch's files), `default-weights` (1.9 MB) and `cli` (the command) are on
-//! by default; `image` and `imgref` are pictures' types. `default-features = false, features = ["gpu", "default-weights"]` is
+//! `gpu` (wgpu), `cpu` (pulp and rayon), `pth` (PyTorch's files) and `default-weights` (1.9 MB) are on by default; `image` and
+//! `imgref` are pictures' types. `default-features = false, features = ["gpu", "default-weights"]` is
 //! what an engine needs, without the second where it brings weights of its own.
 
 #![deny(missing_docs)]
@@ -110,9 +110,21 @@ pub mod network;
 mod normalization;
 pub mod plan;
 mod profile;
+mod random;
 mod report;
 mod tuning;
 pub mod weights;
+mod whole_file;
+
+pub mod low_level {
+    //! What exists for diagnosis and for the project's own programs. It is public without promises: any version may
+    //! change it.
+
+    pub use crate::{
+        random::{SPLITMIX64_GAMMA, splitmix64},
+        whole_file::WholeFile,
+    };
+}
 
 pub use self::{
     color::{ToneMap, Transfer, encode_srgb},

@@ -1,6 +1,12 @@
 //! Reproducible values to feed kernels with.
 
-use crate::{cpu::twin::Texel, error::Result, network::Layer, weights::Convolution};
+use crate::{
+    cpu::twin::Texel,
+    error::Result,
+    network::Layer,
+    random::{SPLITMIX64_GAMMA, splitmix64},
+    weights::Convolution,
+};
 
 /// splitmix64: the same numbers on every machine, and cheap enough for 2^30 of them.
 #[derive(Clone, Debug)]
@@ -16,11 +22,9 @@ impl Rng {
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = self.0;
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let bits = splitmix64(self.0);
+        self.0 = self.0.wrapping_add(SPLITMIX64_GAMMA);
+        bits
     }
 
     /// A whole number from 0 up to, not including, `end`, which is not 0.

@@ -2,13 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
-    fmt, fs,
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-    process,
+    fmt,
+    io::{self, Write as _},
+    path::Path,
     str::FromStr,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use half::{bf16, f16};
@@ -22,6 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
+    whole_file::WholeFile,
 };
 
 /// Under which key a file's metadata say that its weights were not trained.
@@ -177,7 +175,8 @@ pub(super) fn write(
     precision: Precision,
 ) -> Result<u64> {
     let header = header(tensors, metadata, precision);
-    replace(path, |file| {
+    let write = || -> io::Result<u64> {
+        let mut file = WholeFile::create(path)?;
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
         let mut written = 8 + header.len() as u64;
@@ -188,9 +187,10 @@ pub(super) fn write(
             file.write_all(&bytes)?;
             written += bytes.len() as u64;
         }
+        file.finish()?;
         Ok(written)
-    })
-    .map_err(|source| Error::Io { path: path.to_owned(), source })
+    };
+    write().map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
 /// The header, by hand and not by the safetensors crate, which keeps metadata in an
@@ -211,41 +211,4 @@ fn header(tensors: &[Tensor<'_>], mut metadata: BTreeMap<String, String>, precis
     // So that the tensors are aligned, as the format's own writer has them.
     text.resize(text.len().next_multiple_of(8), b' ');
     text
-}
-
-/// Writes a file beside `path` and then gives it that name. Where anything fails, it is removed.
-fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<u64>) -> io::Result<u64> {
-    // A device would be replaced by the file, and a link by what it should have led to.
-    if fs::metadata(path).is_ok_and(|target| !target.is_file()) {
-        return Err(io::Error::other("exists and is not a file"));
-    }
-    let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}-{}.tmp", process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
-    let temporary = path.with_file_name(temporary);
-    let file = fs::File::create_new(&temporary).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => io::Error::new(error.kind(), "its folder does not exist"),
-        _ => error,
-    })?;
-    let temporary = Temporary(temporary);
-    let mut file = BufWriter::new(file);
-    let written = write(&mut file)?;
-    file.into_inner()?.sync_all()?;
-    fs::rename(&temporary.0, path)?;
-    Ok(written)
-}
-
-/// Files that this process began, so that no two have one name.
-static WRITTEN: AtomicU64 = AtomicU64::new(0);
-
-/// A file that is removed unless it was renamed.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // It is not there where all went well.
-        let _ = fs::remove_file(&self.0);
-    }
 }

@@ -1,6 +1,8 @@
 //! Test pictures in integers alone, so that `tests/golden/losses.py` draws the same bytes: change both or neither.
 #![allow(dead_code)] // Each test program uses its own part of this.
 
+use perceptual_loss::low_level::splitmix64;
+
 /// A picture, rows of red, green, blue: dead leaves over a gradient, with smooth areas, edges and texture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scene {
@@ -70,10 +72,5 @@ impl Scene {
 
 /// Number `i` of a seed's: SplitMix64 of the seed, then of that plus `i`.
 fn random(seed: u64, i: u64) -> u64 {
-    [seed, i].into_iter().fold(0, |z: u64, add| {
-        let z = z.wrapping_add(add).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    })
+    splitmix64(splitmix64(seed).wrapping_add(i))
 }

@@ -1,0 +1,230 @@
+//! What a comparison would do and take, told before anything runs.
+
+use std::{fmt::Write as _, ops::Range};
+
+use perceptual_loss::{
+    Model, Outline,
+    plan::{Part, Region, Tensor},
+};
+use perceptual_loss_files::ByteSize;
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// A comparison of two pictures: the parts in which they go through, and what they take.
+#[derive(Serialize)]
+pub struct PlanReport {
+    width: u32,
+    height: u32,
+    network: &'static str,
+    preset: Option<&'static str>,
+    backend: &'static str,
+    adapter: Option<String>,
+    /// Bytes that features and scratch may take.
+    budget: u64,
+    /// Bytes that they will take, both pictures'.
+    features: u64,
+    scratch: u64,
+    /// Bytes of packed pictures and of weights, which count against no budget.
+    pictures: u64,
+    weights: u64,
+    bands: u32,
+    strips: u32,
+    /// Floating-point operations of both pictures, with what is done again.
+    flops: u64,
+    /// What is done again because of the cut, as a share of what the whole picture takes.
+    recomputed: f64,
+    /// What differs from part to part.
+    parts: Vec<PartReport>,
+}
+
+/// Parts that are alike but for their place, which is that of the first.
+#[derive(Serialize)]
+struct PartReport {
+    /// The first and one past the last, counted from 0.
+    bands: [u32; 2],
+    strips: [u32; 2],
+    steps: Vec<StepReport>,
+    /// Tensors that the steps read and write.
+    tensors: Vec<TensorReport>,
+}
+
+#[derive(Serialize)]
+struct StepReport {
+    name: String,
+    kernel: &'static str,
+    /// Of the part's tensors, by number.
+    input: Option<usize>,
+    output: Option<usize>,
+    /// Rows at the top of the output that are there already.
+    kept: u32,
+    /// Of both pictures.
+    flops: u64,
+}
+
+#[derive(Serialize)]
+struct TensorReport {
+    name: String,
+    channels: u32,
+    #[serde(flatten)]
+    region: Region,
+    /// Of one picture.
+    bytes: u64,
+    /// The slot of memory that it shares with others.
+    slot: usize,
+}
+
+impl PlanReport {
+    pub fn new(model: &Model, width: u32, height: u32) -> Result<Self, Failure> {
+        let Outline { memory, budget, weights, strips, .. } = model.outline(width, height, 1)?;
+        let mut flops = 0u64;
+        let mut parts = vec![];
+        for [bands, rows] in strips.kinds() {
+            let part = PartReport::new(&strips.part(bands.start, rows.start)?, bands, rows);
+            let times = |range: [u32; 2]| u64::from(range[1] - range[0]);
+            let each: u64 = part.steps.iter().map(|step| step.flops).sum();
+            flops = flops.saturating_add(each.saturating_mul(times(part.bands) * times(part.strips)));
+            parts.push(part);
+        }
+        let config = model.config();
+        let context = model.context();
+        Ok(Self {
+            width,
+            height,
+            network: config.network.name(),
+            preset: config.preset().map(|preset| preset.name()),
+            backend: context.backend(),
+            adapter: context.adapter().map(|adapter| adapter.name.clone()),
+            budget,
+            features: memory.features,
+            scratch: memory.scratch,
+            pictures: memory.pictures,
+            weights,
+            bands: strips.bands(),
+            strips: strips.strips(),
+            flops,
+            recomputed: strips.overhead(),
+            parts,
+        })
+    }
+
+    /// A JSON object, in one line.
+    pub fn json(&self) -> Result<String, Failure> {
+        let text = serde_json::to_string(self).map_err(|error| Failure::run(error.to_string()))?;
+        Ok(text + "\n")
+    }
+
+    /// The same for people.
+    pub fn table(&self) -> String {
+        let Self { width, height, backend, bands, strips, .. } = self;
+        let on = self.adapter.as_ref().map_or(String::new(), |adapter| format!(" ({adapter})"));
+        let cut = match (bands, strips) {
+            (1, 1) => "in one part".to_owned(),
+            (1, strips) => format!("in {strips} strips"),
+            (bands, strips) => format!("in {bands} bands of {strips} strips"),
+        };
+        let loss = self.preset.unwrap_or(self.network);
+        let mut text = format!("{width}x{height}, {loss}, on {backend}{on}: {cut}\n");
+        let size = |bytes: u64| ByteSize(bytes).to_string();
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "memory      {} of features, {} of scratch; {} are allowed\nbeside it   {} of packed pictures, {} of weights\n\
+             arithmetic  {:.1} GFLOP, of which {:.2} % is done again because of the cut",
+            size(self.features),
+            size(self.scratch),
+            size(self.budget),
+            size(self.pictures),
+            size(self.weights),
+            self.flops as f64 / 1e9,
+            100.0 * self.recomputed / (1.0 + self.recomputed),
+        );
+        for part in &self.parts {
+            text += &part.table([*bands, *strips]);
+        }
+        text
+    }
+}
+
+impl PartReport {
+    fn new(part: &Part, bands: Range<u32>, strips: Range<u32>) -> Self {
+        let plan = &part.plan;
+        let is_used =
+            |id: &usize| plan.steps.iter().any(|step| step.input == Some(*id) || step.output == Some(*id));
+        let used: Vec<usize> = (0..plan.tensors.len()).filter(is_used).collect();
+        let number = |id: Option<usize>| used.iter().position(|used| Some(*used) == id);
+        let steps = plan.steps.iter().enumerate().map(|(index, step)| StepReport {
+            name: step.name.clone(),
+            kernel: step.operation.kernel(),
+            input: number(step.input),
+            output: number(step.output),
+            kept: step.kept,
+            flops: plan.cost(index, 2, false).flops,
+        });
+        let tensors = used.iter().map(|&id| TensorReport::new(&plan.tensors[id], plan.slot_of[id]));
+        Self {
+            bands: [bands.start, bands.end],
+            strips: [strips.start, strips.end],
+            steps: steps.collect(),
+            tensors: tensors.collect(),
+        }
+    }
+
+    fn table(&self, [bands, strips]: [u32; 2]) -> String {
+        let which = |[start, end]: [u32; 2], count: u32, one: &str, many: &str| {
+            let range = if end - start > 1 {
+                format!("{many} {} to {end}", start + 1)
+            } else {
+                format!("{one} {end}")
+            };
+            (count > 1).then(|| format!("{range} of {count}"))
+        };
+        let place =
+            [which(self.bands, bands, "band", "bands"), which(self.strips, strips, "strip", "strips")];
+        let place: Vec<String> = place.into_iter().flatten().collect();
+        let mut text = String::from("\n");
+        if !place.is_empty() {
+            text += &format!("{}:\n", place.join(", "));
+        }
+        let _ = writeln!(
+            text,
+            "{:<20} {:<14} {:>8}  {:<14} {:>24} {:>14} {:>10}",
+            "step", "reads", "GFLOP", "writes", "channels x rows x columns", "from row, col", "bytes"
+        );
+        for step in &self.steps {
+            let _ = write!(
+                text,
+                "{:<20} {:<14} {:>8.2}",
+                step.name,
+                step.input.map_or("pictures", |id| &self.tensors[id].name),
+                step.flops as f64 / 1e9
+            );
+            if let Some(tensor) = step.output.map(|id| &self.tensors[id]) {
+                let [width, height] = tensor.region.extent;
+                let [x, y] = tensor.region.origin;
+                let _ = write!(
+                    text,
+                    "  {:<14} {:>24} {:>14} {:>10}",
+                    tensor.name,
+                    format!("{} x {height} x {width}", tensor.channels),
+                    format!("{y}, {x}"),
+                    tensor.bytes
+                );
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl TensorReport {
+    fn new(tensor: &Tensor, slot: usize) -> Self {
+        Self {
+            name: tensor.name.clone(),
+            channels: tensor.channels,
+            region: tensor.region,
+            bytes: tensor.bytes(),
+            slot,
+        }
+    }
+}

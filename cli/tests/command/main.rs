@@ -1,0 +1,17 @@
+//! The command, end to end: what it prints and writes, its exit codes, and what it leaves behind.
+
+mod bench;
+mod command;
+mod compare;
+mod demo;
+mod devices;
+mod fetch;
+mod memory;
+mod output;
+#[path = "../../../tests/weights/pickle.rs"]
+#[expect(dead_code, reason = "the weights' own tests use the rest")]
+mod pickle;
+#[path = "../../../tests/common/scene.rs"]
+mod scene;
+mod shell;
+mod weights;

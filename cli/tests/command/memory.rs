@@ -1,0 +1,116 @@
+//! `compare` with pictures that go through in parts: what it says beforehand, and how it is ended.
+
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+
+use crate::command;
+
+fn picture(folder: &Path, name: &str, [width, height]: [u32; 2]) {
+    let pixel = |x: u32, y: u32| Rgb([x, y, x * y].map(|v| (v % 251) as u8));
+    RgbImage::from_fn(width, height, pixel).save(folder.join(name)).unwrap();
+}
+
+fn compare(folder: &Path, options: &str) -> Command {
+    let mut command = command::command();
+    command.current_dir(folder).args(["compare", "a.png", "a.png", "--weights", "seeded:0"]);
+    command.args(options.split_whitespace());
+    command
+}
+
+fn plan(folder: &Path, options: &str) -> Output {
+    let output = compare(folder, options).arg("--plan").output().unwrap();
+    assert!(output.status.success(), "{options}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+#[test]
+fn a_plan_tells_what_would_run() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(folder.path(), "a.png", [300, 400]);
+    for backend in ["cpu", "gpu"] {
+        let json = |options: &str| -> Value {
+            let output = plan(folder.path(), &format!("--backend {backend} --json {options}"));
+            serde_json::from_slice(&output.stdout).unwrap()
+        };
+        let whole = json("");
+        assert_eq!(
+            (&whole["bands"], &whole["strips"], &whole["recomputed"]),
+            (&1.into(), &1.into(), &0.0.into())
+        );
+        let parts = whole["parts"].as_array().unwrap();
+        assert_eq!(parts.len(), 1);
+        let steps = parts[0]["steps"].as_array().unwrap();
+        assert_eq!((&steps[1]["name"], &steps[1]["kernel"]), (&"conv1_1".into(), &"conv3x3".into()));
+        // 64 channels of 300x400, from 3, for two pictures.
+        assert_eq!(steps[1]["flops"], 2 * 2 * 9 * 3 * 64 * 300 * 400);
+        let tensor = &parts[0]["tensors"][steps[1]["output"].as_u64().unwrap() as usize];
+        assert_eq!((&tensor["name"], &tensor["extent"]), (&"relu1_1".into(), &vec![300, 400].into()));
+
+        // Of 651,264 kernels behind conv1_1, 9 values, or on the CPU Winograd's 36; then conv1_1's and the biases.
+        let values = if backend == "cpu" { 36 } else { 9 };
+        assert_eq!(whole["weights"], 4 * (values * 651_264 + 1_728 + 2_432));
+
+        let cut = json("--memory 16MiB");
+        let strips = cut["strips"].as_u64().unwrap();
+        assert!(strips > 2, "{strips} strips");
+        let counted = cut["features"].as_u64().unwrap() + cut["scratch"].as_u64().unwrap();
+        assert!(counted <= 16 << 20 && cut["budget"] == 16 << 20, "{counted} bytes");
+        // All parts together are the whole, and what is done again.
+        let [all, once] = [&cut, &whole].map(|plan| plan["flops"].as_f64().unwrap());
+        let again = cut["recomputed"].as_f64().unwrap();
+        assert!((all / once - 1.0 - again).abs() < 1e-3, "{all} of {once}: {again}");
+        let last = cut["parts"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["strips"][1].as_u64(), Some(strips));
+
+        let text =
+            String::from_utf8(plan(folder.path(), &format!("--backend {backend} --memory 16MiB")).stdout)
+                .unwrap();
+        assert!(
+            text.contains("16MiB are allowed") && text.contains(&format!("strip 1 of {strips}:")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_that_cannot_be_names_the_least_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(folder.path(), "a.png", [300, 400]);
+    let output = compare(folder.path(), "--backend cpu --plan --memory 10kB").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let least = text.trim().rsplit_once("works is ").unwrap_or_else(|| panic!("{text}")).1;
+    plan(folder.path(), &format!("--backend cpu --memory {least}"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_comparison_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(folder.path(), "a.png", [3072, 3072]);
+    for backend in ["cpu", "gpu"] {
+        let command =
+            compare(folder.path(), &format!("--backend {backend} --memory 256MiB --output loss.json"))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+        // It would take many seconds.
+        thread::sleep(Duration::from_secs(1));
+        let (pid, start) = (command.id(), Instant::now());
+        assert!(Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
+        let output = command.wait_with_output().unwrap();
+        let (took, text) = (start.elapsed(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(130), "{backend}: {text}");
+        assert!(text.ends_with("error: interrupted\n") && output.stdout.is_empty(), "{backend}: {text}");
+        assert!(took < Duration::from_secs(5), "{backend}: {took:?}");
+        assert_eq!(command::names(folder.path()), ["a.png"], "{backend}");
+    }
+}

@@ -1,0 +1,47 @@
+//! One error type. Every message says what was wrong and what would be right, in one line.
+
+use std::{io, path::PathBuf};
+
+/// Everything that can go wrong in this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that cannot be read, or whose picture cannot be used.
+    #[error("{name}: {what}")]
+    Picture {
+        /// How messages call the file.
+        name: String,
+        /// What is wrong with it, and what would be right.
+        what: String,
+    },
+    /// Pictures that do not fit together, or an option that does not fit them.
+    #[error("{0}")]
+    Fit(String),
+    /// An option's value that means nothing.
+    #[error("{0}")]
+    Option(String),
+    /// A file that could not be written, known before the work whose result it was to hold.
+    #[error("{}: cannot be written: {source}; name another file", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file that was not written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Whether the input or an option is at fault, and not the run.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        !matches!(self, Self::NotWritten { .. })
+    }
+}

@@ -1,0 +1,254 @@
+//! Picture files in: sRGB values from 0 to 1, upright, whatever format they come in.
+
+mod bytes;
+mod decode;
+mod exr;
+pub(crate) mod fit;
+mod format;
+mod gif;
+mod guard;
+mod ico;
+mod jpeg;
+mod linear;
+mod open;
+pub(crate) mod options;
+mod png;
+mod pnm;
+mod profile;
+pub(crate) mod range;
+pub(crate) mod source;
+mod tiff;
+mod webp;
+
+use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgb32FImage, RgbImage, RgbaImage, imageops};
+use perceptual_loss::Image;
+
+use crate::Error;
+use decode::{Decoded, Values};
+use options::{Filter, Reading, Transfer};
+use range::Role;
+use source::Source;
+
+/// A picture ready to be compared.
+pub struct Picture {
+    /// How messages call its file.
+    name: String,
+    pixels: Pixels,
+    /// What deserves a warning, a line each, with the file's name.
+    pub warnings: Vec<String>,
+    /// Whether it came as linear light and was encoded.
+    pub was_linear: bool,
+    /// Whether it came as floats of some range.
+    pub was_float: bool,
+    /// Whether that range is not what they look like.
+    pub is_range_doubtful: bool,
+}
+
+/// 8-bit pixels stay 8-bit.
+enum Pixels {
+    Rgb8(RgbImage),
+    Rgba8(RgbaImage),
+    /// Alpha is there where it is not opaque.
+    F32(Rgb32FImage, Option<Alpha>),
+}
+
+type Alpha = ImageBuffer<Luma<u16>, Vec<u16>>;
+
+/// The same done to every buffer of a picture, alpha's included.
+macro_rules! each_buffer {
+    ($pixels:expr, $it:ident => $done:expr) => {
+        match $pixels {
+            Pixels::Rgb8($it) => Pixels::Rgb8($done),
+            Pixels::Rgba8($it) => Pixels::Rgba8($done),
+            Pixels::F32($it, alpha) => Pixels::F32($done, alpha.map(|$it| $done)),
+        }
+    };
+}
+
+impl Picture {
+    /// Decodes a file. Grey is replicated; alpha is kept aside, and the colours are those that are stored.
+    ///
+    /// # Errors
+    /// One line with the file's name: it cannot be read or is no whole picture, takes more memory than it may, or
+    /// its values are out of range or no numbers.
+    pub fn open(source: &Source, reading: &Reading) -> Result<Self, Error> {
+        Self::decode(source, reading, Role::Generated)
+    }
+
+    /// As [`open`](Self::open), by what is said for the target.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_target(source: &Source, reading: &Reading) -> Result<Self, Error> {
+        Self::decode(source, &reading.of_target(), Role::Target)
+    }
+
+    /// A picture's size, once upright, from its header.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), as far as the header tells.
+    pub fn size_of(source: &Source, reading: &Reading) -> Result<(u32, u32), Error> {
+        let bytes = source.bytes(reading.max_decoded)?;
+        decode::size(&bytes, &source.extension(), reading.max_decoded).map_err(|what| source.wrong(&what))
+    }
+
+    fn decode(source: &Source, reading: &Reading, role: Role) -> Result<Self, Error> {
+        let bytes = source.bytes(reading.max_decoded)?;
+        let decoded = decode::decode(&bytes, &source.extension(), reading.max_decoded)
+            .and_then(|decoded| Self::new(decoded, source.name(), reading, role));
+        decoded.map_err(|what| source.wrong(&what))
+    }
+
+    fn new(decoded: Decoded, name: String, reading: &Reading, role: Role) -> Result<Self, String> {
+        let Decoded { picture, values, notes: mut warnings } = decoded;
+        let is_linear = match reading.transfer {
+            Transfer::Auto => values == Values::Linear,
+            Transfer::Srgb => values != Values::Shares,
+            Transfer::None => false,
+        };
+        let was_float = values != Values::Shares && !is_linear;
+        let mut pixels = Pixels::from(picture);
+        let mut is_range_doubtful = false;
+        if let (Pixels::F32(colours, _), true) = (&mut pixels, values != Values::Shares) {
+            check_finite(colours)?;
+            let warning = if is_linear {
+                linear::encode(colours.iter_mut(), reading.exposure, reading.tone_map)?
+            } else {
+                reading.range.apply(colours, role)?
+            };
+            is_range_doubtful = was_float && warning.is_some();
+            warnings.extend(warning);
+        }
+        let mut picture =
+            Self { name, pixels, warnings, was_linear: is_linear, was_float, is_range_doubtful };
+        if picture.alpha().is_some() {
+            picture.warnings.push(
+                "alpha is dropped, and it is not opaque everywhere; colours are used as stored".to_owned(),
+            );
+        }
+        for warning in &mut picture.warnings {
+            *warning = format!("{}: {warning}", picture.name);
+        }
+        Ok(picture)
+    }
+
+    /// Width and height.
+    #[must_use]
+    pub fn size(&self) -> (u32, u32) {
+        match &self.pixels {
+            Pixels::Rgb8(pixels) => pixels.dimensions(),
+            Pixels::Rgba8(pixels) => pixels.dimensions(),
+            Pixels::F32(pixels, _) => pixels.dimensions(),
+        }
+    }
+
+    /// Alpha of 65535 steps; `None` where it is opaque everywhere.
+    #[must_use]
+    pub fn alpha(&self) -> Option<Vec<u16>> {
+        match &self.pixels {
+            Pixels::Rgba8(pixels) if pixels.pixels().any(|pixel| pixel[3] != u8::MAX) => {
+                Some(pixels.pixels().map(|pixel| u16::from(pixel[3]) * 257).collect())
+            }
+            Pixels::F32(_, alpha) => alpha.as_ref().map(|alpha| alpha.as_raw().clone()),
+            Pixels::Rgb8(_) | Pixels::Rgba8(_) => None,
+        }
+    }
+
+    /// Red, green and blue, pixel after pixel, as the loss sees them.
+    #[must_use]
+    pub fn values(&self) -> Vec<f32> {
+        let share = |value: &u8| f32::from(*value) / 255.0;
+        match &self.pixels {
+            Pixels::Rgb8(pixels) => pixels.iter().map(share).collect(),
+            Pixels::Rgba8(pixels) => pixels.pixels().flat_map(|pixel| &pixel.0[..3]).map(share).collect(),
+            Pixels::F32(pixels, _) => pixels.to_vec(),
+        }
+    }
+
+    /// Resampled as it stands, in sRGB values; alpha too, but colours are not weighed by it.
+    ///
+    /// # Errors
+    /// Where values are beyond 0..1, which resampling would cut off.
+    pub fn resized(self, (width, height): (u32, u32), filter: Filter) -> Result<Self, Error> {
+        if let Pixels::F32(colours, _) = &self.pixels
+            && !colours.iter().all(|value| (0.0..=1.0).contains(value))
+        {
+            return Err(Error::Picture {
+                name: self.name,
+                what: "its values are not from 0 to 1, and only such are resized; leave out --resize"
+                    .to_owned(),
+            });
+        }
+        let filter = filter.into();
+        let pixels = each_buffer!(self.pixels, it => imageops::resize(&it, width, height, filter));
+        Ok(Self { pixels, ..self })
+    }
+
+    /// Without `border` pixels at each side.
+    ///
+    /// # Errors
+    /// Where that leaves nothing.
+    pub fn cropped(self, border: u32) -> Result<Self, Error> {
+        if border == 0 {
+            return Ok(self);
+        }
+        let (width, height) = self.size();
+        let left = |side: u32| side.checked_sub(border.saturating_mul(2)).filter(|left| *left > 0);
+        let (Some(w), Some(h)) = (left(width), left(height)) else {
+            return Err(Error::Fit(format!(
+                "--crop {border} leaves nothing of {width}x{height}; {} is the most",
+                (width.min(height) - 1) / 2
+            )));
+        };
+        let pixels =
+            each_buffer!(self.pixels, it => imageops::crop_imm(&it, border, border, w, h).to_image());
+        Ok(Self { pixels, ..self })
+    }
+}
+
+impl From<DynamicImage> for Pixels {
+    fn from(picture: DynamicImage) -> Self {
+        match picture {
+            DynamicImage::ImageRgb8(pixels) => Self::Rgb8(pixels),
+            DynamicImage::ImageLuma8(_) => Self::Rgb8(picture.into_rgb8()),
+            DynamicImage::ImageRgba8(pixels) => Self::Rgba8(pixels),
+            DynamicImage::ImageLumaA8(_) => Self::Rgba8(picture.into_rgba8()),
+            _ if picture.color().has_alpha() => {
+                let rgba = picture.into_rgba32f();
+                let alpha = Alpha::from_fn(rgba.width(), rgba.height(), |x, y| {
+                    let [.., alpha] = rgba.get_pixel(x, y).0;
+                    Luma([(alpha.clamp(0.0, 1.0) * 65535.0).round() as u16])
+                });
+                let is_opaque = alpha.iter().all(|value| *value == u16::MAX);
+                let colours = Rgb32FImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+                    let [r, g, b, _] = rgba.get_pixel(x, y).0;
+                    Rgb([r, g, b])
+                });
+                Self::F32(colours, (!is_opaque).then_some(alpha))
+            }
+            _ => Self::F32(picture.into_rgb32f(), None),
+        }
+    }
+}
+
+impl<'a> From<&'a Picture> for Image<'a> {
+    fn from(picture: &'a Picture) -> Self {
+        match &picture.pixels {
+            Pixels::Rgb8(pixels) => pixels.into(),
+            Pixels::Rgba8(pixels) => pixels.into(),
+            Pixels::F32(pixels, _) => pixels.into(),
+        }
+    }
+}
+
+/// The library checks this too, but it does not know the file.
+fn check_finite(colours: &Rgb32FImage) -> Result<(), String> {
+    for (x, y, pixel) in colours.enumerate_pixels() {
+        if let Some((channel, value)) =
+            ["red", "green", "blue"].iter().zip(pixel.0).find(|(_, value)| !value.is_finite())
+        {
+            return Err(format!("its {channel} at x {x}, y {y} is {value}; every value must be finite"));
+        }
+    }
+    Ok(())
+}
