@@ -96,7 +96,7 @@ pub mod config;
 #[cfg(feature = "cpu")]
 pub mod cpu;
 #[cfg(all(feature = "gpu", feature = "cpu"))]
-pub mod doctor;
+mod doctor;
 mod error;
 mod follow;
 #[cfg(all(test, feature = "gpu", feature = "cpu"))]
@@ -105,26 +105,17 @@ mod fuzz;
 pub mod gpu;
 mod image;
 mod loss;
+pub mod low_level;
 mod memory;
 pub mod network;
 mod normalization;
-pub mod plan;
+mod plan;
 mod profile;
 mod random;
 mod report;
 mod tuning;
 pub mod weights;
 mod whole_file;
-
-pub mod low_level {
-    //! What exists for diagnosis and for the project's own programs. It is public without promises: any version may
-    //! change it.
-
-    pub use crate::{
-        random::{SPLITMIX64_GAMMA, splitmix64},
-        whole_file::WholeFile,
-    };
-}
 
 pub use self::{
     color::{ToneMap, Transfer, encode_srgb},

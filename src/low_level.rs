@@ -1,7 +1,10 @@
 //! What exists for diagnosis, tests and tools: plans, the executors that run them step by step, the twins, and the doctor that
 //! holds one against the other. It may change in any release.
 
-pub use crate::random::splitmix64;
+pub use crate::{
+    random::{SPLITMIX64_GAMMA, splitmix64},
+    whole_file::WholeFile,
+};
 
 /// What is to be computed, as data: steps over tensors.
 pub mod plan {

@@ -11,7 +11,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use perceptual_loss::{Config, Context, Image, Model, Weights};
+use perceptual_loss::{Config, Context, Image, Model, ModelOptions, Weights};
 use scene::{Distortion, Scene};
 
 /// The system's allocator, with a count of the bytes that were asked for.
@@ -50,16 +50,17 @@ fn a_second_comparison_on_the_cpu_allocates_no_features() {
     let packed = (width * height * 4) as usize;
     let little = 64 << 10;
     // One thread: what others have at work they ask for when they first get some.
-    for context in [Some(Context::cpu()), bf16::open()].into_iter().flatten() {
-        let context = context.on_threads(1).unwrap();
+    let context = Context::cpu().on_threads(1).unwrap();
+    for options in [Some(ModelOptions::default()), bf16::options()].into_iter().flatten() {
         for memory in [Model::DEFAULT_MEMORY, 8 << 20] {
+            let options = options.clone().memory(memory);
             let model =
-                Model::new(&context, &Config::default(), &Weights::seeded(1)).unwrap().with_memory(memory);
+                Model::with_options(&context, &Config::default(), &Weights::seeded(1), &options).unwrap();
             let mut session = model.session(width, height).unwrap();
             let first = asked(|| drop(session.compare_blocking(a, b).unwrap()));
             assert!(first > 4 << 20, "what is counted counts features: {first}");
             let second = asked(|| drop(session.compare_blocking(a, b).unwrap()));
-            let cut = model.outline(width, height, 1).unwrap().strips.count() as usize;
+            let cut = model.outline(width, height, 1).unwrap().parts.count() as usize;
             assert!(second <= 2 * packed + cut * little, "{second} bytes in {cut} parts");
             if cut == 1 {
                 let target = session.target(b).unwrap();

@@ -19,9 +19,9 @@ pub mod gpu {
     use std::sync::{Arc, OnceLock};
 
     use perceptual_loss::{
-        Context,
-        gpu::{self, Executor, wgpu},
-        plan::Plan,
+        Context, Tunings,
+        gpu::{self, wgpu},
+        low_level::{gpu::Executor, plan::Plan},
         weights::Parameters,
     };
 
@@ -31,8 +31,8 @@ pub mod gpu {
         CONTEXT.get_or_init(|| Context::gpu_blocking().unwrap_or_else(|error| panic!("{error}")))
     }
 
-    pub fn executor(plan: &Plan, parameters: &Arc<Parameters>) -> Executor {
-        Executor::new(context(), plan.clone(), Arc::clone(parameters))
+    pub fn executor(plan: &Plan, parameters: &Arc<Parameters>, tunings: impl Into<Tunings>) -> Executor {
+        Executor::with_tunings(context(), plan.clone(), Arc::clone(parameters), tunings)
             .unwrap_or_else(|error| panic!("{error}"))
     }
 

@@ -3,17 +3,18 @@
 
 use std::{fmt, sync::Arc};
 
-pub use perceptual_loss::doctor::{
+pub use perceptual_loss::low_level::doctor::{
     Bounds, CONV3X3, PIXELS, SUM, conv3x3_magnitudes,
     values::{Rng, features, values},
 };
 use perceptual_loss::{
-    Context, Image, Tuning,
-    cpu::twin,
-    doctor,
-    gpu::{self, wgpu},
+    Context, Image, ModelOptions, Normalization, Tuning,
+    low_level::{
+        cpu::Executor,
+        doctor,
+        plan::{Builder, Operation, Plan, Region, Step},
+    },
     network::Layer,
-    plan::{Operation, Plan, Region},
     weights::{Convolution, Parameters},
 };
 
@@ -59,11 +60,6 @@ pub fn sizes(text: &str) -> Vec<[u32; 2]> {
         .collect()
 }
 
-/// The region of `whole` from (x, y) on with this extent, and no halo.
-pub fn part(whole: [u32; 2], origin: [u32; 2], extent: [u32; 2]) -> Region {
-    Region { origin, extent, halo: [0; 4], whole }
-}
-
 /// `region` and what lies within `by` of it, as far as the feature map reaches; the halo grows with it.
 pub fn grown(region: Region, by: u32) -> Region {
     let mut grown = region;
@@ -92,27 +88,49 @@ pub fn crop(planes: &[f32], region: Region) -> Vec<f32> {
 
 /// A plan of one step from tensor 0 to tensor 1, each given as channels and region.
 pub fn one_step(images: u32, operation: Operation, input: (u32, Region), output: (u32, Region)) -> Plan {
-    let mut plan = Plan::empty(images);
-    let from = plan.tensor("input", input.0, input.1);
-    let to = plan.tensor("output", output.0, output.1);
-    plan.push("the step", operation, Some(from), Some(to));
+    keeping_step(images, operation, input, output, 0)
+}
+
+/// The same, where the output's first `kept` rows are there already.
+pub fn keeping_step(
+    images: u32,
+    operation: Operation,
+    input: (u32, Region),
+    output: (u32, Region),
+    kept: u32,
+) -> Plan {
+    let mut plan = Builder::new();
+    let from = plan.tensor("input", images, input.0, input.1);
+    let to = plan.tensor("output", images, output.0, output.1);
+    plan.step(Step::new("the step", operation, [from], [to]).keeping(kept));
+    plan.finish().unwrap()
+}
+
+/// A plan that makes pixels of pictures, and nothing of them.
+pub fn only_pixels(images: u32, region: Region, normalization: Normalization) -> Plan {
+    let mut plan = Builder::new();
+    let output = plan.tensor("pixels", images, 3, region);
+    plan.step(Step::new("pixels", Operation::Pixels { normalization }, [], [output]));
     plan.finish().unwrap()
 }
 
 /// What is held against the twins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Subject {
     /// The shaders, with this one of the 3x3 convolution.
     Gpu(Tuning),
-    /// The fast form on the CPU.
+    /// The fast kernels on the CPU.
     Cpu,
 }
 
-impl Form {
-    /// Every form of the 3x3 convolution.
-    pub const ALL: [Self; 3] = [Self::Gpu(Tuning::Direct), Self::Gpu(Tuning::Blocked), Self::Cpu];
-    /// The forms of the kernels that have one shader.
-    pub const BACKENDS: [Self; 2] = [Self::Gpu(Tuning::Direct), Self::Cpu];
+impl Subject {
+    /// Everything that computes a 3x3 convolution.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Tuning::all().into_iter().map(Self::Gpu).chain([Self::Cpu])
+    }
+
+    /// Everything that computes what has one shader.
+    pub const BACKENDS: [Self; 2] = [Self::Gpu(Tuning::DIRECT), Self::Cpu];
 
     /// What it makes of tensor 0 in [`one_step`].
     pub fn run(self, plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> Vec<f32> {
@@ -127,21 +145,24 @@ impl Form {
         input: Option<&[f32]>,
         pictures: &[Image<'_>],
     ) -> Vec<f32> {
-        let result = match self {
-            Self::Cpu => doctor::first_step(&Context::cpu(), plan, parameters, input, pictures),
-            Self::Gpu(wanted) => {
-                let mut plan = plan.clone();
-                if let Operation::Conv3x3 { tuning, .. } = &mut plan.steps[0].operation {
-                    *tuning = wanted;
-                }
-                doctor::first_step(context(), &plan, parameters, input, pictures)
-            }
+        let (context, options) = match self {
+            Self::Cpu => (&Context::cpu(), ModelOptions::default()),
+            Self::Gpu(tuning) => (context(), ModelOptions::default().tunings(tuning)),
         };
+        let result = doctor::first_step(context, &options, plan, parameters, input, pictures);
         result.unwrap_or_else(|error| panic!("{self}: {error}"))
+    }
+
+    /// The bounds that hold for it.
+    pub fn bounds(self, bounds: Bounds) -> Bounds {
+        match self {
+            Self::Gpu(tuning) => bounds.of_tuning(tuning),
+            Self::Cpu => bounds,
+        }
     }
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gpu(tuning) => write!(f, "gpu.{tuning}"),
@@ -151,12 +172,12 @@ impl fmt::Display for Form {
 }
 
 /// What the twin makes of tensor 0 in [`one_step`]. Both tensors can be read from the executor.
-pub fn on_twin(plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> twin::Executor {
+pub fn on_twin(plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> Executor {
     doctor::on_twin(plan, parameters, Some(input), &[]).unwrap()
 }
 
 /// The bounds of step `step`, whose input and output `twin` holds.
-pub fn bounds(twin: &twin::Executor, parameters: &Parameters, step: usize) -> Bounds {
+pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Bounds {
     doctor::bounds(twin, parameters, step).unwrap()
 }
 

@@ -3,17 +3,19 @@
 
 use perceptual_loss::{
     Criterion,
-    cpu::{fast, twin},
-    gpu,
-    plan::{Plan, Region},
+    low_level::{
+        cpu::Executor,
+        gpu,
+        plan::{Builder, Plan, Region},
+    },
 };
 
-use crate::common::{SUM, compare_sums, context, parameters, part, small_integers, values};
+use crate::common::{SUM, compare_sums, context, parameters, small_integers, values};
 
 /// A plan that compares the pairs of its one tensor, squared (tap 0) and absolute (tap 1).
 pub fn plan(images: u32, channels: u32, region: Region) -> Plan {
-    let mut plan = Plan::empty(images);
-    let features = plan.tensor("features", channels, region);
+    let mut plan = Builder::new();
+    let features = plan.tensor("features", images, channels, region);
     plan.tap("squared", 1.0, Criterion::Mse, features);
     plan.tap("absolute", 1.0, Criterion::Mae, features);
     plan.finish().unwrap()
@@ -22,21 +24,21 @@ pub fn plan(images: u32, channels: u32, region: Region) -> Plan {
 pub fn on_gpu(plan: &Plan, features: &[f32]) -> Vec<Vec<f32>> {
     let executor = gpu::Executor::new(context(), plan.clone(), parameters(vec![])).unwrap();
     executor.write(0, features).unwrap();
-    executor.run(0..plan.steps.len(), &[]).unwrap();
+    executor.run(0..plan.steps().len(), &[]).unwrap();
     executor.sums_blocking().unwrap()
 }
 
 fn on_cpu(plan: &Plan, features: &[f32]) -> Vec<Vec<f64>> {
-    let mut executor = fast::Executor::new(plan.clone(), &parameters(vec![]));
-    executor.write(0, features).unwrap();
-    executor.run(0..plan.steps.len(), &[]).unwrap();
-    executor.sums().to_vec()
+    sums(Executor::fast(plan.clone(), &parameters(vec![])).unwrap(), features)
 }
 
 pub fn on_twin(plan: &Plan, features: &[f32]) -> Vec<Vec<f64>> {
-    let mut executor = twin::Executor::new(plan.clone(), parameters(vec![]));
+    sums(Executor::twin(plan.clone(), parameters(vec![])).unwrap(), features)
+}
+
+fn sums(mut executor: Executor, features: &[f32]) -> Vec<Vec<f64>> {
     executor.write(0, features).unwrap();
-    executor.run(0..plan.steps.len(), &[]).unwrap();
+    executor.run(0..executor.plan().steps().len(), &[]).unwrap();
     executor.sums().to_vec()
 }
 
@@ -72,7 +74,7 @@ fn shapes() -> Vec<(u32, Region)> {
         ([1, 9, 7, 2], [130, 12]),
     ] {
         for channels in [1, 3, 64] {
-            shapes.push((channels, Region { halo, ..part([200, 100], [11, 3], extent) }));
+            shapes.push((channels, Region::part([200, 100], [11, 3], extent).with_halo(halo)));
         }
     }
     shapes
@@ -100,7 +102,7 @@ fn sums_of_all_that_the_region_owns() {
         // An image without a partner is left out.
         let images = [2, 4, 3, 6][i % 4];
         let plan = plan(images, channels, region);
-        let mut features = values(i as u64, plan.tensors[0].elements());
+        let mut features = values(i as u64, plan.tensors()[0].elements());
         spoil_halo(&mut features, region);
         let (gpu, cpu, twin) =
             (on_gpu(&plan, &features), on_cpu(&plan, &features), on_twin(&plan, &features));
@@ -110,7 +112,7 @@ fn sums_of_all_that_the_region_owns() {
                 [("gpu", compare_sums(&gpu[tap], twin)), ("cpu", compare_sums(&cpu[tap], twin))]
             {
                 largest = largest.max(judged.unwrap_or_else(|what| {
-                    let name = plan.taps[tap].name;
+                    let name = plan.taps()[tap].name;
                     panic!("{form}, {name}, {images} of {channels} channels, {region:?}: {what}")
                 }));
             }
@@ -124,7 +126,7 @@ fn sums_of_all_that_the_region_owns() {
 fn not_one_element_is_missed() {
     for (i, (channels, region)) in shapes().into_iter().enumerate() {
         let plan = plan(4, channels, region);
-        let mut features = small_integers(i as u64, plan.tensors[0].elements());
+        let mut features = small_integers(i as u64, plan.tensors()[0].elements());
         spoil_halo(&mut features, region);
         let gpu: Vec<Vec<f64>> =
             on_gpu(&plan, &features).iter().map(|tap| tap.iter().map(|&v| f64::from(v)).collect()).collect();
@@ -139,7 +141,7 @@ fn not_one_element_is_missed() {
 fn identical_features_give_exactly_zero() {
     for (i, (channels, region)) in shapes().into_iter().enumerate() {
         let plan = plan(2, channels, region);
-        let features = values(i as u64, plan.tensors[0].image_stride());
+        let features = values(i as u64, plan.tensors()[0].image_stride());
         let pair = [features.clone(), features].concat();
         assert_eq!(on_gpu(&plan, &pair), [[0.0], [0.0]]);
         assert_eq!(on_cpu(&plan, &pair), [[0.0], [0.0]]);
@@ -150,7 +152,7 @@ fn identical_features_give_exactly_zero() {
 #[test]
 fn a_pair_has_the_same_bits_in_any_run_and_company() {
     for (channels, region) in
-        [(3, Region::whole(75, 74)), (37, Region { halo: [1, 2, 3, 4], ..part([99, 99], [1, 1], [53, 67]) })]
+        [(3, Region::whole(75, 74)), (37, Region::part([99, 99], [1, 1], [53, 67]).with_halo([1, 2, 3, 4]))]
     {
         let bits = |features: &[f32], images| -> Vec<Vec<u32>> {
             let sums = on_gpu(&plan(images, channels, region), features);

@@ -2,11 +2,10 @@
 
 use perceptual_loss::{
     ChannelOrder, Image, Normalization,
-    cpu::twin,
-    plan::{Operation, Plan, Region},
+    low_level::{cpu::Executor, plan::Region},
 };
 
-use crate::common::{Bounds, Form, PIXELS, Rng, compare, crop, parameters, part, sizes};
+use crate::common::{Bounds, PIXELS, Rng, Subject, compare, crop, only_pixels, parameters, sizes};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Format {
@@ -106,14 +105,12 @@ fn normalizations() -> [Normalization; 5] {
 
 /// A batch through all executors; returns the largest relative difference.
 fn hold(pictures: &[Picture], normalization: Normalization, region: Region) -> f64 {
-    let mut plan = Plan::empty(pictures.len() as u32);
-    let output = plan.tensor("pixels", 3, region);
-    plan.push("pixels", Operation::Pixels { normalization }, None, Some(output));
-    let plan = plan.finish().unwrap();
+    let (plan, output) = (only_pixels(pictures.len() as u32, region, normalization), 0);
     let images: Vec<_> = pictures.iter().map(Picture::image).collect();
 
-    let mut twin = twin::Executor::new(plan.clone(), parameters(vec![]));
+    let mut twin = Executor::twin(plan.clone(), parameters(vec![])).unwrap();
     twin.run(0..1, &images).unwrap();
+    let twin = twin.read(output).unwrap();
 
     let (mut expected, mut magnitudes) = (vec![], vec![]);
     for picture in pictures {
@@ -124,10 +121,10 @@ fn hold(pictures: &[Picture], normalization: Normalization, region: Region) -> f
     let bounds = Bounds::Relative(PIXELS, magnitudes);
     let formats: Vec<_> = pictures.iter().map(|picture| picture.format).collect();
     let fail = |what: String| panic!("{formats:?}, {normalization}, {region:?}: {what}");
-    compare(twin.read(output), &expected, &bounds).unwrap_or_else(|what| fail(format!("the twin: {what}")));
-    let largest = Form::BACKENDS.map(|form| {
-        let result = form.run_first_step(&plan, &parameters(vec![]), None, &images);
-        compare(&result, twin.read(output), &bounds).unwrap_or_else(|what| fail(format!("{form}: {what}")))
+    compare(&twin, &expected, &bounds).unwrap_or_else(|what| fail(format!("the twin: {what}")));
+    let largest = Subject::BACKENDS.map(|subject| {
+        let result = subject.run_first_step(&plan, &parameters(vec![]), None, &images);
+        compare(&result, &twin, &bounds).unwrap_or_else(|what| fail(format!("{subject}: {what}")))
     });
     largest[0].max(largest[1])
 }
@@ -170,7 +167,7 @@ fn regions() {
         for format in FORMATS {
             let pictures = [1, 2].map(|seed| Picture::new(format, size, 5, seed));
             for normalization in [Normalization::IMAGENET, Normalization::CAFFE] {
-                hold(&pictures, normalization, part(size, origin, extent));
+                hold(&pictures, normalization, Region::part(size, origin, extent));
             }
         }
     }

@@ -5,11 +5,13 @@
 use std::sync::Arc;
 
 use perceptual_loss::{
-    Config, Criterion, Image, Network, Normalization, Tuning, Weights,
-    cpu::{fast, twin},
-    gpu,
+    Config, Criterion, Image, Network, Normalization, Tuning, Tunings, Weights,
+    low_level::{
+        cpu::Executor,
+        gpu,
+        plan::{Builder, Operation, Plan, Region, Step},
+    },
     network::{Layer, LayerKind},
-    plan::{Operation, Plan, Region},
     weights::Parameters,
 };
 use proptest::{
@@ -29,22 +31,25 @@ fn runs(cases: u32) -> Runs {
 fn hold(
     plan: &Plan,
     parameters: &Arc<Parameters>,
+    tunings: &Tunings,
     first: Option<&[f32]>,
     pictures: &[Image<'_>],
 ) -> Result<(), TestCaseError> {
-    let executor = gpu::Executor::new(context(), plan.clone(), Arc::clone(parameters)).unwrap();
-    let mut cpu = fast::Executor::new(plan.clone(), parameters);
-    let mut twin = twin::Executor::new(plan.clone(), Arc::clone(parameters));
+    let executor =
+        gpu::Executor::with_tunings(context(), plan.clone(), Arc::clone(parameters), tunings.clone());
+    let executor = executor.unwrap();
+    let mut cpu = Executor::fast(plan.clone(), parameters).unwrap();
+    let mut twin = Executor::twin(plan.clone(), Arc::clone(parameters)).unwrap();
     if let Some(first) = first {
         executor.write(0, first).unwrap();
         cpu.write(0, first).unwrap();
         twin.write(0, first).unwrap();
     }
-    for (i, step) in plan.steps.iter().enumerate() {
+    for (i, step) in plan.steps().iter().enumerate() {
         executor.run(i..i + 1, pictures).unwrap();
         cpu.run(i..i + 1, pictures).unwrap();
         twin.run(i..i + 1, pictures).unwrap();
-        let judged = match (step.operation, step.output) {
+        let judged = match (step.operation, step.output()) {
             (Operation::Difference { tap, .. }, _) => {
                 compare_sums(&executor.sums_blocking().unwrap()[tap], &twin.sums()[tap])
                     .and_then(|_| compare_sums(&cpu.sums()[tap], &twin.sums()[tap]))
@@ -52,8 +57,9 @@ fn hold(
             (_, Some(output)) => {
                 let result = executor.read_blocking(output).unwrap();
                 let bounds = bounds(&twin, parameters, i);
-                let judged = compare(&result, twin.read(output), &bounds)
-                    .and_then(|_| compare(&cpu.read(output), twin.read(output), &bounds));
+                let of_twin = twin.read(output).unwrap();
+                let judged = compare(&result, &of_twin, &bounds)
+                    .and_then(|_| compare(&cpu.read(output).unwrap(), &of_twin, &bounds));
                 // From here on all go on with the GPU's.
                 cpu.write(output, &result).unwrap();
                 twin.write(output, &result).unwrap();
@@ -62,7 +68,7 @@ fn hold(
             _ => Err("it writes nothing".to_owned()),
         };
         if let Err(what) = judged {
-            let shape = step.input.map(|id| &plan.tensors[id]);
+            let shape = step.input().map(|id| &plan.tensors()[id]);
             let text = format!("the first step that differs is {i}, '{}': {what}; from {shape:?}", step.name);
             return Err(TestCaseError::fail(text));
         }
@@ -79,7 +85,7 @@ enum Node {
 }
 
 fn node() -> impl Strategy<Value = Node> {
-    let tuning = prop::sample::select(Tuning::ALL.to_vec());
+    let tuning = prop::sample::select(Tuning::all());
     prop_oneof![
         4 => (1..18u32, any::<bool>(), tuning)
             .prop_map(|(outputs, relu, tuning)| Node::Conv { outputs, relu, tuning }),
@@ -98,25 +104,26 @@ fn network(
     channels: u32,
     [width, height]: [u32; 2],
     nodes: &[(Node, Option<Index>)],
-) -> (Plan, Arc<Parameters>) {
-    let mut plan = Plan::empty(images);
-    let mut made = vec![plan.tensor("features", channels, Region::whole(width, height))];
-    let mut convolutions = vec![];
+) -> (Plan, Arc<Parameters>, Tunings) {
+    let mut plan = Builder::new();
+    let mut made = vec![plan.tensor("features", images, channels, Region::whole(width, height))];
+    let (mut convolutions, mut tunings) = (vec![], Tunings::default());
     for (i, (node, other)) in nodes.iter().enumerate() {
         let input = other.map_or(made[made.len() - 1], |index| *index.get(&made));
-        let (channels, region) = (plan.tensors[input].channels, plan.tensors[input].region);
+        let (channels, region) = (plan.tensors()[input].channels, plan.tensors()[input].region);
         let name = NAMES[i];
         match *node {
             Node::Conv { outputs, relu, tuning } => {
                 let layer = Layer::conv(name, i as u32, channels, outputs);
                 convolutions.push(convolution(layer, i as u64));
-                let output = plan.tensor(name, outputs, region);
-                plan.push(name, Operation::Conv3x3 { layer, relu, tuning }, Some(input), Some(output));
+                tunings = tunings.with_layer(name, tuning);
+                let output = plan.tensor(name, images, outputs, region);
+                plan.step(Step::new(name, Operation::Conv3x3 { layer, relu }, [input], [output]));
                 made.push(output);
             }
             Node::Relu => {
-                let output = plan.tensor("relu", channels, region);
-                plan.push(format!("relu {i}"), Operation::Relu, Some(input), Some(output));
+                let output = plan.tensor("relu", images, channels, region);
+                plan.step(Step::new(format!("relu {i}"), Operation::Relu, [input], [output]));
                 made.push(output);
             }
             Node::Pool => {
@@ -124,8 +131,8 @@ fn network(
                 if half.contains(&0) {
                     continue;
                 }
-                let output = plan.tensor("pool", channels, Region::whole(half[0], half[1]));
-                plan.push(format!("pool {i}"), Operation::MaxPool, Some(input), Some(output));
+                let output = plan.tensor("pool", images, channels, Region::whole(half[0], half[1]));
+                plan.step(Step::new(format!("pool {i}"), Operation::MaxPool, [input], [output]));
                 made.push(output);
             }
             // A pair takes two images.
@@ -133,7 +140,7 @@ fn network(
             Node::Tap(criterion) => plan.tap(name, 1.0, criterion, input),
         }
     }
-    (plan.finish().unwrap(), parameters(convolutions))
+    (plan.finish().unwrap(), parameters(convolutions), tunings)
 }
 
 /// Pictures' taps down to the third block: deeper ones are what `steps.rs` has.
@@ -174,8 +181,8 @@ proptest! {
         nodes in prop::collection::vec((node(), prop::option::weighted(1.0 / 3.0, any::<Index>())), 1..=NAMES.len()),
         seed in any::<u64>(),
     ) {
-        let (plan, parameters) = network(images, channels, size, &nodes);
-        hold(&plan, &parameters, Some(&features(seed, plan.tensors[0].elements())), &[])?;
+        let (plan, parameters, tunings) = network(images, channels, size, &nodes);
+        hold(&plan, &parameters, &tunings, Some(&features(seed, plan.tensors()[0].elements())), &[])?;
     }
 }
 
@@ -186,19 +193,19 @@ proptest! {
         config in config(),
         size in [4..20u32, 4..20u32],
         images in 1..4u32,
-        tuning in prop::sample::select(Tuning::ALL.to_vec()),
+        tuning in prop::sample::select(Tuning::all()),
         seed in any::<u64>(),
     ) {
         // Two pictures each are a pair; of three, the last has no partner.
         let images = images + 1;
         let [width, height] = size;
-        let plan = Plan::new(&config, width, height, images, tuning).unwrap();
+        let plan = Plan::new(&config, width, height, images).unwrap();
         let parameters = Weights::seeded(seed).load(config.network, depth(&config)).unwrap();
         let mut rng = Rng::new(seed);
         let pixels: Vec<Vec<u8>> =
             (0..images).map(|_| (0..width * height * 3).map(|_| rng.bits() as u8).collect()).collect();
         let pictures: Vec<_> = pixels.iter().map(|pixels| Image::rgb8(pixels, width, height)).collect();
-        hold(&plan, &Arc::new(parameters), None, &pictures)?;
+        hold(&plan, &Arc::new(parameters), &tuning.into(), None, &pictures)?;
     }
 }
 

@@ -1,19 +1,19 @@
 //! `shaders/relu.wgsl` and `src/cpu/fast/relu.rs` against `src/cpu/twin/relu.rs`.
 
-use perceptual_loss::plan::{Operation, Region};
+use perceptual_loss::low_level::plan::{Operation, Region};
 
-use crate::common::{Bounds, Form, compare, on_twin, one_step, parameters, part, sizes, values};
+use crate::common::{Bounds, Subject, compare, on_twin, one_step, parameters, part, sizes, values};
 
 fn hold(images: u32, channels: u32, region: Region) {
     let plan = one_step(images, Operation::Relu, (channels, region), (channels, region));
     // -0 is not among them: the sign of max(-0, 0) is open in WGSL and in Rust alike.
-    let mut features = values(u64::from(images), plan.tensors[0].elements());
+    let mut features = values(u64::from(images), plan.tensors()[0].elements());
     features[0] = 0.0;
     let none = parameters(vec![]);
     let twin = on_twin(&plan, &none, &features);
-    for form in Form::BACKENDS {
-        let judged = compare(&form.run(&plan, &none, &features), twin.read(1), &Bounds::Bits);
-        judged.unwrap_or_else(|what| panic!("{form}, {images} of {channels} channels, {region:?}: {what}"));
+    for subject in Subject::BACKENDS {
+        let judged = compare(&subject.run(&plan, &none, &features), &twin.read(1).unwrap(), &Bounds::Bits);
+        judged.unwrap_or_else(|what| panic!("{subject}, {images} of {channels} channels, {region:?}: {what}"));
     }
 }
 

@@ -12,7 +12,7 @@ use naga::{
     proc::Layouter,
     valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
 };
-use perceptual_loss::gpu;
+use perceptual_loss::low_level::gpu;
 
 /// The shader as naga reads it. Its errors show the line at fault.
 fn parsed(name: &str, source: &str) -> (Module, ModuleInfo) {

@@ -2,58 +2,35 @@
 
 use perceptual_loss::{
     Config, Image, Tap, Weights,
-    cpu::{fast, twin},
-    plan::{Layout, Operation, Part, Plan, Strips, TensorId, Tuning},
+    low_level::{
+        cpu::Executor,
+        plan::{Operation, Parts, Plan},
+    },
 };
 
 use crate::common::Rng;
 
-/// What runs parts.
-trait Runs {
-    fn begin(&mut self, part: Part);
-    fn step(&mut self, step: usize, picture: Image<'_>);
-    fn read(&self, tensor: TensorId) -> Vec<f32>;
-}
-
-macro_rules! runs {
-    ($executor:ty) => {
-        impl Runs for $executor {
-            fn begin(&mut self, part: Part) {
-                <$executor>::begin(self, part);
-            }
-            fn step(&mut self, step: usize, picture: Image<'_>) {
-                self.run(step..step + 1, &[picture]).unwrap();
-            }
-            fn read(&self, tensor: TensorId) -> Vec<f32> {
-                <$executor>::read(self, tensor).to_vec()
-            }
-        }
-    };
-}
-runs!(twin::Executor);
-runs!(fast::Executor);
-
 /// The features at every tap, put together from what each part owns of them.
-fn features(executor: &mut dyn Runs, whole: &Plan, strips: &Strips, picture: Image<'_>) -> Vec<Vec<f32>> {
+fn features(mut executor: Executor, whole: &Plan, parts: &Parts, picture: Image<'_>) -> Vec<Vec<f32>> {
     let mut taps: Vec<Vec<f32>> =
-        whole.taps.iter().map(|tap| vec![f32::NAN; whole.tensors[tap.tensor].elements() as usize]).collect();
-    for band in 0..strips.bands() {
-        for strip in 0..strips.strips() {
-            let part = strips.part(band, strip).unwrap();
-            executor.begin(part.clone());
-            for (index, step) in part.plan.steps.iter().enumerate() {
-                let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input) else {
-                    executor.step(index, picture);
+        whole.taps().iter().map(|tap| vec![f32::NAN; whole.tensors()[tap.tensor].elements() as usize]).collect();
+    for band in 0..parts.bands() {
+        for strip in 0..parts.strips() {
+            let part = parts.part(band, strip).unwrap();
+            executor.begin(part.clone()).unwrap();
+            for (index, step) in part.plan.steps().iter().enumerate() {
+                let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input()) else {
+                    executor.run(index..index + 1, &[picture]).unwrap();
                     continue;
                 };
-                let region = part.plan.tensors[id].region;
+                let region = part.plan().tensors()[id].region;
                 let [width, height] = region.extent.map(|side| side as usize);
                 let [left, top] = [0, 1].map(|axis| region.halo[axis] as usize);
                 let [columns, rows] = region.owned_extent().map(|side| side as usize);
                 let [all_columns, all_rows] = region.whole.map(|side| side as usize);
                 let [x, y] = region.origin.map(|at| at as usize);
                 for (plane, all) in
-                    executor.read(id).chunks(width * height).zip(taps[tap].chunks_mut(all_columns * all_rows))
+                    executor.read(id).unwrap().chunks(width * height).zip(taps[tap].chunks_mut(all_columns * all_rows))
                 {
                     for row in top..top + rows {
                         all[(y + row) * all_columns + x + left..][..columns]
@@ -73,25 +50,25 @@ fn hold(taps: &str, [width, height]: [u32; 2], cuts: &[[u32; 2]]) {
     let mut rng = Rng::new(u64::from(width));
     let pixels: Vec<u8> = (0..width * height * 3).map(|_| rng.bits() as u8).collect();
     let picture = Image::rgb8(&pixels, width, height);
-    let whole = Plan::new(&config, width, height, 1, Tuning::Direct).unwrap();
+    let whole = Plan::new(&config, width, height, 1).unwrap();
     // What all poolings make one position of.
-    let unit = 1 << whole.steps.iter().filter(|step| step.operation == Operation::MaxPool).count();
-    let cut = |parts: [u32; 2]| {
+    let unit = 1 << whole.steps().iter().filter(|step| step.operation == Operation::MaxPool).count();
+    let cut = |parts: [u32; 2], frame: u32| {
         let owned = [0, 1].map(|axis| ([width, height][axis] / unit).div_ceil(parts[axis]) * unit);
-        Strips::new(whole.clone(), owned, Layout::Nchw).unwrap_or_else(|error| panic!("{error}"))
+        Parts::new(whole.clone(), owned, frame).unwrap_or_else(|error| panic!("{error}"))
     };
-    let twin = || twin::Executor::new(whole.clone(), parameters.clone());
-    let fast = || fast::Executor::new(whole.clone(), &parameters);
-    let expected = features(&mut twin(), &whole, &cut([1, 1]), picture);
+    let twin = || Executor::twin(whole.clone(), parameters.clone()).unwrap();
+    let fast = || Executor::fast(whole.clone(), &parameters).unwrap();
+    let expected = features(twin(), &whole, &cut([1, 1], 0), picture);
     for &parts in cuts {
-        let got = features(&mut twin(), &whole, &cut(parts), picture);
-        for ((got, expected), tap) in got.iter().zip(&expected).zip(&whole.taps) {
+        let got = features(twin(), &whole, &cut(parts, 0), picture);
+        for ((got, expected), tap) in got.iter().zip(&expected).zip(whole.taps()) {
             let first =
                 got.iter().zip(expected).position(|(got, expected)| got.to_bits() != expected.to_bits());
             assert_eq!(first, None, "twin, {width}x{height} in {parts:?}: element of {}", tap.name);
         }
-        let got = features(&mut fast(), &whole, &cut(parts), picture);
-        for ((got, expected), tap) in got.iter().zip(&expected).zip(&whole.taps) {
+        let got = features(fast(), &whole, &cut(parts, 1), picture);
+        for ((got, expected), tap) in got.iter().zip(&expected).zip(whole.taps()) {
             let largest = expected.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
             let off = got.iter().zip(expected).map(|(got, expected)| (got - expected).abs());
             // A NaN, which no part has owned, is not below anything.

@@ -1,6 +1,6 @@
 //! `shaders/sum.wgsl`: many partial sums, and sums as large as they come. A partial sum is of 4096 elements.
 
-use perceptual_loss::{gpu, plan::Region};
+use perceptual_loss::low_level::{gpu, plan::Region};
 
 use crate::{
     common::{Rng, SUM, context, parameters, small_integers},
@@ -44,7 +44,7 @@ fn sums_of_any_number_of_partial_sums() {
 fn hold_chunks(log2: u32) {
     const CHUNK: usize = 1 << 24;
     let plan = difference::plan(2, 64, Region::whole(512, 512));
-    assert_eq!(plan.tensors[0].image_stride(), CHUNK as u64);
+    assert_eq!(plan.tensors()[0].image_stride(), CHUNK as u64);
     let executor = gpu::Executor::new(context(), plan, parameters(vec![])).unwrap();
     let (mut totals, mut exact_totals, mut worst_chunk) = ([0.0f64; 2], [0.0f64; 2], 0.0f64);
     let mut features = vec![0.0f32; 2 * CHUNK];

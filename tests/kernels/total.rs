@@ -2,12 +2,8 @@
 
 use perceptual_loss::{
     Config, Error, Image, Model, Network, Tap, Weights,
-    cpu::twin::{self, NOT_FINITE, Texel, WRITTEN},
-    doctor::{
-        TOTAL,
-        sources::{self, Filled},
-    },
-    gpu::{self, BufferLayout, BufferSource, FrameOptions, FrameSession, Recording, Source},
+    gpu::{self, BufferLayout, BufferSource, FrameOptions, FrameSession, Recorded, Source},
+    low_level::{cpu::twin::{self, NOT_FINITE, Texel, WRITTEN}, doctor::TOTAL, gpu::sources::{self, Filled}},
 };
 
 use crate::{
@@ -29,7 +25,7 @@ fn model(taps: &[(&str, f64)]) -> Model {
 
 fn record_frame(session: &mut FrameSession, source: &Source, frame: u64) {
     let recorded = record(true, |encoder| session.record(encoder, source.clone(), frame));
-    assert_eq!(recorded, Recording::Recorded);
+    assert_eq!(recorded, Recorded::Yes);
 }
 
 fn texture(seed: u64, [width, height]: [u32; 2]) -> Source {

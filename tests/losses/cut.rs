@@ -1,6 +1,7 @@
 //! Pictures that go through in parts: the whole's loss, in less memory, on both backends.
 
-use perceptual_loss::{CancelToken, Config, Context, Error, Image, Model, Preset, Report, Session, Weights};
+use perceptual_loss::{CancelToken, Config, Context, Error, Image, Model, ModelOptions, Preset, Report, Session, Weights,
+};
 
 use crate::{
     bf16,
@@ -28,7 +29,7 @@ fn compare(model: &Model, scenes: &[Scene; 2]) -> Report {
 
 /// How many parts a pair goes through in.
 fn parts(model: &Model, [a, _]: &[Scene; 2]) -> u64 {
-    model.outline(a.width, a.height, 1).unwrap().strips.count()
+    model.outline(a.width, a.height, 1).unwrap().parts.count()
 }
 
 /// Holds a cut model's report against the whole's.
@@ -52,11 +53,12 @@ fn least(model: &Model, width: u32, height: u32) -> u64 {
 }
 
 /// Every preset, odd sizes, odd budgets down to the least: the whole's loss.
-fn every_preset_and_budget(context: &Context, sizes: &[(u32, u32)]) {
+fn every_preset_and_budget(context: &Context, options: &ModelOptions, sizes: &[(u32, u32)]) {
     for (index, preset) in Preset::ALL.into_iter().enumerate() {
         let (width, height) = sizes[index % sizes.len()];
         let scenes = pair(width, height);
-        let whole = model(context, &preset.config());
+        let weights = Weights::seeded(1);
+        let whole = Model::with_options(context, &preset.config(), &weights, options).unwrap();
         let expected = compare(&whole, &scenes);
         assert_eq!(parts(&whole, &scenes), 1);
         let all = whole.memory(width, height, 1).unwrap().counted();
@@ -76,15 +78,14 @@ fn every_preset_and_budget(context: &Context, sizes: &[(u32, u32)]) {
 #[test]
 fn every_preset_and_budget_on_the_cpu() {
     let sizes = [(131, 97), (97, 150), (64, 201), (175, 75)];
-    every_preset_and_budget(&Context::cpu(), &sizes);
-    if let Some(context) = bf16::open() {
-        every_preset_and_budget(&context, &sizes);
+    for options in [Some(ModelOptions::default()), bf16::options()].into_iter().flatten() {
+        every_preset_and_budget(&Context::cpu(), &options, &sizes);
     }
 }
 
 #[test]
 fn every_preset_and_budget_on_the_gpu() {
-    every_preset_and_budget(context(), &[(51, 49), (49, 39), (35, 66), (57, 37)]);
+    every_preset_and_budget(context(), &ModelOptions::default(), &[(51, 49), (49, 39), (35, 66), (57, 37)]);
 }
 
 /// The same bits each time, in any order of what is asked, against a target, and step by step.

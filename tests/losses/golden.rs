@@ -1,6 +1,6 @@
 //! Whole losses against PyTorch's numbers (`tests/golden/losses.json`, made by `losses.py` beside it).
 
-use perceptual_loss::{Config, Context, Image, Model, Preset, Weights};
+use perceptual_loss::{Config, Context, Image, Model, ModelOptions, Preset, Weights, weights::Precision};
 
 use crate::{
     bf16,
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The largest relative difference of total and layers over all golden cases, which must be below `allowed`.
-fn worst(context: &Context, allowed: f64) -> f64 {
+fn worst(context: &Context, options: &ModelOptions, allowed: f64) -> f64 {
     let cases: serde_json::Value = serde_json::from_str(include_str!("../golden/losses.json")).unwrap();
     let mut worst = 0.0f64;
     for case in cases.as_array().unwrap() {
@@ -34,7 +34,8 @@ fn worst(context: &Context, allowed: f64) -> f64 {
             _ => Distortion::Bright,
         };
         let generated = target.distort(distortion, number("distortion_seed"));
-        let model = Model::new(context, &config, &Weights::seeded(number("weights_seed"))).unwrap();
+        let weights = Weights::seeded(number("weights_seed"));
+        let model = Model::with_options(context, &config, &weights, options).unwrap();
         let report = model
             .session(width, height)
             .unwrap()
@@ -58,24 +59,24 @@ fn worst(context: &Context, allowed: f64) -> f64 {
 
 #[test]
 fn gpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(gpu_device::context(), 1e-5));
+    println!("worst relative difference {:.1e}", worst(gpu_device::context(), &ModelOptions::default(), 1e-5));
 }
 
 #[test]
 fn cpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&Context::cpu(), 1e-5));
+    println!("worst relative difference {:.1e}", worst(&Context::cpu(), &ModelOptions::default(), 1e-5));
 }
 
 #[test]
 fn twins_agree_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(&Context::twin(), 1e-5));
+    println!("worst relative difference {:.1e}", worst(&Context::twin(), &ModelOptions::default(), 1e-5));
 }
 
 /// bfloat16 keeps 8 bits of a factor, and the distortions are plain to see: the worst layer of all cases was 9.5e-3 off.
 #[test]
 fn bf16_agrees_with_pytorch_where_pictures_differ_visibly() {
-    if let Some(context) = bf16::open() {
-        println!("worst relative difference {:.1e}", worst(&context, 0.02));
+    if let Some(options) = bf16::options() {
+        println!("worst relative difference {:.1e}", worst(&Context::cpu(), &options, 0.02));
     }
 }
 
@@ -83,7 +84,7 @@ fn bf16_agrees_with_pytorch_where_pictures_differ_visibly() {
 /// relu1_2's loss and 0.36 of relu4_2's were measured.
 #[test]
 fn bf16_is_near_float32_where_pictures_differ_slightly() {
-    let Some(context) = bf16::open() else { return };
+    let Some(options) = bf16::options() else { return };
     let [width, height] = [96, 80];
     let target = Scene::new(width, height, 5);
     let mut slight = target.rgb.clone();
@@ -92,18 +93,19 @@ fn bf16_is_near_float32_where_pictures_differ_slightly() {
         let step = (index as u32).wrapping_mul(2_654_435_761) >> 16;
         *value = value.saturating_add_signed((step % 3) as i8 - 1);
     }
-    let report = |context: &Context, picture: &[u8]| {
-        let model = Model::new(context, &Config::default(), &Weights::seeded(1)).unwrap();
+    let report = |options: &ModelOptions, picture: &[u8]| {
+        let (config, weights) = (Config::default(), Weights::seeded(1));
+        let model = Model::with_options(&Context::cpu(), &config, &weights, options).unwrap();
         let mut session = model.session(width, height).unwrap();
         let [a, b] = [picture, &target.rgb].map(|rgb| Image::rgb8(rgb, width, height));
         session.compare_blocking(a, b).unwrap()
     };
-    let [exact, rounded] = [&Context::cpu(), &context].map(|context| report(context, &slight));
-    assert_eq!((exact.precision, rounded.precision), ("f32", "bf16"));
+    let [exact, rounded] = [&ModelOptions::default(), &options].map(|options| report(options, &slight));
+    assert_eq!((exact.precision, rounded.precision), (Precision::F32, Precision::Bf16));
     for (exact, rounded) in exact.layers.iter().zip(&rounded.layers) {
         let error = (rounded.loss / exact.loss - 1.0).abs();
         println!("{}: {error:.1e} from float32", exact.name);
         assert!(error < 0.5, "{}: {} where float32 gives {}", exact.name, rounded.loss, exact.loss);
     }
-    assert_eq!(report(&context, &target.rgb).total, 0.0);
+    assert_eq!(report(&options, &target.rgb).total, 0.0);
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use perceptual_loss::{Context, Image, Model, Preset, Tuning, Weights};
+use perceptual_loss::{Context, Image, Model, ModelOptions, Preset, Tuning, Tunings, Weights};
 
 use crate::gpu_device::context;
 
@@ -22,18 +22,19 @@ fn gpu_and_cpu_agree_with_the_twins_on_pretrained_weights_and_a_photograph() {
     let pair = [&generated, &target].map(|picture| Image::rgb8(picture.as_raw(), 75, 50));
 
     for preset in [Preset::Vgg19, Preset::RealEsrgan] {
-        let compare = |context: &Context, tuning| {
-            let model = Model::with_tuning(context, &preset.config(), &weights, tuning).unwrap();
+        let compare = |context: &Context, tunings: Tunings| {
+            let options = ModelOptions::default().tunings(tunings);
+            let model = Model::with_options(context, &preset.config(), &weights, &options).unwrap();
             model.session(75, 50).unwrap().compare_blocking(pair[0], pair[1]).unwrap()
         };
-        let twin = compare(&Context::twin(), Tuning::Direct);
+        let twin = compare(&Context::twin(), Tunings::default());
         assert_eq!(twin.weights.trained, None, "a file does not say");
-        let gpu = Tuning::ALL.map(|tuning| (tuning.name(), compare(context(), tuning)));
-        let cpu = ("cpu", compare(&Context::cpu(), Tuning::default()));
-        for (form, report) in gpu.into_iter().chain([cpu]) {
+        let gpu = Tuning::all().into_iter().map(|tuning| (tuning.name(), compare(context(), tuning.into())));
+        let cpu = ("cpu", compare(&Context::cpu(), Tunings::default()));
+        for (by, report) in gpu.chain([cpu]) {
             for (layer, twin) in report.layers.iter().zip(&twin.layers) {
                 let error = (layer.loss / twin.loss - 1.0).abs();
-                println!("{preset} {form} {}: {} differs by {error:.1e}", layer.name, layer.loss);
+                println!("{preset} {by} {}: {} differs by {error:.1e}", layer.name, layer.loss);
                 assert!(error < 1e-5);
             }
         }

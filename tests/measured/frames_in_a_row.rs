@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perceptual_loss::gpu::{FrameReport, FrameSession, Recording};
+use perceptual_loss::gpu::{FrameReport, FrameSession, Recorded};
 
 use crate::{
     alone,
@@ -45,13 +45,13 @@ fn a_thousand_frames_with_three_in_flight() {
         let start = cpu_time::ThreadTime::now();
         let recorded = session.record(&mut encoder, &textures[frame as usize % 4], frame).unwrap();
         cpu.push(start.elapsed());
-        if recorded == Recording::Full {
+        if recorded == Recorded::NoRoom {
             assert_eq!(session.in_flight(), 3);
             // A host leaves the frame out; this one wants all of them.
             host.wait();
             took(&mut session);
             let again = session.record(&mut encoder, &textures[frame as usize % 4], frame).unwrap();
-            assert_eq!(again, Recording::Recorded);
+            assert_eq!(again, Recorded::Yes);
         }
         host.submit(encoder);
         // Each texture was seen once; drivers set memory aside for somewhat longer.

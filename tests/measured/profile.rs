@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use perceptual_loss::{Clock, Context, Image, Model, Profile, Report, StepProfile, Tuning, Weights};
+use perceptual_loss::{
+    Backend, Clock, Context, Image, Model, ModelOptions, Profile, Report, StepProfile, Tuning, Weights,
+};
 
 use crate::{
     alone,
@@ -18,7 +20,8 @@ fn without_timestamps() -> Context {
 }
 
 fn model(context: &Context, taps: &str) -> Model {
-    Model::with_tuning(context, &config(taps), &Weights::seeded(1), Tuning::Direct).unwrap()
+    let options = ModelOptions::default().tunings(Tuning::DIRECT);
+    Model::with_options(context, &config(taps), &Weights::seeded(1), &options).unwrap()
 }
 
 fn images(scenes: &[Scene]) -> Vec<Image<'_>> {
@@ -106,7 +109,7 @@ fn no_convolution_is_faster_than_the_peak() {
         let profile = session.profile_batch_blocking(&[(images[0], images[1])]).unwrap();
         for step in profile.steps {
             let speed = step.cost.flops as f64 / step.seconds;
-            let most = if context.backend() == "cpu" { 4.0 } else { 1.5 };
+            let most = if context.backend() == Backend::Cpu { 4.0 } else { 1.5 };
             assert!(speed < most * peak.flops_per_second, "{}: {speed} of {peak:?}", step.name);
         }
         // Between an old phone and any machine to come.

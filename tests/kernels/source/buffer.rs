@@ -2,9 +2,8 @@
 
 use perceptual_loss::{
     Image, Normalization, ToneMap, Transfer,
-    cpu::twin::{self, Conversion, Texel},
-    doctor::{SOURCE, source_bounds, sources, values::texels},
     gpu::{BufferLayout, BufferSource, Source},
+    low_level::{cpu::twin::{self, Conversion, Texel}, doctor::{SOURCE, source_bounds, values::texels}, gpu::sources},
 };
 
 use super::{NO_TONE, NORMALIZATIONS, bits, load, load_file, on_twin, tones};

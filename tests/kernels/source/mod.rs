@@ -8,16 +8,14 @@ mod texture;
 
 use perceptual_loss::{
     Image, Normalization, ToneMap,
-    cpu::twin::{self, Conversion, Texel},
-    doctor::sources::{self, Filled},
     gpu::{self, BufferLayout, Source},
-    plan::{Operation, Plan, Region, Tensor},
+    low_level::{cpu::twin::{self, Conversion, Texel}, gpu::sources::{self, Filled}, plan::{Operation, Plan, Region, Tensor}},
 };
 
 use buffer::Memory;
 use texture::Part;
 
-use crate::common::{context, parameters};
+use crate::common::{context, only_pixels, parameters};
 
 const NORMALIZATIONS: [Normalization; 4] =
     [Normalization::NONE, Normalization::IMAGENET, Normalization::SIGNED, Normalization::CAFFE];
@@ -45,10 +43,8 @@ fn load_file(image: Image<'_>, normalization: Normalization) -> Vec<f32> {
 
 /// Pixels of one picture, and nothing of them.
 fn executor([width, height]: [u32; 2], normalization: Normalization) -> gpu::Executor {
-    let mut plan = Plan::empty(1);
-    let output = plan.tensor("pixels", 3, Region::whole(width, height));
-    plan.push("pixels", Operation::Pixels { normalization }, None, Some(output));
-    gpu::Executor::new(context(), plan.finish().unwrap(), parameters(vec![])).unwrap()
+    let plan = only_pixels(1, Region::whole(width, height), normalization);
+    gpu::Executor::new(context(), plan, parameters(vec![])).unwrap()
 }
 
 /// What the twins make of a source that has red, green and blue where `load` says.

@@ -2,9 +2,9 @@
 
 use perceptual_loss::{
     Config, Error, Model, Tap, ToneMap, Transfer, Weights,
-    cpu::twin::Texel,
     doctor::sources,
-    gpu::{BufferLayout, BufferSource, FrameOptions, FrameSession, Recording, Source, wgpu},
+    gpu::{BufferLayout, BufferSource, FrameOptions, FrameSession, Recorded, Source, wgpu},
+    low_level::{cpu::twin::Texel},
 };
 
 use super::{buffer::Memory, new, texture::Part};
@@ -16,7 +16,7 @@ fn frame(session: &mut FrameSession, target: &Source, picture: &Source) -> Resul
         session.record_target(encoder, target.clone())?;
         session.record(encoder, picture.clone(), 77)
     });
-    assert_eq!(recorded, Recording::Recorded);
+    assert_eq!(recorded, Recorded::Yes);
     let report = session.poll().expect("the frame is done");
     assert_eq!(report.frame, 77);
     report.result.map(|report| report.total)

@@ -4,10 +4,9 @@ use std::fmt;
 
 use perceptual_loss::{
     Image, Normalization, ToneMap, Transfer,
-    cpu::twin::{self, Conversion, Texel},
-    doctor::{SOURCE, source_bounds, sources::Filled},
     encode_srgb,
     gpu::{Source, TextureSource},
+    low_level::{cpu::twin::{self, Conversion, Texel}, doctor::{SOURCE, source_bounds}, gpu::sources::Filled},
 };
 
 use super::{NO_TONE, NORMALIZATIONS, bits, load, load_file, new, on_twin, tones};

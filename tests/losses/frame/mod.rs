@@ -7,8 +7,7 @@ mod sources;
 
 use perceptual_loss::{
     Report,
-    gpu::{FrameReport, FrameSession},
-};
+    gpu::{FrameReport, FrameSession},};
 
 use crate::{comparison::bits, host::Host, loss::Loss};
 

@@ -1,6 +1,6 @@
 //! What comes back of a frame, and how: through the ring, awaited, or not at all.
 
-use perceptual_loss::gpu::{self, FrameOptions, FrameSession, Recording, wgpu};
+use perceptual_loss::gpu::{self, FrameOptions, FrameSession, Recorded, wgpu};
 
 use super::{assert_is, loss, reported};
 use crate::{
@@ -28,7 +28,7 @@ fn a_frame_has_the_bits_of_the_pictures_files() {
             }
             session.record(encoder, &textures[frame], 100 + number as u64).unwrap()
         });
-        assert_eq!(recorded, Recording::Recorded);
+        assert_eq!(recorded, Recorded::Yes);
         host.wait();
         assert_eq!(reported(session.poll()), (100 + number as u64, expected(frame, target)));
         assert!(session.poll().is_none());
@@ -56,13 +56,13 @@ fn a_full_ring_is_an_answer() {
     let mut encoder = host.encoder();
     session.record_target(&mut encoder, &texture).unwrap();
     let recorded = [0, 1, 2].map(|frame| session.record(&mut encoder, &texture, frame).unwrap());
-    assert_eq!(recorded, [Recording::Recorded, Recording::Recorded, Recording::Full]);
+    assert_eq!(recorded, [Recorded::Yes, Recorded::Yes, Recorded::NoRoom]);
     host.submit(encoder);
     host.wait();
     assert_eq!(session.in_flight(), 2);
     assert_eq!([reported(session.poll()).0, reported(session.poll()).0], [0, 1]);
     assert!(session.poll().is_none());
-    assert_eq!(host.frame(|encoder| session.record(encoder, &texture, 3).unwrap()), Recording::Recorded);
+    assert_eq!(host.frame(|encoder| session.record(encoder, &texture, 3).unwrap()), Recorded::Yes);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn without_a_ring_nothing_is_read_back() {
     host.frame(|encoder| session.record_target(encoder, &b).unwrap());
     for frame in 0..5 {
         let recorded = host.frame(|encoder| session.record(encoder, &a, frame).unwrap());
-        assert_eq!(recorded, Recording::Recorded);
+        assert_eq!(recorded, Recorded::Yes);
     }
     host.wait();
     assert!(session.poll().is_none());

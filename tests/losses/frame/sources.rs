@@ -1,6 +1,6 @@
 //! What is created for a frame's sources, and kept.
 
-use perceptual_loss::gpu::{FrameOptions, FrameSession, Recording};
+use perceptual_loss::gpu::{FrameOptions, FrameSession, Recorded};
 
 use super::reported;
 use crate::{
@@ -58,7 +58,7 @@ fn sources_in_use_keep_their_places() {
     let mut encoder = host.encoder();
     session.record_target(&mut encoder, &textures[0]).unwrap();
     let recorded = [1, 0, 2].map(|k| session.record(&mut encoder, &textures[k], k as u64).unwrap());
-    assert_eq!(recorded, [Recording::Recorded, Recording::Recorded, Recording::Full]);
+    assert_eq!(recorded, [Recorded::Yes, Recorded::Yes, Recorded::NoRoom]);
     let text = session.record_target(&mut encoder, &textures[3]).unwrap_err().to_string();
     assert!(text.contains("raise FrameOptions::sources"), "{text}");
     host.submit(encoder);
@@ -69,7 +69,7 @@ fn sources_in_use_keep_their_places() {
         assert_eq!(reported(session.poll()), (k as u64, expected));
     }
     host.frame(|encoder| session.record_target(encoder, &textures[3]).unwrap());
-    assert_eq!(host.frame(|encoder| session.record(encoder, &textures[2], 2).unwrap()), Recording::Recorded);
+    assert_eq!(host.frame(|encoder| session.record(encoder, &textures[2], 2).unwrap()), Recorded::Yes);
     host.wait();
     let expected = bits(&files.compare_blocking(image(&all[2]), image(&all[3])).unwrap());
     assert_eq!(reported(session.poll()), (2, expected));

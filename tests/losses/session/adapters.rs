@@ -1,6 +1,6 @@
 //! Which adapter a context gets.
 
-use perceptual_loss::{Context, gpu};
+use perceptual_loss::{Backend, Context, gpu};
 
 use crate::gpu_device::context;
 
@@ -8,7 +8,7 @@ use crate::gpu_device::context;
 fn auto_is_a_hardware_gpu_or_the_cpu() {
     let auto = Context::auto_blocking().unwrap();
     let software = context().adapter().unwrap().software;
-    assert_eq!(auto.backend(), if software { "cpu" } else { "gpu" });
+    assert_eq!(auto.backend(), if software { Backend::Cpu } else { Backend::Gpu });
 }
 
 #[test]

@@ -6,8 +6,7 @@ use crate::{
     TAPS,
     comparison::{bits, image, model, scenes},
     gpu_device::context,
-    scene::Scene,
-};
+    scene::Scene,};
 
 #[test]
 fn identical_pictures_give_exactly_zero() {
@@ -57,23 +56,36 @@ fn same_bits_in_any_company(model: &Model) {
 #[test]
 fn the_tunings_and_the_cpu_agree() {
     let [a, b] = scenes(41, 35, 2).try_into().map_err(|_| "two").unwrap();
-    let on = |context: &Context, tuning| {
-        let model = Model::with_tuning(context, &Config::default(), &Weights::seeded(3), tuning).unwrap();
+    let on = |context: &Context, tunings: Tunings| {
+        let options = ModelOptions::default().tunings(tunings);
+        let model = Model::with_options(context, &Config::default(), &Weights::seeded(3), &options).unwrap();
         let mut session = model.session(41, 35).unwrap();
         let report = session.compare_blocking(image(&a), image(&b)).unwrap();
         let target = session.target(image(&b)).unwrap();
         assert_eq!(bits(&session.compare_to_blocking(&target, &[image(&a)]).unwrap()[0]), bits(&report));
         report
     };
-    let expected = on(&Context::twin(), Tuning::Direct);
-    assert_eq!((expected.backend, expected.tuning), ("twin", None));
-    let gpu = Tuning::ALL.map(|tuning| (context().clone(), tuning, "gpu", Some(tuning.name())));
-    let cpu = (Context::cpu(), Tuning::Direct, "cpu", None);
-    for (context, tuning, backend, reported) in gpu.into_iter().chain([cpu]) {
-        let report = on(&context, tuning);
-        assert_eq!((report.backend, report.tuning), (backend, reported));
+    let expected = on(&Context::twin(), Tunings::default());
+    assert_eq!((expected.backend, &expected.tuning), (Backend::Twin, &None));
+    let agrees = |report: &Report| {
         for (got, want) in report.layers.iter().zip(&expected.layers) {
-            assert!((got.loss / want.loss - 1.0).abs() < 1e-5, "{backend} {tuning}: {got:?} and {want:?}");
+            let apart = (got.loss / want.loss - 1.0).abs();
+            assert!(apart < 1e-5, "{} {:?}: {got:?} and {want:?}", report.backend, report.tuning);
         }
+    };
+    let cpu = on(&Context::cpu(), Tunings::default());
+    assert_eq!((cpu.backend, &cpu.tuning), (Backend::Cpu, &None));
+    agrees(&cpu);
+    for tuning in Tuning::all() {
+        let report = on(context(), tuning.into());
+        assert_eq!(report.backend, Backend::Gpu);
+        assert_eq!(report.tuning.as_ref().and_then(UsedTunings::one), Some(tuning));
+        agrees(&report);
     }
+    // A report names a tuning a layer where they differ.
+    let report = on(context(), Tunings::forced(Tuning::WINOGRAD).with_layer("conv1_1", Tuning::DIRECT));
+    agrees(&report);
+    let used = report.tuning.unwrap();
+    assert_eq!(used.one(), None);
+    assert_eq!(used.layers()[..2], [("conv1_1", Tuning::DIRECT), ("conv1_2", Tuning::WINOGRAD)]);
 }

@@ -1,6 +1,8 @@
 //! What is wrong is an error in words, and what was right before goes on.
 
-use perceptual_loss::{Context, Error, Image, Model, Preset, Tap, Weights, gpu, weights::Precision};
+use perceptual_loss::{
+    Config, Context, Error, Image, Model, ModelOptions, Preset, Tap, Weights, gpu, weights::Precision,
+};
 
 use crate::{
     TAPS,
@@ -45,7 +47,9 @@ fn a_precision_that_a_context_has_not_is_an_error() {
         (context().clone(), Precision::Bf16, "bf16 is for the CPU"),
         (Context::twin(), Precision::Bf16, "the twins compute in f32 alone"),
     ] {
-        let error = context.with_precision(precision).unwrap_err().to_string();
+        let options = ModelOptions::default().precision(precision);
+        let model = Model::with_options(&context, &Config::default(), &Weights::seeded(0), &options);
+        let error = model.unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
 }

@@ -37,11 +37,11 @@ fn larger_pictures_go_through_in_parts() {
     let model = model(&Host::baseline().context(), TAPS);
     for (width, height) in [(725, 724), (100_000, 100_000)] {
         let outline = model.outline(width, height, 1).unwrap();
-        assert!(outline.strips.is_cut(), "{width}x{height}");
+        assert!(outline.parts.is_cut(), "{width}x{height}");
         assert!(
-            outline.strips.slots().iter().all(|&slot| slot <= 134_217_728),
+            outline.parts.slots().iter().all(|&slot| slot <= 134_217_728),
             "{:?}",
-            outline.strips.slots()
+            outline.parts.slots()
         );
         assert!(outline.memory.counted() <= Model::DEFAULT_MEMORY);
     }

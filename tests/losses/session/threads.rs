@@ -11,8 +11,7 @@ use crate::{
     TAPS, bf16, buffer_memory,
     comparison::{bits, image, model, scenes},
     gpu_device::{self, context},
-    scene::Scene,
-};
+    scene::Scene,};
 
 /// The shapes are such that strips of rows are full and partly empty, and that one row is a strip.
 #[test]
@@ -20,8 +19,9 @@ fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
     let taps = "relu1_2,relu2_1,relu3_1,conv4_1";
     for (width, height) in [(37, 29), (300, 17), (8, 8), (64, 96)] {
         let scenes = scenes(width, height, 2);
-        let on = |context: Context| {
-            let mut session = model(&context, taps).session(width, height).unwrap();
+        let on = |context: Context, options: &ModelOptions| {
+            let model = Model::with_options(&context, &config(taps), &Weights::seeded(1), options).unwrap();
+            let mut session = model.session(width, height).unwrap();
             // The second time in buffers that have been used.
             [(); 2].map(|()| {
                 let report = session.compare_blocking(image(&scenes[0]), image(&scenes[1])).unwrap();
@@ -31,12 +31,12 @@ fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
                 bits(&report)
             })
         };
-        for context in [Some(Context::cpu()), bf16::open()].into_iter().flatten() {
-            let expected = on(context.clone());
+        for options in [Some(ModelOptions::default()), bf16::options()].into_iter().flatten() {
+            let expected = on(Context::cpu(), &options);
             assert_eq!(expected[0], expected[1]);
             for threads in [1, 2, 3, 16] {
-                let on_threads = on(context.clone().on_threads(threads).unwrap());
-                assert_eq!(on_threads, expected, "{threads} threads in {}", context.precision());
+                let on_threads = on(Context::cpu().on_threads(threads).unwrap(), &options);
+                assert_eq!(on_threads, expected, "{threads} threads, {options:?}");
             }
         }
     }

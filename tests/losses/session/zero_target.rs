@@ -6,8 +6,7 @@ use crate::{
     TAPS,
     comparison::{image, model},
     gpu_device::context,
-    scene::Scene,
-};
+    scene::Scene,};
 
 /// Features that are known without computing them: with no weights, each channel is its bias.
 #[test]
