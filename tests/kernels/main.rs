@@ -20,6 +20,7 @@ mod pixels;
 mod plans;
 mod relu;
 mod shaders;
+mod soundness;
 mod source;
 mod steps;
 mod strips;
