@@ -4,7 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::weights::WeightsInfo;
+use crate::{
+    config::{Criterion, Preset},
+    loss::Backend,
+    network::Network,
+    normalization::Normalization,
+    tuning::UsedTunings,
+    weights::{Precision, WeightsInfo},
+};
 
 /// The result of comparing a pair of pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,22 +21,22 @@ pub struct Report {
     pub total: f64,
     /// Each tap's part, in the network's order.
     pub layers: Vec<LayerReport>,
-    /// The network, such as `vgg19`.
-    pub network: &'static str,
+    /// The network.
+    pub network: Network,
     /// The preset, where the loss is one to the last constant.
-    pub preset: Option<&'static str>,
-    /// Input normalisation: a name, or constants as the `--norm` option takes them.
-    pub normalization: String,
-    /// `mse` or `mae`.
-    pub criterion: &'static str,
+    pub preset: Option<Preset>,
+    /// Input normalisation. As JSON it is a name, or constants as the `--norm` option takes them.
+    pub normalization: Normalization,
+    /// What was averaged.
+    pub criterion: Criterion,
     /// The arithmetic of convolutions.
-    pub precision: &'static str,
+    pub precision: Precision,
     /// How convolutions were computed on a GPU; none on the CPU.
-    pub tuning: Option<&'static str>,
+    pub tuning: Option<UsedTunings>,
     /// The weights.
     pub weights: WeightsInfo,
-    /// `gpu`, `cpu`, or `twin` (the CPU through the kernels' twins).
-    pub backend: &'static str,
+    /// What computed.
+    pub backend: Backend,
     /// The GPU adapter's name; none on the CPU.
     pub adapter: Option<String>,
     /// Pixels across.
@@ -73,13 +80,13 @@ impl fmt::Display for Report {
             None => "not known whether trained",
         };
         let hash = self.weights.sha256.get(..12).unwrap_or(&self.weights.sha256);
-        let by = self.adapter.as_deref().unwrap_or(self.backend);
+        let by = self.adapter.as_deref().unwrap_or(self.backend.name());
         write!(
             f,
             "{}x{}, {} ({}, {}, {}), weights {} ({trained}, {hash}), on {by}",
             self.width,
             self.height,
-            self.preset.unwrap_or(self.network),
+            self.preset.map_or(self.network.name(), Preset::name),
             self.criterion,
             self.normalization,
             self.precision,

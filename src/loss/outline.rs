@@ -11,7 +11,7 @@ pub struct Outline {
     /// What the model allows of features and scratch ([`Model::with_memory`](crate::Model::with_memory)).
     pub budget: u64,
     /// The parts in which each picture goes through, one where it is not cut, with all their steps.
-    pub strips: Parts,
+    pub parts: Parts,
     /// Bytes of the model's weights, which all of its sessions share and which count against no budget.
     pub weights: u64,
 }

@@ -260,9 +260,9 @@ impl Plan {
     /// # Errors
     /// [`Error::Config`] where there is no such tap.
     pub(crate) fn tap(&self, tap: usize) -> Result<&TapPlan> {
-        self.taps.get(tap).ok_or_else(|| {
-            Error::Config(format!("there is no tap {tap}; the plan has {}", self.taps.len()))
-        })
+        self.taps
+            .get(tap)
+            .ok_or_else(|| Error::Config(format!("there is no tap {tap}; the plan has {}", self.taps.len())))
     }
 
     /// # Errors
