@@ -88,17 +88,6 @@
 
 #![deny(missing_docs)]
 
-/// What exists for diagnosis: the CPU's executor and the twins. Nothing here is promised to stay.
-#[cfg(feature = "cpu")]
-pub mod low_level {
-    pub use crate::cpu::executor::Executor as CpuExecutor;
-
-    /// The twins: each kernel in plain loops with float64 sums.
-    pub mod twin {
-        pub use crate::cpu::twin::*;
-    }
-}
-
 #[cfg(not(any(feature = "gpu", feature = "cpu")))]
 compile_error!("enable a backend: feature \"gpu\", \"cpu\" or both");
 

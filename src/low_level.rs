@@ -16,7 +16,12 @@ pub mod plan {
 /// The CPU's executor, over the fast kernels or the twins.
 #[cfg(feature = "cpu")]
 pub mod cpu {
-    pub use crate::cpu::{executor::Executor, twin};
+    pub use crate::cpu::executor::Executor;
+
+    /// The twins: each kernel in plain loops with float64 sums.
+    pub mod twin {
+        pub use crate::cpu::twin::*;
+    }
 }
 
 /// A GPU's executor and shaders, and textures and buffers to feed them with.

@@ -14,7 +14,7 @@ use std::{collections::VecDeque, error::Error, time::Instant};
 
 use perceptual_loss::{
     Config, Model, ToneMap, Weights,
-    gpu::{self, FrameOptions, FrameReport, FrameSession, Recording, Requirements, wgpu},
+    gpu::{self, FrameOptions, FrameReport, FrameSession, Recorded, Requirements, wgpu},
 };
 
 use self::{
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         scene.draw(&queue, &mut encoder, &reference, &REFERENCE, time, number);
         scene.draw(&queue, &mut encoder, &frame, quality(number, frames), time, number);
-        if compare(&mut session, &mut encoder, &frame, &reference, number)? == Recording::Full {
+        if compare(&mut session, &mut encoder, &frame, &reference, number)? == Recorded::NoRoom {
             println!("frame {number:>3}  drawn and not compared: {} are in flight", session.in_flight());
         }
         if let Some(saver) = &saver {
@@ -120,10 +120,10 @@ fn compare(
     frame: &Canvas,
     reference: &Canvas,
     number: u64,
-) -> perceptual_loss::Result<Recording> {
+) -> perceptual_loss::Result<Recorded> {
     // Where the frame finds no room, neither does its target: its features would be computed for nothing.
     if session.in_flight() == FrameOptions::default().in_flight {
-        return Ok(Recording::Full);
+        return Ok(Recorded::NoRoom);
     }
     session.record_target(encoder, &reference.texture)?;
     session.record(encoder, &frame.texture, number)

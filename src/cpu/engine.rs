@@ -174,7 +174,6 @@ mod tests {
         let sessions = models.each_ref().map(|model| model.session(plan.clone(), u64::MAX >> 1).unwrap());
         for mut session in sessions.into_iter().take(1) {
             session.target(&picture).unwrap().unwrap();
-            drop(models.each_ref());
             let scratch = engine.scratch();
             assert!(scratch.bytes() > 0, "kernels work in it");
             // This, a model's kernels and the other's.

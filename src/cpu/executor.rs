@@ -297,3 +297,186 @@ fn compute(
         _ => Err(Error::Config(format!("step '{}' lacks a tensor", step.name))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        network::Layer,
+        plan::{Builder, Region, Tensor},
+        weights::Convolution,
+    };
+
+    fn no_weights() -> Arc<Parameters> {
+        Arc::new(Parameters::new(vec![], "a test"))
+    }
+
+    /// Values of either sign, all of them different.
+    fn values(count: u64, seed: u64) -> Vec<f32> {
+        let bits = |index: u64| (index + 1000 * seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        (0..count).map(|index| bits(index) as f32 / 1e6 - 8.0).collect()
+    }
+
+    /// Both executors of a plan whose first tensors hold these values, after all steps.
+    fn run(plan: &Plan, given: &[&[f32]]) -> Result<[Executor; 2]> {
+        let mut both =
+            [Executor::twin(plan.clone(), no_weights())?, Executor::fast(plan.clone(), &no_weights())?];
+        for executor in &mut both {
+            for (tensor, values) in given.iter().enumerate() {
+                executor.write(tensor, values)?;
+            }
+            executor.run(0..plan.steps().len(), &[])?;
+        }
+        Ok(both)
+    }
+
+    /// A difference that writes a map, of an input of so many images.
+    fn with_map(criterion: Criterion, input: Tensor, map: Tensor, kept: u32) -> Plan {
+        let mut builder = Builder::new();
+        let from = builder.tensor(&input.name, input.images, input.channels, input.region);
+        let to = builder.tensor(&map.name, map.images, map.channels, map.region);
+        builder.tap("the tap", 1.0, criterion, from);
+        // What the map keeps is given.
+        let difference = Operation::Difference { criterion, tap: 0 };
+        builder.step(Step::new("map", difference, [from], [to]).keeping(kept));
+        builder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_map_has_each_positions_part_of_the_sum() {
+        let whole = Region::whole(2, 2);
+        for (criterion, expected) in [
+            (Criterion::Mse, [1.0, 0.0, 9.0, 0.25, 4.0, 100.0, 0.0, 1.0]),
+            (Criterion::Mae, [1.0, 0.0, 3.0, 0.5, 2.0, 10.0, 0.0, 1.0]),
+        ] {
+            let plan =
+                with_map(criterion, Tensor::new("in", 2, 2, whole), Tensor::new("map", 1, 2, whole), 0);
+            let a = [1.0, 2.0, 3.0, 0.5, -1.0, 10.0, 7.0, 0.0];
+            let b = [2.0, 2.0, 0.0, 1.0, 1.0, 0.0, 7.0, -1.0f32];
+            for executor in run(&plan, &[&[a, b].concat()]).unwrap() {
+                assert_eq!(executor.read(1).unwrap(), expected, "{criterion}");
+                let sum: f64 = expected.iter().map(|&part| f64::from(part)).sum();
+                assert_eq!(executor.sums(), [vec![sum]]);
+            }
+        }
+    }
+
+    /// Several pairs, a part of the tensor, and rows that stay.
+    #[test]
+    fn maps_of_the_twins_and_the_fast_kernels_are_the_same() {
+        let whole = [40, 30];
+        let input = Tensor::new("in", 4, 5, Region::part(whole, [3, 4], [33, 17]).with_halo([1, 2, 3, 0]));
+        let map = Tensor::new("map", 2, 5, Region::part(whole, [5, 2], [20, 18]));
+        for criterion in [Criterion::Mse, Criterion::Mae] {
+            let plan = with_map(criterion, input.clone(), map.clone(), 3);
+            let (features, there) = (values(input.elements(), 1), values(map.elements(), 2));
+            let both = run(&plan, &[&features, &there]).unwrap();
+            let [twin, fast] = both.each_ref().map(|executor| executor.read(1).unwrap());
+            assert_eq!(twin, fast);
+            let plane = 20 * 18;
+            for (map, there) in twin.chunks(plane).zip(there.chunks(plane)) {
+                assert_eq!(map[..60], there[..60], "three rows are kept");
+                assert!(map[60..].iter().zip(&there[60..]).all(|(value, before)| value != before));
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_from_a_cached_target_is_refused() {
+        let tensor = |name: &str| Tensor::new(name, 2, 3, Region::whole(4, 4));
+        let plan = with_map(Criterion::Mse, tensor("in"), tensor("map"), 0);
+        let error = run(&plan, &[]).unwrap_err().to_string();
+        assert!(error.contains("from a cached target is not computed on the CPU"), "{error}");
+    }
+
+    /// ReLU takes from a tensor that holds more what its output holds, and leaves rows that are kept.
+    #[test]
+    fn relu_of_a_part_of_what_is_there() {
+        let whole = [20, 30];
+        for (images, kept) in [(1, 0), (2, 2)] {
+            let (from, to) = (Region::part(whole, [2, 5], [18, 20]), Region::part(whole, [6, 5], [9, 12]));
+            let mut builder = Builder::new();
+            builder.tensor("in", images, 3, from);
+            builder.tensor("out", images, 3, to);
+            builder.step(Step::new("relu", Operation::Relu, [0], [1]).keeping(kept));
+            let plan = builder.finish().unwrap();
+            let [input, there] = [0, 1].map(|id| values(plan.tensors()[id].elements(), id as u64));
+            let both = run(&plan, &[&input, &there]).unwrap();
+            let [twin, fast] = both.each_ref().map(|executor| executor.read(1).unwrap());
+            assert_eq!(twin, fast);
+            for (index, value) in twin.iter().enumerate() {
+                let (plane, y, x) = (index / 108, index / 9 % 12, index % 9);
+                let raised = input[plane * 360 + y * 18 + x + 4].max(0.0);
+                assert_eq!(*value, if y < kept as usize { there[index] } else { raised });
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        let conv = |name, inputs, outputs| Layer::conv(name, 0, inputs, outputs);
+        let plan = |layer: Layer, kept: u32| {
+            let mut builder = Builder::new();
+            let from = builder.tensor("in", 1, layer.inputs, Region::whole(4, 4));
+            let to = builder.tensor("out", 1, layer.outputs, Region::whole(4, 4));
+            let operation = Operation::Conv3x3 { layer, relu: false };
+            builder.step(Step::new("conv", operation, [from], [to]).keeping(kept));
+            builder.finish().unwrap()
+        };
+        let layer = conv("conv", 3, 2);
+        let convolution = Convolution::new(layer, vec![0.5; 54], vec![1.0; 2]).unwrap();
+        let parameters = Arc::new(Parameters::new(vec![convolution], "a test"));
+        let twin = |plan: Plan| Executor::twin(plan, Arc::clone(&parameters));
+        let fast = |plan: Plan| Executor::fast(plan, &parameters);
+        let open: [&dyn Fn(Plan) -> Result<Executor>; 2] = [&twin, &fast];
+        for open in open {
+            for (layer, what) in [
+                (conv("other", 3, 2), "the weights of other were not loaded"),
+                (conv("conv", 4, 2), "are from 3 channels to 2; those from 4 to 2 are needed"),
+            ] {
+                let error = open(plan(layer, 0)).unwrap_err();
+                assert!(matches!(error, Error::Weights(_)) && error.to_string().contains(what), "{error}");
+            }
+            let mut executor = open(plan(layer, 0)).unwrap();
+            let refused = |result: Result<()>, what: &str| {
+                let error = result.unwrap_err();
+                assert!(matches!(error, Error::Config(_)) && error.to_string().contains(what), "{error}");
+            };
+            refused(executor.read(2).map(drop), "no tensor 2");
+            refused(executor.write(2, &[]), "no tensor 2");
+            refused(executor.write(0, &[1.0]), "has 48 values; 1 were given");
+            refused(executor.run(0..2, &[]), "no steps 0 to 2");
+            refused(executor.run(0..1, &[]), "reads tensor 'in', which has no values yet");
+            assert!(executor.read(0).unwrap().is_empty());
+            executor.write(0, &[1.0; 48]).unwrap();
+            executor.run(0..1, &[]).unwrap();
+            assert_eq!(executor.read(1).unwrap()[5], 14.5);
+            let mut keeps = open(plan(layer, 1)).unwrap();
+            keeps.write(0, &[1.0; 48]).unwrap();
+            refused(keeps.run(0..1, &[]), "keeps 1 rows of tensor 'out', which has no values yet");
+            let mut of_parts = open(plan(layer, 0)).unwrap();
+            let config = crate::Config::default();
+            let whole = Plan::new(&config, 16, 16, 1).unwrap();
+            let part = crate::plan::Parts::new(whole, [16, 8], 1).unwrap().part(0, 0).unwrap();
+            assert!(of_parts.begin(part).unwrap_err().to_string().contains("the weights of conv1_1"));
+        }
+    }
+
+    /// A step that reads pictures says how many it wants.
+    #[test]
+    fn pictures_are_counted() {
+        let whole = Plan::new(&crate::Config::default(), 8, 8, 2).unwrap();
+        let parameters = crate::Weights::seeded(0).load(crate::Network::Vgg19, 24).unwrap();
+        let mut executor = Executor::fast(whole, &parameters).unwrap();
+        let pixels = [0; 192];
+        let picture = Image::rgb8(&pixels, 8, 8);
+        for (pictures, what) in [
+            (vec![picture; 1], "1 pictures were given; the plan is for 2"),
+            (vec![picture; 3], "3 pictures were given; there is room for 2"),
+        ] {
+            let error = executor.run(0..1, &pictures).unwrap_err();
+            assert!(matches!(error, Error::Image(_)) && error.to_string().contains(what), "{error}");
+        }
+        executor.run(0..1, &[picture; 2]).unwrap();
+    }
+}

@@ -28,7 +28,8 @@ pub(super) fn choose(tunings: &Tunings, key: &Key<'_>) -> Result<&'static Row> {
     if (row.runs_on)(key.capabilities) {
         return Ok(row);
     }
-    Err(Error::Config(format!("this device cannot run the tuning '{}' of {}", row.name, key.layer.name)))
+    let ([width, height], layer) = (key.whole, key.layer.name);
+    Err(Error::Config(format!("this device cannot run the tuning '{}' of {layer} at {width}x{height}", row.name)))
 }
 
 /// What a step of a plan takes; none where it is no convolution.

@@ -17,9 +17,9 @@ use crate::{tuning::Tunings, weights::Precision};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelOptions {
-    pub(super) memory: u64,
-    pub(super) precision: Precision,
-    pub(super) tunings: Tunings,
+    pub(crate) memory: u64,
+    pub(crate) precision: Precision,
+    pub(crate) tunings: Tunings,
 }
 
 impl Default for ModelOptions {

@@ -118,3 +118,106 @@ fn difference(ours: &ModelInner, theirs: &ModelInner) -> Option<String> {
     (ours.context.backend() == super::Backend::Gpu && ours.tunings != theirs.tunings)
         .then(|| "of other tunings".to_owned())
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::{Config, Context, Criterion, Image, ModelOptions, Preset, Report, Session, Tap, Weights};
+
+    const SIZE: [u32; 2] = [48, 64];
+
+    fn pixels(seed: u32) -> Vec<u8> {
+        let value = |index: u32| (index.wrapping_mul(2_654_435_761).wrapping_add(seed * 977) >> 24) as u8;
+        (0..SIZE[0] * SIZE[1] * 3).map(value).collect()
+    }
+
+    fn model(context: &Context, config: &Config, seed: u64) -> Model {
+        Model::new(context, config, &Weights::seeded(seed)).unwrap()
+    }
+
+    fn session(model: &Model) -> Session {
+        model.session(SIZE[0], SIZE[1]).unwrap()
+    }
+
+    fn bits(report: &Report) -> Vec<u64> {
+        report.layers.iter().map(|layer| layer.loss.to_bits()).collect()
+    }
+
+    fn config() -> Config {
+        let mut config = Config::default();
+        config.taps = Tap::list(&[("relu1_2", 1.0), ("relu2_1", 0.5)]);
+        config
+    }
+
+    fn refused(session: &mut Session, target: &Target, parts: &[&str]) {
+        let picture = pixels(1);
+        let error =
+            session.compare_to_blocking(target, &[Image::rgb8(&picture, SIZE[0], SIZE[1])]).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Config(_)) && parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+
+    /// Features are of the loss and the weights, whatever memory there is and on whichever threads; pictures are of their size
+    /// alone.
+    #[test]
+    fn targets_of_other_models_of_the_same_weights() {
+        let [a, b] = [1, 2].map(pixels);
+        let [a, b] = [&a, &b].map(|pixels| Image::rgb8(pixels, SIZE[0], SIZE[1]));
+        let whole = model(&Context::cpu(), &config(), 1);
+        let expected = bits(&session(&whole).compare_blocking(a, b).unwrap());
+        let kept = session(&whole).target(b).unwrap();
+        assert!(matches!(kept.kept, Kept::Cpu(_)));
+        let all = whole.memory(SIZE[0], SIZE[1], 1).unwrap().counted();
+        let threads = Context::cpu().on_threads(2).unwrap();
+        for other in
+            [whole.with_memory(2 * all), model(&Context::cpu(), &config(), 1), model(&threads, &config(), 1)]
+        {
+            let report = &session(&other).compare_to_blocking(&kept, &[a]).unwrap()[0];
+            assert_eq!(bits(report), expected);
+        }
+
+        let cut = whole.with_memory(all / 2);
+        refused(&mut session(&cut), &kept, &["48x64 in parts", "make the target by this session"]);
+        let picture = session(&cut).target(b).unwrap();
+        assert!(matches!(picture.kept, Kept::Picture(_)));
+        let report = &session(&whole).compare_to_blocking(&picture, &[b, a]).unwrap()[1];
+        assert_eq!(
+            bits(report),
+            expected,
+            "the session of the picture's comparison counts, not the target's"
+        );
+        let of_parts = bits(&session(&cut).compare_blocking(a, b).unwrap());
+        assert_eq!(bits(&session(&cut).compare_to_blocking(&picture, &[a]).unwrap()[0]), of_parts);
+        // A picture is no loss's.
+        let mut other = session(&model(&Context::twin(), &Preset::Johnson.config(), 2));
+        let expected = bits(&other.compare_blocking(a, b).unwrap());
+        assert_eq!(bits(&other.compare_to_blocking(&picture, &[a]).unwrap()[0]), expected);
+        // The advice that is given where zeros cannot be kept.
+        assert!(session(&cut).zero_target().unwrap_err().to_string().contains("give the model more memory"));
+        session(&cut.with_memory(all)).zero_target().unwrap();
+    }
+
+    #[test]
+    fn what_differs_is_said() {
+        let pixels = pixels(2);
+        let here = model(&Context::cpu(), &config(), 1);
+        let target = session(&here).target(Image::rgb8(&pixels, SIZE[0], SIZE[1])).unwrap();
+        let mut mae = config();
+        mae.criterion = Criterion::Mae;
+        for (other, what) in [
+            (model(&Context::twin(), &config(), 1), "on the CPU, and this session computes on the twins"),
+            (model(&Context::cpu(), &mae, 1), "of another loss"),
+            (model(&Context::cpu(), &config(), 2), "of the weights seeded:1, and this session has seeded:2"),
+        ] {
+            refused(&mut session(&other), &target, &[what, "make it by a session of this model"]);
+        }
+        let bf16 = ModelOptions::default().precision(crate::weights::Precision::Bf16);
+        if let Ok(rounded) = Model::with_options(&Context::cpu(), &config(), &Weights::seeded(1), &bf16) {
+            refused(&mut session(&rounded), &target, &["in f32, and this session computes in bf16"]);
+        }
+        let mut small = here.session(32, 32).unwrap();
+        let small = small.compare_to_blocking(&target, &[Image::rgb8(&pixels[..3072], 32, 32)]);
+        let text = small.unwrap_err().to_string();
+        assert!(text.contains("the target is 48x64; this session compares 32x32"), "{text}");
+    }
+}

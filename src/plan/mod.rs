@@ -230,8 +230,9 @@ impl Plan {
         let slot = self.slot_of[tensor];
         self.slots[slot] = self.slots[slot].max(guard.bytes());
         self.slot_of.push(slot);
+        let id = self.tensors.len();
         self.tensors.push(guard);
-        (self, self.tensors.len() - 1)
+        (self, id)
     }
 
     /// # Errors

@@ -8,7 +8,7 @@ pub use perceptual_loss::low_level::doctor::{
     values::{Rng, features, values},
 };
 use perceptual_loss::{
-    Context, Image, ModelOptions, Normalization, Tuning,
+    Context, Image, ModelOptions, Normalization, Tuning, gpu,
     low_level::{
         cpu::Executor,
         doctor,

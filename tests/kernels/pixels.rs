@@ -84,7 +84,7 @@ impl Picture {
         for (channel, (mean, std)) in normalization.mean.into_iter().zip(normalization.std).enumerate() {
             let source = match normalization.order {
                 ChannelOrder::Rgb => channel,
-                ChannelOrder::Bgr => 2 - channel,
+                _ => 2 - channel,
             };
             for value in &self.values[source * plane..][..plane] {
                 let value = value * normalization.scale;

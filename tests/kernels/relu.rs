@@ -2,7 +2,7 @@
 
 use perceptual_loss::low_level::plan::{Operation, Region};
 
-use crate::common::{Bounds, Subject, compare, on_twin, one_step, parameters, part, sizes, values};
+use crate::common::{Bounds, Subject, compare, on_twin, one_step, parameters, sizes, values};
 
 fn hold(images: u32, channels: u32, region: Region) {
     let plan = one_step(images, Operation::Relu, (channels, region), (channels, region));
@@ -24,7 +24,7 @@ fn equal_to_the_bit() {
         hold(1 + i as u32 % 4, [1, 3, 5, 64][i / 4 % 4], Region::whole(width, height));
     }
     hold(2, 512, Region::whole(3, 5));
-    hold(3, 7, part([40, 30], [11, 3], [13, 9]));
+    hold(3, 7, Region::part([40, 30], [11, 3], [13, 9]));
 }
 
 /// A large image's workgroups are more than the 65,535 that a dispatch takes along one dimension.

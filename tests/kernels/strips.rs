@@ -18,7 +18,7 @@ fn features(mut executor: Executor, whole: &Plan, parts: &Parts, picture: Image<
         for strip in 0..parts.strips() {
             let part = parts.part(band, strip).unwrap();
             executor.begin(part.clone()).unwrap();
-            for (index, step) in part.plan.steps().iter().enumerate() {
+            for (index, step) in part.plan().steps().iter().enumerate() {
                 let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input()) else {
                     executor.run(index..index + 1, &[picture]).unwrap();
                     continue;

@@ -62,7 +62,7 @@ fn the_same_bits_as_without_and_a_time_for_every_step() {
         assert_eq!(named, STEPS);
         for StepProfile { name, tuning, seconds, kernel, .. } in &steps {
             assert!(*seconds > 0.0, "{name} on {context:?}");
-            assert_eq!(*tuning, (on_gpu && *kernel == "conv3x3").then_some("direct"), "{name}");
+            assert_eq!(*tuning, (on_gpu && *kernel == "conv3x3").then_some(Tuning::DIRECT), "{name}");
         }
 
         let target = session.target(images[0]).unwrap();

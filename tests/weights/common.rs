@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use perceptual_loss::{
     Error, Network,
     network::Layer,
-    weights::{Parameters, Weights},
+    weights::{Convolution, Parameters, Weights},
 };
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
@@ -53,12 +53,12 @@ impl Tensors {
     /// vgg19's convolutions among its first `depth` layers, with seeded values, under torchvision's names.
     pub fn vgg19(depth: usize) -> Self {
         let loaded = Weights::seeded(1).load(Network::Vgg19, depth).unwrap();
-        let tensors = loaded.convolutions.iter().flat_map(|convolution| {
-            let layer: Layer = convolution.layer;
+        let tensors = loaded.convolutions().iter().flat_map(|convolution| {
+            let layer: Layer = convolution.layer();
             let (outputs, inputs) = (layer.outputs as usize, layer.inputs as usize);
             [
-                Tensor::f32(layer.weight_name(), &[outputs, inputs, 3, 3], &convolution.weight),
-                Tensor::f32(layer.bias_name(), &[outputs], &convolution.bias),
+                Tensor::f32(layer.weight_name(), &[outputs, inputs, 3, 3], convolution.weight()),
+                Tensor::f32(layer.bias_name(), &[outputs], convolution.bias()),
             ]
         });
         Self(tensors.collect())
@@ -124,11 +124,21 @@ pub fn assert_says(message: &str, words: &[&str]) {
     }
 }
 
+/// The same, with other values: `change` is given each layer's weights and biases.
+pub fn changed(parameters: &Parameters, change: impl Fn(Layer, &mut [f32], &mut [f32])) -> Parameters {
+    let convolutions = parameters.convolutions().iter().map(|convolution| {
+        let (mut weight, mut bias) = (convolution.weight().to_vec(), convolution.bias().to_vec());
+        change(convolution.layer(), &mut weight, &mut bias);
+        Convolution::new(convolution.layer(), weight, bias).unwrap()
+    });
+    Parameters::new(convolutions.collect(), "changed")
+}
+
 pub fn same_to_the_bit(a: &Parameters, b: &Parameters) -> bool {
-    a.convolutions.len() == b.convolutions.len()
-        && a.convolutions.iter().zip(&b.convolutions).all(|(a, b)| {
+    a.convolutions().len() == b.convolutions().len()
+        && a.convolutions().iter().zip(b.convolutions()).all(|(a, b)| {
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            a.layer == b.layer && bits(&a.weight) == bits(&b.weight) && bits(&a.bias) == bits(&b.bias)
+            a.layer() == b.layer() && bits(a.weight()) == bits(b.weight()) && bits(a.bias()) == bits(b.bias())
         })
 }
 

@@ -36,7 +36,7 @@ fn assert_numpys(weights: &Weights, case: &serde_json::Value) {
     for (name, expected) in case["values"].as_object().unwrap() {
         let (layer, part) = name.split_once('.').unwrap();
         let convolution = loaded.convolution(layer).unwrap();
-        let values = if part == "weight" { &convolution.weight } else { &convolution.bias };
+        let values = if part == "weight" { convolution.weight() } else { convolution.bias() };
         let bits: Vec<_> = values.iter().map(|v| format!("{:08x}", v.to_bits())).collect();
         let shown = expected["first"].as_array().unwrap().len();
         assert_eq!(expected["first"], serde_json::json!(bits[..shown]), "{network} {weights:?} {name}");
@@ -61,17 +61,17 @@ fn seeded_weights_say_what_they_are() {
 fn depth_counts_layers() {
     let weights = Weights::seeded(0);
     let names = |network, depth| -> Vec<&str> {
-        weights.load(network, depth).unwrap().convolutions.iter().map(|c| c.layer.name).collect()
+        weights.load(network, depth).unwrap().convolutions().iter().map(|c| c.layer().name).collect()
     };
     assert!(names(Network::Vgg19, 0).is_empty());
     assert_eq!(names(Network::Vgg19, 2), ["conv1_1"]);
     assert_eq!(names(Network::Vgg19, FOUR), ["conv1_1", "conv1_2", "conv2_1", "conv2_2"]);
     let loaded = weights.load(Network::Vgg19, TWO).unwrap();
-    assert_eq!(loaded.convolution("conv1_2").unwrap().bias.len(), 64);
+    assert_eq!(loaded.convolution("conv1_2").unwrap().bias().len(), 64);
     assert!(loaded.convolution("conv2_1").is_none() && loaded.convolution("relu1_1").is_none());
     let error = weights.load(Network::Vgg16, 99).unwrap_err();
     assert!(matches!(error, Error::Config(_)));
     assert_says(&error.to_string(), &["vgg16", "30", "99"]);
     // A file with none of the tensors will do where none is needed.
-    assert!(Tensors(vec![]).load(0).unwrap().convolutions.is_empty());
+    assert!(Tensors(vec![]).load(0).unwrap().convolutions().is_empty());
 }

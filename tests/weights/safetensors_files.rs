@@ -7,7 +7,7 @@ use perceptual_loss::{Error, Network, network::LayerKind, weights::Weights};
 use proptest::prelude::*;
 use safetensors::tensor::Dtype;
 
-use crate::common::{
+use crate::common::{changed, 
     FOUR, ONE, TWO, Tensor, Tensors, assert_says, load, on_disk, same_to_the_bit, weights_message,
     with_header,
 };
@@ -33,13 +33,10 @@ fn a_file_gives_back_what_was_written() {
 #[test]
 fn every_float_type_is_read() {
     let reference = |round: fn(f32) -> f32| {
-        let mut loaded = Weights::seeded(1).load(Network::Vgg19, TWO).unwrap();
-        for convolution in &mut loaded.convolutions {
-            for value in convolution.weight.iter_mut().chain(&mut convolution.bias) {
-                *value = round(*value);
-            }
-        }
-        loaded
+        let loaded = Weights::seeded(1).load(Network::Vgg19, TWO).unwrap();
+        changed(&loaded, |_, weight, bias| {
+            weight.iter_mut().chain(bias).for_each(|value| *value = round(*value));
+        })
     };
     let encoded = |encode: fn(&mut Tensor)| {
         let mut tensors = Tensors::vgg19(TWO);
@@ -314,15 +311,15 @@ fn real_weights_load() {
     let network = Network::Vgg19;
     let layers = network.layers();
     let loaded = Weights::open(&path).unwrap().load(network, layers.len()).unwrap();
-    assert_eq!(loaded.convolutions.len(), 16);
-    assert_eq!(loaded.convolutions.last().unwrap().layer.name, "conv5_4");
-    for (layer, convolution) in layers.iter().filter(|l| l.kind == LayerKind::Conv).zip(&loaded.convolutions)
+    assert_eq!(loaded.convolutions().len(), 16);
+    assert_eq!(loaded.convolutions().last().unwrap().layer().name, "conv5_4");
+    for (layer, convolution) in layers.iter().filter(|l| l.kind == LayerKind::Conv).zip(loaded.convolutions())
     {
-        assert_eq!(*layer, convolution.layer);
-        assert_eq!(convolution.weight.len(), (layer.outputs * layer.inputs * 9) as usize);
-        assert_eq!(convolution.bias.len(), layer.outputs as usize);
-        assert!(convolution.weight.iter().chain(&convolution.bias).all(|v| v.is_finite()));
-        assert!(convolution.weight.iter().any(|v| *v != 0.0));
+        assert_eq!(*layer, convolution.layer());
+        assert_eq!(convolution.weight().len(), (layer.outputs * layer.inputs * 9) as usize);
+        assert_eq!(convolution.bias().len(), layer.outputs as usize);
+        assert!(convolution.weight().iter().chain(convolution.bias()).all(|v| v.is_finite()));
+        assert!(convolution.weight().iter().any(|v| *v != 0.0));
     }
 }
 

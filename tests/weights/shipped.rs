@@ -27,14 +27,14 @@ fn the_first_layers_are_the_same_in_both_networks_and_at_any_depth() {
     let load = |network, depth| Weights::default().load(network, depth).unwrap();
     // conv1_1 to conv3_3.
     let (vgg16, vgg19) = (load(Network::Vgg16, 15), load(Network::Vgg19, 15));
-    assert_eq!(vgg19.convolutions.len(), 7);
+    assert_eq!(vgg19.convolutions().len(), 7);
     assert!(same_to_the_bit(&vgg16, &vgg19));
     let whole = load(Network::Vgg19, 36);
-    for (convolution, of_whole) in vgg19.convolutions.iter().zip(&whole.convolutions) {
-        assert_eq!(convolution.weight, of_whole.weight, "{}", convolution.layer.name);
+    for (convolution, of_whole) in vgg19.convolutions().iter().zip(whole.convolutions()) {
+        assert_eq!(convolution.weight(), of_whole.weight(), "{}", convolution.layer().name);
     }
     assert_ne!(
-        load(Network::Vgg16, 30).convolution("conv4_1").unwrap().weight,
-        whole.convolution("conv4_1").unwrap().weight
+        load(Network::Vgg16, 30).convolution("conv4_1").unwrap().weight(),
+        whole.convolution("conv4_1").unwrap().weight()
     );
 }

@@ -89,13 +89,13 @@ fn random_weights_look_untrained_and_smooth_ones_trained() {
     };
     for seed in 0..50 {
         let uniform = Weights::seeded(seed).load(Network::Vgg19, TWO).unwrap();
-        assert_eq!(look(&uniform.convolutions[0].weight), Look::Untrained, "seed {seed}");
+        assert_eq!(look(uniform.convolutions()[0].weight()), Look::Untrained, "seed {seed}");
         let normal: Vec<f32> =
-            uniform.convolutions[1].weight.chunks_exact(12).map(|twelve| twelve.iter().sum()).collect();
+            uniform.convolutions()[1].weight().chunks_exact(12).map(|twelve| twelve.iter().sum()).collect();
         assert_eq!(look(&normal[..1728]), Look::Untrained, "seed {seed}");
         // A random filter seen through a blur is as smooth as what is trained.
-        let smooth: Vec<f32> = uniform.convolutions[0]
-            .weight
+        let smooth: Vec<f32> = uniform.convolutions()[0]
+            .weight()
             .as_chunks::<9>()
             .0
             .iter()

@@ -44,8 +44,8 @@ pub fn write(
 ) -> Result<String, Failure> {
     let bytes = parameters.write(output, precision).map_err(not_written)?;
     let rounded = parameters.clone().rounded(precision)?;
-    let first_and_last = match (parameters.convolutions.first(), parameters.convolutions.last()) {
-        (Some(first), Some(last)) => format!(", {} to {}", first.layer.name, last.layer.name),
+    let first_and_last = match (parameters.convolutions().first(), parameters.convolutions().last()) {
+        (Some(first), Some(last)) => format!(", {} to {}", first.layer().name, last.layer().name),
         _ => String::new(),
     };
     let mut text = format!(
@@ -82,12 +82,12 @@ pub fn mib(bytes: u64) -> String {
 fn change(before: &Parameters, after: &Parameters) -> f64 {
     let square = |value: f32| f64::from(value).powi(2);
     before
-        .convolutions
+        .convolutions()
         .iter()
-        .zip(&after.convolutions)
+        .zip(after.convolutions())
         .map(|(before, after)| {
-            let change: f64 = before.weight.iter().zip(&after.weight).map(|(a, b)| square(a - b)).sum();
-            let whole: f64 = before.weight.iter().map(|&a| square(a)).sum();
+            let change: f64 = before.weight().iter().zip(after.weight()).map(|(a, b)| square(a - b)).sum();
+            let whole: f64 = before.weight().iter().map(|&a| square(a)).sum();
             if whole > 0.0 { (change / whole).sqrt() } else { 0.0 }
         })
         .fold(0.0, f64::max)

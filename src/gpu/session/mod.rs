@@ -98,6 +98,11 @@ impl Session {
         })
     }
 
+    /// Whether pictures go through in parts.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self.0, Way::InParts(_))
+    }
+
     /// Pictures that one round holds.
     pub(crate) fn pictures(&self) -> usize {
         match &self.0 {

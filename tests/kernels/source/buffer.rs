@@ -106,14 +106,14 @@ impl Memory {
         let elements = self.elements();
         let conversion = match self.transfer {
             Transfer::Srgb => Conversion::AsStored,
-            Transfer::Linear => Conversion::ToneMap(map, f64::from(stops)),
+            _ => Conversion::ToneMap(map, f64::from(stops)),
         };
         let twin = on_twin(self.size, self.flip, (conversion, false), |x, y| {
             [0, 1, 2].map(|channel| self.value(elements[self.at(channel, x, y)]))
         });
         let bounds = match self.transfer {
             Transfer::Srgb => Bounds::Bits,
-            Transfer::Linear => source_bounds(&twin),
+            _ => source_bounds(&twin),
         };
         compare(&load(&self.source(&elements), self.size, Normalization::NONE, tone), &twin, &bounds)
             .unwrap_or_else(|what| panic!("{self:?}, {tone:?}: {what}"))

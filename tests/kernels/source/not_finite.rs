@@ -2,9 +2,8 @@
 
 use perceptual_loss::{
     Config, Error, Model, Tap, ToneMap, Transfer, Weights,
-    doctor::sources,
     gpu::{BufferLayout, BufferSource, FrameOptions, FrameSession, Recorded, Source, wgpu},
-    low_level::{cpu::twin::Texel},
+    low_level::{cpu::twin::Texel, gpu::sources},
 };
 
 use super::{buffer::Memory, new, texture::Part};

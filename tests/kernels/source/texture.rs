@@ -72,7 +72,7 @@ impl<'a> Part<'a> {
                 (Conversion::ToneMap(map, f64::from(stops)), false)
             }
             (_, Some(Transfer::Srgb)) => (Conversion::AsStored, false),
-            (_, None | Some(Transfer::Linear)) => (Conversion::Encode, false),
+            _ => (Conversion::Encode, false),
         }
     }
 

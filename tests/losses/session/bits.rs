@@ -1,6 +1,8 @@
 //! The same numbers, to the bit, whatever else is compared; and of every tuning and backend nearly the same.
 
-use perceptual_loss::{Config, Context, Model, Tuning, Weights};
+use perceptual_loss::{
+    Backend, Config, Context, Model, ModelOptions, Report, Tuning, Tunings, UsedTunings, Weights,
+};
 
 use crate::{
     TAPS,

@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use perceptual_loss::{Context, Model, Session, Target, cpu, gpu};
+use perceptual_loss::{Context, Model, ModelOptions, Session, Target, Weights, cpu, gpu};
 
 use crate::{
     TAPS, bf16, buffer_memory,
-    comparison::{bits, image, model, scenes},
+    comparison::{config, bits, image, model, scenes},
     gpu_device::{self, context},
     scene::Scene,};
 

@@ -1,19 +1,22 @@
 //! A target of features that are all zero.
 
-use perceptual_loss::{Config, Context, Criterion, Model, Network, Tap, Weights, weights::Precision};
+use perceptual_loss::{Config, Context, Criterion, Model, Network, Tap, Weights, weights::{Convolution, Parameters, Precision}};
 
 use crate::{
     TAPS,
     comparison::{image, model},
     gpu_device::context,
-    scene::Scene,};
+    scene::Scene,
+};
 
 /// Features that are known without computing them: with no weights, each channel is its bias.
 #[test]
 fn against_a_zero_target_a_picture_gives_its_mean_squared_or_absolute_feature() {
-    let mut parameters = Weights::seeded(1).load(Network::Vgg19, 2).unwrap();
-    parameters.convolutions[0].weight.fill(0.0);
-    let bias = &parameters.convolutions[0].bias;
+    let seeded = Weights::seeded(1).load(Network::Vgg19, 2).unwrap();
+    let first = &seeded.convolutions()[0];
+    let bias = first.bias().to_vec();
+    let zeros = Convolution::new(first.layer(), vec![0.0; first.weight().len()], bias.clone()).unwrap();
+    let parameters = Parameters::new(vec![zeros], "zeros");
     let mean = |value: fn(f64) -> f64| bias.iter().map(|&b| value(b.into())).sum::<f64>() / 64.0;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");

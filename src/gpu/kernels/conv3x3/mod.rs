@@ -29,7 +29,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(super) kernels: &'static [&'static Kernel],
     /// Whether a device can run it. What WebGPU's baseline allows every device can.
-    pub(in crate::gpu) runs_on: fn(&Capabilities) -> bool,
+    pub(crate) runs_on: fn(&Capabilities) -> bool,
     /// Weights and bias as its shaders read them.
     pub(in crate::gpu) packed: fn(&Convolution) -> Packed,
     /// Bytes of each scratch buffer for a shape; no smaller one takes more.
