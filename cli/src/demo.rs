@@ -7,7 +7,7 @@ use std::{fmt::Write as _, io::Cursor, path::PathBuf};
 
 use clap::{Args, ValueHint};
 use image::{ImageFormat, RgbImage};
-use perceptual_loss::{Image, Report};
+use perceptual_loss::{Image, Preset, Report};
 use serde::Serialize;
 
 use crate::{
@@ -147,11 +147,11 @@ fn sheet(original: &RgbImage, rows: &[(f64, Vec<Sample>)]) -> RgbImage {
         };
         format!(
             "{} ({}, {}), weights {}{trained}, on {}, version {}",
-            report.preset.unwrap_or(report.network),
+            report.preset.map_or(report.network.name(), Preset::name),
             report.criterion,
             report.normalization,
             report.weights.origin,
-            report.adapter.as_deref().unwrap_or(report.backend),
+            report.adapter.as_deref().unwrap_or(report.backend.name()),
             report.version
         )
     });
@@ -182,7 +182,7 @@ fn table<'a>(samples: impl Iterator<Item = &'a Sample>, arguments: &Arguments) -
         let (name, strength) = (distortion.name(), distortion.describe(*strength));
         // Writing to a string does not fail.
         let _ = write!(output, "\n{name:<11} {strength:>12} {mse:>10.6} {psnr:>8.2} {:>10.6}", report.total);
-        by = report.adapter.clone().unwrap_or_else(|| report.backend.to_owned());
+        by = report.adapter.clone().unwrap_or_else(|| report.backend.to_string());
     }
     let _ = writeln!(
         output,

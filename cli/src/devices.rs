@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use perceptual_loss::{
-    Error, Preset, Tuning,
+    Backend, Error, Preset, Tunings,
     cpu::{Processor, processor},
     gpu::{AvailableAdapter, adapters_blocking},
 };
@@ -41,7 +41,7 @@ struct Listed {
 /// What `--backend auto` takes.
 #[derive(Serialize)]
 struct Auto {
-    backend: &'static str,
+    backend: Backend,
     /// Its number, where it is an adapter.
     adapter: Option<usize>,
     reason: String,
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let adapters: Vec<Listed> = adapters_blocking()
         .into_iter()
         .map(|adapter| Listed {
-            largest_square: adapter.capabilities.largest_square(&config, Tuning::default()),
+            largest_square: adapter.capabilities.largest_square(&config, &Tunings::default()),
             adapter,
         })
         .collect();
@@ -68,11 +68,11 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
 
 /// As [`perceptual_loss::Context::auto`] chooses: the first of the list, unless it is a software one.
 fn auto(adapters: &[Listed]) -> Auto {
-    let on_cpu = |reason: String| Auto { backend: "cpu", adapter: None, reason };
+    let on_cpu = |reason: String| Auto { backend: Backend::Cpu, adapter: None, reason };
     match adapters.first().map(|first| &first.adapter.adapter) {
         Some(best) if !best.software => {
             let others = if adapters.len() > 1 { "the first of the hardware GPUs" } else { "a hardware GPU" };
-            Auto { backend: "gpu", adapter: Some(0), reason: format!("{}, {others}", best.name) }
+            Auto { backend: Backend::Gpu, adapter: Some(0), reason: format!("{}, {others}", best.name) }
         }
         Some(_) => on_cpu("every adapter is a software one, which is slower than the CPU itself".to_owned()),
         None => on_cpu("there is no GPU adapter".to_owned()),
@@ -89,7 +89,7 @@ fn table(Devices { adapters, cpu, auto, .. }: &Devices) -> String {
         let has = |has: bool| if has { "yes" } else { "no" };
         let mebibytes = |bytes: u64| format!("{} MiB", bytes >> 20);
         let (limits, which) = (&adapter.capabilities, &adapter.adapter);
-        let subgroups = match adapter.subgroup_sizes {
+        let subgroups = match limits.subgroup_sizes {
             Some([least, most]) if least == most => least.to_string(),
             Some([least, most]) => format!("{least} to {most}"),
             None => "no".to_owned(),
@@ -105,13 +105,13 @@ fn table(Devices { adapters, cpu, auto, .. }: &Devices) -> String {
                 "workgroup",
                 format!(
                     "{} threads, {} KiB shared",
-                    adapter.workgroup_threads,
-                    adapter.workgroup_memory >> 10
+                    limits.workgroup_threads,
+                    limits.workgroup_memory >> 10
                 ),
             ),
             ("workgroups", format!("{} along a dimension", limits.max_workgroups)),
             ("subgroups", subgroups),
-            ("half precision", has(adapter.f16).to_owned()),
+            ("half precision", has(limits.f16).to_owned()),
             ("timestamps", has(adapter.timestamps).to_owned()),
         ];
         let _ = writeln!(text, "{number}  {}", which.name);
@@ -121,6 +121,6 @@ fn table(Devices { adapters, cpu, auto, .. }: &Devices) -> String {
         text.push('\n');
     }
     let _ = writeln!(text, "CPU  {}, {} threads, {}", cpu.name, cpu.threads, cpu.instructions);
-    let _ = writeln!(text, "--backend auto takes the {}: {}", auto.backend.to_uppercase(), auto.reason);
+    let _ = writeln!(text, "--backend auto takes the {}: {}", auto.backend.name().to_uppercase(), auto.reason);
     text
 }

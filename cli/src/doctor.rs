@@ -6,7 +6,7 @@ use clap::Args;
 use perceptual_loss::{
     Context, Error,
     cpu::processor,
-    doctor::{Finding, examine},
+    low_level::doctor::{Finding, examine},
     gpu::adapters_blocking,
 };
 use serde::Serialize;

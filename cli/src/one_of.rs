@@ -12,11 +12,11 @@ use perceptual_loss_files as files;
 /// Reads a value by its name, with the library's own words for a name that there is not; help and completions list
 /// the names.
 #[derive(Clone)]
-pub struct OneOf<T: 'static>(pub &'static [T]);
+pub struct OneOf<T>(pub Vec<T>);
 
 impl<T> TypedValueParser for OneOf<T>
 where
-    T: FromStr<Err = Error> + Display + Clone + Send + Sync,
+    T: FromStr<Err = Error> + Display + Clone + Send + Sync + 'static,
 {
     type Value = T;
 

@@ -4,7 +4,8 @@ use std::env::{self, VarError};
 
 use clap::{Args, ValueEnum, ValueHint};
 use perceptual_loss::{
-    Config, Context, Criterion, Model, Normalization, Preset, Tap, Tuning, Weights, weights::Precision,
+    Config, Context, Criterion, Model, ModelOptions, Normalization, Preset, Tap, Tuning, Weights,
+    weights::Precision,
 };
 use perceptual_loss_files::ByteSize;
 
@@ -19,7 +20,7 @@ pub struct LossOptions {
     weights: Option<String>,
 
     /// The loss.
-    #[arg(long, default_value_t, value_parser = OneOf(&Preset::ALL))]
+    #[arg(long, default_value_t, value_parser = OneOf(Preset::ALL.to_vec()))]
     preset: Preset,
 
     /// Layers and their weights, instead of the preset's: relu1_2=1.0,conv3_4=0.5
@@ -27,7 +28,7 @@ pub struct LossOptions {
     taps: Option<String>,
 
     /// What is averaged, instead of the preset's: squared or absolute differences.
-    #[arg(long, value_parser = OneOf(&[Criterion::Mse, Criterion::Mae]))]
+    #[arg(long, value_parser = OneOf(vec![Criterion::Mse, Criterion::Mae]))]
     criterion: Option<Criterion>,
 
     /// none, imagenet, signed, caffe, or mean=R/G/B,std=R/G/B,scale=S,order=rgb, instead of the preset's.
@@ -48,7 +49,7 @@ pub struct DeviceOptions {
 
     /// What convolutions multiply: bf16, on processors with instructions for it, has 8 significant bits where f32 has 24. Sums
     /// are f32 either way.
-    #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&[Precision::F32, Precision::Bf16]))]
+    #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(vec![Precision::F32, Precision::Bf16]))]
     precision: Precision,
 
     /// The memory that feature maps and scratch may take: pictures for which that is not enough go through in parts, with
@@ -61,7 +62,7 @@ pub struct DeviceOptions {
     adapter: Option<String>,
 
     /// How the GPU computes convolutions; blocked by default.
-    #[arg(long, value_name = "NAME", value_parser = OneOf(&Tuning::ALL))]
+    #[arg(long, value_name = "NAME", value_parser = OneOf(Tuning::all()))]
     tuning: Option<Tuning>,
 }
 
@@ -99,12 +100,14 @@ impl LossOptions {
 impl DeviceOptions {
     /// The model of this loss, on the device that was asked for.
     pub fn model(&self, config: &Config, weights: &Weights) -> Result<Model, Failure> {
-        let context = self.context()?;
-        let model = Model::with_tuning(&context, config, weights, self.tuning.unwrap_or_default())?;
-        Ok(match self.memory {
-            Some(ByteSize(bytes)) => model.with_memory(bytes),
-            None => model,
-        })
+        let mut options = ModelOptions::default().precision(self.precision);
+        if let Some(ByteSize(bytes)) = self.memory {
+            options = options.memory(bytes);
+        }
+        if let Some(tuning) = self.tuning {
+            options = options.tunings(tuning);
+        }
+        Ok(Model::with_options(&self.context()?, config, weights, &options)?)
     }
 
     fn context(&self) -> Result<Context, Failure> {
@@ -142,7 +145,6 @@ impl DeviceOptions {
     }
 
     fn cpu(&self, context: Context) -> Result<Context, Failure> {
-        let context = context.with_precision(self.precision)?;
         match self.threads {
             Some(threads) => Ok(context.on_threads(threads)?),
             None => Ok(context),

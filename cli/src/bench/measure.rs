@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use perceptual_loss::{Clock, Image, Model, Profile, Session, Target, cpu, gpu};
+use perceptual_loss::{
+    Backend, Clock, Image, Model, Preset, Profile, Session, Target, Tuning, cpu, gpu, weights::Precision,
+};
 use serde::Serialize;
 
 use super::memory;
@@ -21,7 +23,7 @@ pub struct Work {
 /// What came out; its fields are those of `--json`.
 #[derive(Debug, Serialize)]
 pub struct Measurement {
-    pub backend: &'static str,
+    pub backend: Backend,
     pub adapter: Option<String>,
     pub width: u32,
     pub height: u32,
@@ -30,7 +32,7 @@ pub struct Measurement {
     pub network: &'static str,
     pub preset: Option<&'static str>,
     pub weights: String,
-    pub precision: &'static str,
+    pub precision: Precision,
     /// What told the steps' times: `gpu` or `wall`.
     pub clock: &'static str,
     pub steps: Vec<Step>,
@@ -47,7 +49,7 @@ pub struct Measurement {
 pub struct Step {
     pub name: String,
     pub kernel: &'static str,
-    pub tuning: Option<&'static str>,
+    pub tuning: Option<Tuning>,
     pub median_s: f64,
     /// Thousand millions of operations a second, a convolution counted as a direct one.
     pub gflops: f64,
@@ -158,8 +160,8 @@ pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Re
         height: work.height,
         batch: work.batch,
         cached_target: work.cached_target,
-        network: report.network,
-        preset: report.preset,
+        network: report.network.name(),
+        preset: report.preset.map(Preset::name),
         weights: report.weights.origin.clone(),
         precision: report.precision,
         clock: if first.clock == Clock::Device { "gpu" } else { "wall" },

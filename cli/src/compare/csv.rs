@@ -1,5 +1,7 @@
 //! Reports as comma-separated values, quoted as RFC 4180 says.
 
+use perceptual_loss::{Preset, UsedTunings};
+
 use super::line::Line;
 use crate::failure::Failure;
 
@@ -29,19 +31,19 @@ fn columns(line: &Line) -> Result<Vec<(&'static str, String)>, Failure> {
     columns.extend([
         ("width", report.width.to_string()),
         ("height", report.height.to_string()),
-        ("network", report.network.to_owned()),
-        ("preset", text(report.preset)),
+        ("network", report.network.to_string()),
+        ("preset", text(report.preset.map(Preset::name))),
         ("taps", taps.join(",")),
-        ("criterion", report.criterion.to_owned()),
-        ("normalization", report.normalization.clone()),
+        ("criterion", report.criterion.to_string()),
+        ("normalization", report.normalization.to_string()),
         ("weights", report.weights.origin.clone()),
         ("weights_sha256", report.weights.sha256.clone()),
         ("weights_trained", report.weights.trained.map(|trained| trained.to_string()).unwrap_or_default()),
         ("pictures", pictures),
-        ("precision", report.precision.to_owned()),
-        ("backend", report.backend.to_owned()),
+        ("precision", report.precision.to_string()),
+        ("backend", report.backend.to_string()),
         ("adapter", text(report.adapter.as_deref())),
-        ("tuning", text(report.tuning)),
+        ("tuning", report.tuning.as_ref().map(UsedTunings::to_string).unwrap_or_default()),
         ("version", report.version.to_owned()),
     ]);
     Ok(columns)

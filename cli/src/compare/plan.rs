@@ -3,8 +3,8 @@
 use std::{fmt::Write as _, ops::Range};
 
 use perceptual_loss::{
-    Model, Outline,
-    plan::{Part, Region, Tensor},
+    Backend, Model, Outline,
+    low_level::plan::{Part, Region, Step, Tensor},
 };
 use perceptual_loss_files::ByteSize;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub struct PlanReport {
     height: u32,
     network: &'static str,
     preset: Option<&'static str>,
-    backend: &'static str,
+    backend: Backend,
     adapter: Option<String>,
     /// Bytes that features and scratch may take.
     budget: u64,
@@ -76,11 +76,11 @@ struct TensorReport {
 
 impl PlanReport {
     pub fn new(model: &Model, width: u32, height: u32) -> Result<Self, Failure> {
-        let Outline { memory, budget, weights, strips, .. } = model.outline(width, height, 1)?;
+        let Outline { memory, budget, weights, parts: cut, .. } = model.outline(width, height, 1)?;
         let mut flops = 0u64;
         let mut parts = vec![];
-        for [bands, rows] in strips.kinds() {
-            let part = PartReport::new(&strips.part(bands.start, rows.start)?, bands, rows);
+        for [bands, rows] in cut.alike() {
+            let part = PartReport::new(&cut.part(bands.start, rows.start)?, bands, rows);
             let times = |range: [u32; 2]| u64::from(range[1] - range[0]);
             let each: u64 = part.steps.iter().map(|step| step.flops).sum();
             flops = flops.saturating_add(each.saturating_mul(times(part.bands) * times(part.strips)));
@@ -100,10 +100,10 @@ impl PlanReport {
             scratch: memory.scratch,
             pictures: memory.pictures,
             weights,
-            bands: strips.bands(),
-            strips: strips.strips(),
+            bands: cut.bands(),
+            strips: cut.strips(),
             flops,
-            recomputed: strips.overhead(),
+            recomputed: cut.overhead(),
             parts,
         })
     }
@@ -148,20 +148,20 @@ impl PlanReport {
 
 impl PartReport {
     fn new(part: &Part, bands: Range<u32>, strips: Range<u32>) -> Self {
-        let plan = &part.plan;
-        let is_used =
-            |id: &usize| plan.steps.iter().any(|step| step.input == Some(*id) || step.output == Some(*id));
-        let used: Vec<usize> = (0..plan.tensors.len()).filter(is_used).collect();
+        let plan = part.plan();
+        let uses = |step: &Step, id: &usize| step.reads.contains(id) || step.writes.contains(id);
+        let is_used = |id: &usize| plan.steps().iter().any(|step| uses(step, id));
+        let used: Vec<usize> = (0..plan.tensors().len()).filter(is_used).collect();
         let number = |id: Option<usize>| used.iter().position(|used| Some(*used) == id);
-        let steps = plan.steps.iter().enumerate().map(|(index, step)| StepReport {
+        let steps = plan.steps().iter().enumerate().map(|(index, step)| StepReport {
             name: step.name.clone(),
             kernel: step.operation.kernel(),
-            input: number(step.input),
-            output: number(step.output),
+            input: number(step.input()),
+            output: number(step.output()),
             kept: step.kept,
             flops: plan.cost(index, 2, false).flops,
         });
-        let tensors = used.iter().map(|&id| TensorReport::new(&plan.tensors[id], plan.slot_of[id]));
+        let tensors = used.iter().map(|&id| TensorReport::new(&plan.tensors()[id], plan.slot_of()[id]));
         Self {
             bands: [bands.start, bands.end],
             strips: [strips.start, strips.end],
