@@ -167,14 +167,8 @@ mod tests {
     #[test]
     fn strips_come_before_bands() {
         for (size, mebibytes) in [(2048, 128), (8192, 512)] {
-            let cut = within(
-                &whole(&Config::default(), size, size),
-                1,
-                1,
-                mebibytes << 20,
-                u64::MAX,
-            )
-            .unwrap();
+            let cut =
+                within(&whole(&Config::default(), size, size), 1, 1, mebibytes << 20, u64::MAX).unwrap();
             assert_eq!((cut.bands(), cut.overhead()), (1, 0.0));
             assert!(cut.bytes() <= mebibytes << 20 && cut.bytes() > mebibytes << 19, "{} bytes", cut.bytes());
         }

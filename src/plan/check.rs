@@ -114,8 +114,7 @@ mod tests {
     use super::*;
     use crate::{Criterion, Normalization, network::Layer};
 
-    const CONV: Operation =
-        Operation::Conv3x3 { layer: Layer::conv("conv", 0, 3, 8), relu: false };
+    const CONV: Operation = Operation::Conv3x3 { layer: Layer::conv("conv", 0, 3, 8), relu: false };
 
     /// What is wrong with a plan of one step from a tensor to another.
     fn refused(operation: Operation, from: Tensor, to: Tensor, kept: u32) -> String {
@@ -170,7 +169,12 @@ mod tests {
                 tensor(1, 3, region),
                 "reaches beyond its picture",
             ),
-            (Operation::Pixels { normalization: Normalization::NONE }, tensor(1, 3, region), tensor(1, 3, region), fits),
+            (
+                Operation::Pixels { normalization: Normalization::NONE },
+                tensor(1, 3, region),
+                tensor(1, 3, region),
+                fits,
+            ),
         ] {
             let text = refused(operation, from, to, 0);
             assert!(text.contains(part), "{operation:?}: {text}");

@@ -88,7 +88,8 @@ impl Cuts {
         });
         let mut columns: Vec<_> = owned.map(|owned| (owned.clone(), owned)).collect();
         for step in self.whole.steps.iter().rev() {
-            for (&output, &input) in step.writes.iter().flat_map(|to| step.reads.iter().map(move |from| (to, from)))
+            for (&output, &input) in
+                step.writes.iter().flat_map(|to| step.reads.iter().map(move |from| (to, from)))
             {
                 let Range { start, end } = columns[output].0;
                 let needed = match step.operation {
@@ -97,8 +98,8 @@ impl Cuts {
                     _ => start..end,
                 };
                 let held = &mut columns[input].0;
-                *held =
-                    held.start.min(needed.start)..held.end.max(needed.end.min(tensors[input].region.whole[0]));
+                *held = held.start.min(needed.start)
+                    ..held.end.max(needed.end.min(tensors[input].region.whole[0]));
             }
         }
         columns

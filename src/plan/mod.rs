@@ -9,8 +9,8 @@ mod builder;
 mod check;
 mod cost;
 mod cuts;
+mod parts;
 mod slots;
-mod strips;
 mod tensor;
 
 use crate::{
@@ -24,7 +24,7 @@ pub(crate) use self::budget::Room;
 pub use self::{
     builder::Builder,
     cost::Cost,
-    strips::{Part, Strips},
+    parts::{Part, Parts},
     tensor::{Element, Region, Tensor},
 };
 
@@ -259,10 +259,11 @@ impl Plan {
 
     /// # Errors
     /// [`Error::Config`] where there is no such tap.
+    #[cfg(feature = "gpu")]
     pub(crate) fn tap(&self, tap: usize) -> Result<&TapPlan> {
-        self.taps.get(tap).ok_or_else(|| {
-            Error::Config(format!("there is no tap {tap}; the plan has {}", self.taps.len()))
-        })
+        self.taps
+            .get(tap)
+            .ok_or_else(|| Error::Config(format!("there is no tap {tap}; the plan has {}", self.taps.len())))
     }
 
     /// # Errors

@@ -95,7 +95,8 @@ impl Parts {
         }
         // In the order of their first readers. Pixels are made again from the picture.
         let mut carried: Vec<TensorId> = vec![];
-        let made = |id: TensorId| whole.steps.iter().any(|step| step.writes.contains(&id) && !step.reads.is_empty());
+        let made =
+            |id: TensorId| whole.steps.iter().any(|step| step.writes.contains(&id) && !step.reads.is_empty());
         for step in whole.steps.iter().filter(|step| !step.writes.is_empty()) {
             for &id in &step.reads {
                 if made(id) && !carried.contains(&id) {
@@ -284,7 +285,10 @@ impl Parts {
                 // Nobody in this part reads it any more.
                 let later = whole.steps[index + 1..].iter().any(|later| later.reads.contains(&input));
                 let done = !later && !step.reads[..place].contains(&input);
-                if done && !last && is_made(input) && now[input].end > now[input].keep
+                if done
+                    && !last
+                    && is_made(input)
+                    && now[input].end > now[input].keep
                     && let Some([from, to]) = pair(input)
                 {
                     plan.step(copy(input, input, to));
