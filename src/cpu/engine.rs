@@ -1,42 +1,50 @@
-//! Which executor computes, on which threads; and a model's weights in the form that it wants.
+//! Which kernels compute, on which threads; and a model's weights in the form that they want.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Session, fast, session::Execute, twin};
+use super::{
+    Session,
+    executor::Executor,
+    fast::{Factors, Fast},
+    kernels::Kernels,
+    scratch::Scratch,
+    twin::Twins,
+};
 use crate::{
     error::{Error, Result},
+    image::Image,
     memory::Memory,
-    plan::{Layout, Plan, Room, Strips},
+    plan::{Parts, Plan, Room},
     weights::{Parameters, Precision},
 };
 
-/// An executor and its threads.
+/// A set of kernels and the threads that they run on.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
-    pub(crate) kind: Kind,
-    /// What the fast executor multiplies.
-    factors: fast::Factors,
+    pub(crate) kernels: KernelSet,
     /// None: the pool of the thread that asks, which is rayon's global one where the host has set up no other.
     pool: Option<Arc<ThreadPool>>,
+    /// Shared by all models there are, which own it: it goes with the last of them and of their sessions.
+    scratch: Arc<Mutex<Weak<Scratch>>>,
 }
 
-/// Which executor.
+/// Which kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum KernelSet {
     Fast,
-    Twin,
+    Twins,
 }
 
 impl Engine {
-    pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, factors: fast::Factors::F32, pool: None }
+    pub(crate) fn new(kernels: KernelSet) -> Self {
+        Self { kernels, pool: None, scratch: Arc::default() }
     }
 
     /// The same, on a pool of the host's.
     pub(crate) fn on_pool(self, pool: Arc<ThreadPool>) -> Self {
-        Self { pool: Some(pool), ..self }
+        Self { pool: Some(pool), scratch: Arc::default(), ..self }
     }
 
     /// The same, on a pool of this many threads.
@@ -55,18 +63,6 @@ impl Engine {
         Ok(self.on_pool(Arc::new(pool)))
     }
 
-    /// The same, with products in this precision.
-    pub(crate) fn with_precision(self, precision: Precision) -> Result<Self> {
-        if self.kind == Kind::Twin && precision != Precision::F32 {
-            return Err(Error::Config(format!("the twins compute in f32 alone, not in {precision}")));
-        }
-        Ok(Self { factors: fast::Factors::of(precision)?, ..self })
-    }
-
-    pub(crate) fn precision(&self) -> Precision {
-        self.factors.precision()
-    }
-
     /// Runs `work` on the engine's threads.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.pool {
@@ -74,82 +70,119 @@ impl Engine {
             None => work(),
         }
     }
+
+    /// The scratch memory of the models there are, or new where there are none.
+    fn scratch(&self) -> Arc<Scratch> {
+        let mut shared = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let scratch = Arc::default();
+            *shared = Arc::downgrade(&scratch);
+            scratch
+        })
+    }
 }
 
 /// More than any machine has cores; each thread takes a stack.
 const MOST_THREADS: usize = 1024;
 
-/// How pictures go through in at most `memory` bytes of a pair's features with such a layout, for a plan of one image.
-pub(crate) fn cut(plan: &Plan, layout: Layout, memory: u64) -> Result<(Memory, Strips)> {
-    let takes = |cut: &Strips| Memory {
-        features: cut.bytes().saturating_mul(2),
-        pictures: cut.packed_bytes().saturating_mul(2),
+/// What pictures take that go through in at most `memory` bytes of a pair's features, and the parts in which they go, for a plan
+/// of one image and an executor whose tensors have `frame` positions around each image.
+///
+/// # Errors
+/// [`Error::TooLarge`] where no parts are small enough.
+pub(crate) fn outline(plan: Plan, frame: u32, memory: u64) -> Result<(Memory, Parts)> {
+    let takes = |parts: &Parts| Memory {
+        features: parts.bytes().saturating_mul(2),
+        pictures: Image::packed_words(parts.largest_picture()).saturating_mul(4 * 2),
         scratch: 0,
     };
-    let needs = |cut: &Strips| takes(cut).counted();
+    let needs = |parts: &Parts| takes(parts).counted();
     let room = Room { bytes: memory, largest: u64::MAX, needs: &needs, grain: [1, 1] };
-    let strips = Strips::within(plan.clone(), layout, &room)?;
-    Ok((takes(&strips), strips))
+    let parts = Parts::within(plan, frame, &room)?;
+    Ok((takes(&parts), parts))
 }
 
 /// Weights, shared by all sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     engine: Engine,
-    weights: ModelWeights,
-}
-
-#[derive(Clone, Debug)]
-enum ModelWeights {
-    Fast(Arc<fast::Filters>),
-    Twin(Arc<Parameters>),
+    kernels: Arc<dyn Kernels>,
 }
 
 impl Model {
-    pub(crate) fn new(engine: &Engine, parameters: &Arc<Parameters>) -> Self {
-        let weights = match engine.kind {
-            Kind::Fast => {
-                ModelWeights::Fast(Arc::new(engine.run(|| fast::Filters::new(parameters, engine.factors))))
+    /// # Errors
+    /// [`Error::Config`] where the engine has no such precision.
+    pub(crate) fn new(engine: &Engine, parameters: &Arc<Parameters>, precision: Precision) -> Result<Self> {
+        let kernels: Arc<dyn Kernels> = match engine.kernels {
+            KernelSet::Fast => {
+                let factors = Factors::of(precision)?;
+                engine.run(|| Arc::new(Fast::new(parameters, factors, engine.scratch())))
             }
-            Kind::Twin => ModelWeights::Twin(Arc::clone(parameters)),
+            KernelSet::Twins if precision == Precision::F32 => Arc::new(Twins::new(Arc::clone(parameters))),
+            KernelSet::Twins => {
+                return Err(Error::Config(format!("the twins compute in f32 alone, not in {precision}")));
+            }
         };
-        Self { engine: engine.clone(), weights }
+        Ok(Self { engine: engine.clone(), kernels })
     }
 
     /// Bytes of the weights in that form.
     pub(crate) fn bytes(&self) -> u64 {
-        match &self.weights {
-            ModelWeights::Fast(filters) => filters.bytes(),
-            ModelWeights::Twin(parameters) => parameters.bytes(),
-        }
+        self.kernels.bytes()
     }
 
-    /// How pictures go through in at most `memory` bytes of a pair's features, for a plan of one image.
+    /// What a [`session`](Self::session) takes, and its parts.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] where no cut is small enough.
-    pub(crate) fn cut(&self, plan: &Plan, memory: u64) -> Result<(Memory, Strips)> {
-        let layout = match &self.weights {
-            ModelWeights::Fast(_) => Layout::NhwcFramed,
-            ModelWeights::Twin(_) => Layout::Nchw,
-        };
-        cut(plan, layout, memory)
+    /// [`Error::TooLarge`] where no parts are small enough.
+    pub(crate) fn outline(&self, plan: Plan, memory: u64) -> Result<(Memory, Parts)> {
+        outline(plan, self.kernels.frame(), memory)
     }
 
-    /// A session over a plan of one image, cut for at most `memory` bytes of a pair's features.
+    /// A session over a plan of one image, in parts where a pair's features take more than `memory` bytes.
     ///
     /// # Errors
-    /// As [`cut`](Self::cut).
-    pub(crate) fn session(&self, plan: &Plan, memory: u64) -> Result<Session> {
-        let (_, strips) = self.cut(plan, memory)?;
-        let executor: Box<dyn Execute> = match &self.weights {
-            ModelWeights::Fast(filters) => {
-                Box::new(fast::Executor::with_filters(plan.clone(), Arc::clone(filters)))
-            }
-            ModelWeights::Twin(parameters) => {
-                Box::new(twin::Executor::new(plan.clone(), Arc::clone(parameters)))
-            }
-        };
-        Ok(Session::new(self.engine.clone(), strips, executor))
+    /// As [`outline`](Self::outline).
+    pub(crate) fn session(&self, plan: Plan, memory: u64) -> Result<Session> {
+        let (_, parts) = self.outline(plan.clone(), memory)?;
+        let executor = Executor::with_kernels(plan, Arc::clone(&self.kernels))?;
+        Ok(Session::new(self.engine.clone(), parts, executor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Weights};
+
+    /// What tasks work in belongs to the models and sessions that there are, is one for all of them, and goes with the last,
+    /// whichever threads it was used on.
+    #[test]
+    fn scratch_goes_with_the_last_model_and_session() {
+        let pool = Arc::new(ThreadPoolBuilder::new().num_threads(2).build().unwrap());
+        let engine = Engine::new(KernelSet::Fast).on_pool(pool);
+        let mut config = Config::default();
+        config.taps.truncate(2);
+        let parameters = Arc::new(Weights::seeded(1).load(config.network, 9).unwrap());
+        let (width, height) = (64, 48);
+        let pixels = vec![77; width as usize * height as usize * 3];
+        let picture = Image::rgb8(&pixels, width, height);
+        let plan = Plan::new(&config, width, height, 1).unwrap();
+        let compute = |session: &mut Session| drop(session.target(&picture).unwrap().unwrap());
+
+        let models = [(); 2].map(|()| Model::new(&engine, &parameters, Precision::F32).unwrap());
+        let [mut one, mut two] = models.each_ref().map(|model| model.session(plan.clone(), 1 << 30).unwrap());
+        let shared = Arc::downgrade(&engine.scratch());
+        let bytes = || shared.upgrade().map(|scratch| scratch.bytes());
+        assert_eq!(bytes(), Some(0));
+        compute(&mut one);
+        let worked_in = bytes().unwrap();
+        assert!(worked_in > 1 << 20, "kernels work in it: {worked_in} bytes");
+        drop(one);
+        drop(models);
+        assert_eq!(bytes(), Some(worked_in), "the other model's session has it too");
+        compute(&mut two);
+        drop(two);
+        assert_eq!(bytes(), None, "nobody has it");
     }
 }

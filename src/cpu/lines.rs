@@ -46,7 +46,9 @@ impl Lines {
     /// As many values at least, those that are new zero.
     pub(super) fn reach(&mut self, length: usize) -> &mut [f32] {
         if self.length < length {
-            self.lines.resize(length.div_ceil(VALUES), Line::zeroed());
+            let lines = length.div_ceil(VALUES);
+            self.lines.reserve_exact(lines - self.lines.len());
+            self.lines.resize(lines, Line::zeroed());
             self.length = length;
         }
         self

@@ -1,29 +1,30 @@
-//! The CPU: a fast executor of a plan's steps, and the twins, which are written to be read.
-//!
-//! rayon is re-exported as [`rayon`], so that the pool that a host hands over ([`Context::on_pool`]) is of the
-//! version that this crate was built with.
+//! The processor that the process runs on, and [`rayon`], re-exported so that the pool that a host hands over
+//! ([`Context::on_pool`]) is of the version that this crate was built with.
 //!
 //! [`Context::on_pool`]: crate::Context::on_pool
 
 mod engine;
-pub mod fast;
+pub(crate) mod executor;
+mod fast;
+mod kernels;
 mod lines;
 mod peak;
 mod processor;
+mod scratch;
 mod session;
 mod simd;
-pub mod twin;
+pub(crate) mod twin;
+mod values;
 
 pub use rayon;
 
-pub use self::processor::{Processor, processor};
-
 #[cfg(all(test, feature = "gpu"))]
-pub(crate) use self::engine::cut;
+pub(crate) use self::engine::outline;
+pub use self::processor::{Processor, processor};
 pub(crate) use self::{
-    engine::{Engine, Kind, Model},
+    engine::{Engine, KernelSet, Model},
     peak::peak,
-    session::{Session, Target},
+    session::{Features, Session},
 };
 use crate::{
     error::{Error, Result},

@@ -1,95 +1,72 @@
 //! Comparing on the CPU. The two pictures of a pair go through the steps side by side, so that features are compared while both
 //! are there and are let go of at once.
 
-use std::{fmt, time::Instant};
+use std::time::Instant;
 
-use super::Engine;
+use super::{Engine, executor::Executor};
 use crate::{
     config::Criterion,
     error::Result,
     follow::{Follow, Wait},
-    image::{Image, Owned},
-    plan::{Operation, Part, Plan, Strips, TensorId},
+    image::Image,
+    plan::{Operation, Parts, TensorId},
     profile::Stopwatch,
 };
-
-/// What a session asks of an executor.
-pub(super) trait Execute: fmt::Debug + Send + Sync {
-    /// Lets go of everything, rows that were kept too, whatever became of what was before: a comparison of so many pictures
-    /// begins.
-    fn reset(&mut self, pictures: u32);
-
-    /// Goes on with another part of pictures that are cut, planned for one.
-    fn begin(&mut self, part: Part);
-
-    /// Runs one step, with packed pictures.
-    fn step(&mut self, step: usize, packed: &[Vec<u32>]) -> Result<()>;
-
-    /// A picture's values of a tensor in the executor's own order, which other executors of its kind and plan share.
-    fn values(&self, picture: usize, tensor: TensorId) -> &[f32];
-
-    /// Lets go of a tensor's values.
-    fn release(&mut self, tensor: TensorId);
-
-    /// The sum of differences between two pictures' values of a tensor, in the executor's own order.
-    fn difference(&self, tensor: TensorId, criterion: Criterion, a: &[f32], b: &[f32]) -> f64;
-}
 
 /// A session on the CPU.
 #[derive(Debug)]
 pub(crate) struct Session {
     engine: Engine,
-    strips: Strips,
-    executor: Box<dyn Execute>,
+    parts: Parts,
+    executor: Executor,
 }
 
-/// What pictures are compared with.
+/// A picture's features at every tap, as the kernels lay them out.
 #[derive(Debug)]
-pub(crate) enum Target {
-    /// A picture's features at every tap, in the executor's own order.
-    Features(Vec<Vec<f32>>),
-    /// The picture, whose features are too large to keep.
-    Picture(Owned),
-}
+pub(crate) struct Features(Vec<Vec<f32>>);
 
 impl Session {
     /// `executor` is one of the whole picture's plan.
-    pub(super) fn new(engine: Engine, strips: Strips, executor: Box<dyn Execute>) -> Self {
-        Self { engine, strips, executor }
+    pub(super) fn new(engine: Engine, parts: Parts, executor: Executor) -> Self {
+        Self { engine, parts, executor }
     }
 
-    /// What pictures are to be compared with.
-    pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Target> {
-        if self.strips.is_cut() {
-            return Ok(Target::Picture(picture.owned()));
+    /// Whether pictures go through in parts.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.parts.is_cut()
+    }
+
+    /// A picture's features; none where they are too large to keep, since pictures go through in parts.
+    pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Option<Features>> {
+        if self.is_cut() {
+            return Ok(None);
         }
-        let plan = self.strips.plan().clone();
         let Self { engine, executor, .. } = self;
         let mut features = vec![];
         executor.reset(1);
         engine.run(|| {
-            let packed = plan.packed(&[*picture]);
-            (0..plan.steps.len()).try_for_each(|step| {
-                run_step(&mut **executor, &plan, step, &packed, |executor, _, tensor, _| {
+            let packed = executor.packed(&[*picture]);
+            (0..executor.plan().steps().len()).try_for_each(|step| {
+                run_step(executor, step, &packed, |executor, _, tensor, _| {
                     features.push(executor.values(0, tensor).to_vec());
                 })
             })
         })?;
-        Ok(Target::Features(features))
+        Ok(Some(Features(features)))
     }
 
     /// Features of nothing but zeros, where features are kept at all.
-    pub(crate) fn zero_target(&mut self) -> Result<Option<Target>> {
-        if self.strips.is_cut() {
+    pub(crate) fn zero_target(&mut self) -> Result<Option<Features>> {
+        if self.is_cut() {
             return Ok(None);
         }
-        let [width, height] = self.strips.plan().picture_size().unwrap_or_default();
+        let [width, height] = self.parts.plan().picture_size().unwrap_or_default();
         let black = vec![0; width as usize * height as usize * 3];
         let mut target = self.target(&Image::rgb8(&black, width, height))?;
-        if let Target::Features(features) = &mut target {
+        if let Some(Features(features)) = &mut target {
             features.iter_mut().for_each(|values| values.fill(0.0));
         }
-        Ok(Some(target))
+        Ok(target)
     }
 
     /// The sum of differences between a pair of pictures at each tap.
@@ -108,24 +85,19 @@ impl Session {
         .await
     }
 
-    /// The sum of differences between a picture and a target at each tap.
+    /// The sum of differences between a picture and features at each tap, where pictures do not go through in parts.
     pub(crate) async fn candidate(
         &mut self,
         picture: &Image<'_>,
-        target: &Target,
+        Features(features): &Features,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        match target {
-            Target::Features(features) => {
-                self.run(&[*picture], wait, watch, follow, |executor, tap, tensor, criterion| {
-                    executor.difference(tensor, criterion, executor.values(0, tensor), &features[tap])
-                })
-                .await
-            }
-            Target::Picture(target) => self.pair(picture, &target.view(), wait, watch, follow).await,
-        }
+        self.run(&[*picture], wait, watch, follow, |executor, tap, tensor, criterion| {
+            executor.difference(tensor, criterion, executor.values(0, tensor), &features[tap])
+        })
+        .await
     }
 
     /// Runs every step of every part. Gives for each tap the sum of what `difference` says of it, which gets the tap's number and
@@ -136,29 +108,28 @@ impl Session {
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
-        difference: impl Fn(&dyn Execute, usize, TensorId, Criterion) -> f64 + Sync,
+        difference: impl Fn(&Executor, usize, TensorId, Criterion) -> f64 + Sync,
     ) -> Result<Vec<f64>> {
-        let Self { engine, strips, executor } = self;
-        let whole = strips.plan();
-        let (mut sums, mut seconds) = (vec![0.0; whole.taps.len()], vec![0.0; whole.steps.len()]);
+        let Self { engine, parts, executor } = self;
+        let whole = parts.plan();
+        let (mut sums, mut seconds) = (vec![0.0; whole.taps().len()], vec![0.0; whole.steps().len()]);
         executor.reset(pictures.len() as u32);
-        for (index, (band, strip)) in strips.order().enumerate() {
-            let mut follow = follow.share(index, strips.count() as usize);
-            let part = strips.part(band, strip)?;
-            if strips.is_cut() {
-                executor.begin(part.clone());
+        for (index, (band, strip)) in parts.order().enumerate() {
+            let mut follow = follow.share(index, parts.count() as usize);
+            if parts.is_cut() {
+                executor.begin(parts.part(band, strip)?)?;
             }
-            let plan = &part.plan;
-            let packed = engine.run(|| plan.packed(pictures));
-            for (now, step) in plan.steps.iter().enumerate() {
-                follow.at(now as f64 / plan.steps.len() as f64)?;
+            let packed = engine.run(|| executor.packed(pictures));
+            let steps = executor.plan().steps().len();
+            for now in 0..steps {
+                follow.at(now as f64 / steps as f64)?;
                 let start = Instant::now();
                 engine.run(|| {
-                    run_step(&mut **executor, plan, now, &packed, |executor, tap, tensor, criterion| {
+                    run_step(executor, now, &packed, |executor, tap, tensor, criterion| {
                         sums[tap] += difference(executor, tap, tensor, criterion);
                     })
                 })?;
-                seconds[strips.step_of(step)] += start.elapsed().as_secs_f64();
+                seconds[parts.step_of(&executor.plan().steps()[now])] += start.elapsed().as_secs_f64();
                 wait.give_way().await;
             }
         }
@@ -170,24 +141,18 @@ impl Session {
     }
 }
 
-/// Runs a step of a plan; where features are compared, `at_tap` does it.
+/// Runs a step of the executor's plan; where features are compared, `at_tap` does it.
 fn run_step(
-    executor: &mut dyn Execute,
-    plan: &Plan,
+    executor: &mut Executor,
     now: usize,
     pictures: &[Vec<u32>],
-    mut at_tap: impl FnMut(&dyn Execute, usize, TensorId, Criterion),
+    mut at_tap: impl FnMut(&Executor, usize, TensorId, Criterion),
 ) -> Result<()> {
-    let step = &plan.steps[now];
-    match (step.operation, step.input) {
+    let step = &executor.plan().steps()[now];
+    match (step.operation, step.input()) {
         (Operation::Difference { criterion, tap }, Some(tensor)) => at_tap(executor, tap, tensor, criterion),
         _ => executor.step(now, pictures)?,
     }
-    // Nobody reads it any more.
-    if let Some(input) = step.input
-        && plan.steps[now + 1..].iter().all(|later| later.input != Some(input))
-    {
-        executor.release(input);
-    }
+    executor.release_after(now);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::frame::Frame;
+use super::frame::{Frame, offset};
 use crate::{config::Criterion, plan::Tensor};
 
 /// The sum over one image's features, as far as the region owns them, of the squared or absolute difference.
@@ -14,12 +14,37 @@ pub(super) fn difference(shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f
     let rows: Vec<f64> = (top..top + height)
         .into_par_iter()
         .map(|y| match criterion {
-            Criterion::Mse => sum(owned(a, y), owned(b, y), |difference| difference * difference),
+            Criterion::Mse => sum(owned(a, y), owned(b, y), squared),
             Criterion::Mae => sum(owned(a, y), owned(b, y), f64::abs),
         })
         .collect();
     // One after another, whichever thread made them: the same bits each time.
     rows.iter().sum()
+}
+
+/// Each position's own squared or absolute difference, to one image of a map, of which the first `kept` rows stay.
+pub(super) fn difference_map(
+    shape: &Tensor,
+    criterion: Criterion,
+    [a, b]: [&[f32]; 2],
+    (to, kept, map): (&Tensor, u32, &mut [f32]),
+) {
+    let source = Frame::of(shape);
+    let [left, top] = offset(shape, &to.region.below(kept));
+    let measure = match criterion {
+        Criterion::Mse => squared,
+        Criterion::Mae => f64::abs,
+    };
+    Frame::below(to, kept).fill_rows(map, |y, row| {
+        let [a, b] = [a, b].map(|image| &source.inner(image, top + y)[left * source.channels..]);
+        for ((out, a), b) in row.iter_mut().zip(a).zip(b) {
+            *out = measure(f64::from(*a) - f64::from(*b)) as f32;
+        }
+    });
+}
+
+fn squared(difference: f64) -> f64 {
+    difference * difference
 }
 
 /// The sum of `measure` over the differences of two rows, in as many partial sums as vector units want.

@@ -5,31 +5,45 @@ use rayon::prelude::*;
 use super::conv3x3::{Factors, Filter};
 use crate::{
     error::{Error, Result},
+    network::Layer,
     weights::Parameters,
 };
 
 /// Every convolution of a model.
 #[derive(Debug)]
-pub(crate) struct Filters(Vec<Filter>);
+pub(super) struct Filters(Vec<Filter>);
 
 impl Filters {
-    pub(crate) fn new(parameters: &Parameters, factors: Factors) -> Self {
+    pub(super) fn new(parameters: &Parameters, factors: Factors) -> Self {
         Self(
-            parameters.convolutions.par_iter().map(|convolution| Filter::new(convolution, factors)).collect(),
+            parameters
+                .convolutions()
+                .par_iter()
+                .map(|convolution| Filter::new(convolution, factors))
+                .collect(),
         )
     }
 
     /// Bytes of all values.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.0.iter().map(|filter| filter.bytes() as u64).sum()
     }
 
     /// # Errors
-    /// [`Error::Weights`] where the convolution called `name` was not loaded.
-    pub(super) fn get(&self, name: &str) -> Result<&Filter> {
-        self.0
+    /// [`Error::Weights`] where the convolution of `layer` was not loaded, or has other channels.
+    pub(super) fn of_layer(&self, layer: &Layer) -> Result<&Filter> {
+        let filter = self
+            .0
             .iter()
-            .find(|filter| filter.name == name)
-            .ok_or_else(|| Error::Weights(format!("the weights of {name} were not loaded")))
+            .find(|filter| filter.layer.name == layer.name)
+            .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
+        let Layer { inputs, outputs, .. } = filter.layer;
+        if (inputs, outputs) != (layer.inputs, layer.outputs) {
+            return Err(Error::Weights(format!(
+                "the weights of {} are from {inputs} channels to {outputs}; those from {} to {} are needed",
+                layer.name, layer.inputs, layer.outputs
+            )));
+        }
+        Ok(filter)
     }
 }

@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use crate::plan::Tensor;
+use crate::plan::{Region, Tensor};
 
 /// The shape of one image of a tensor, frame included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +21,20 @@ pub(super) struct Frame {
 /// Elements that a task should have at least, so that splitting costs less than it gains.
 const TASK: usize = 1 << 14;
 
+/// Positions across and down from a tensor's first to the first that is written, in feature maps of one size.
+pub(super) fn offset(from: &Tensor, written: &Region) -> [usize; 2] {
+    [0, 1].map(|axis| (written.origin[axis] - from.region.origin[axis]) as usize)
+}
+
 impl Frame {
     pub(super) fn of(tensor: &Tensor) -> Self {
         let [width, height] = tensor.region.extent.map(|side| side as usize);
         Self { width, height, channels: tensor.channels as usize, kept: 0 }
+    }
+
+    /// That of a tensor of which the first `kept` rows are there already.
+    pub(super) fn below(tensor: &Tensor, kept: u32) -> Self {
+        Self { kept: kept as usize, ..Self::of(tensor) }
     }
 
     /// Rows that are filled.
@@ -56,17 +66,17 @@ impl Frame {
     /// the row's values without the frame, which is zeroed.
     pub(super) fn fill_rows(&self, image: &mut [f32], fill: impl Fn(usize, &mut [f32]) + Sync) {
         let rows = (TASK / self.row()).max(1);
-        self.strips(image, [rows, rows]).for_each(|(first, strip)| {
-            for (y, row) in (first..).zip(strip.chunks_exact_mut(self.row())) {
+        self.slabs(image, [rows, rows]).for_each(|(first, slab)| {
+            for (y, row) in (first..).zip(slab.chunks_exact_mut(self.row())) {
                 fill(y, self.without_frame(row));
             }
         });
     }
 
-    /// An image's rows below what is kept in strips: one of `lead` rows and then of `rows` rows, each with its first row's y,
+    /// An image's rows below what is kept in slabs: one of `lead` rows and then of `rows` rows, each with its first row's y,
     /// counted from there. They have the frame at their sides, which must be left zero ([`without_frame`](Self::without_frame)
     /// does that); above and below it is zeroed.
-    pub(super) fn strips<'a>(
+    pub(super) fn slabs<'a>(
         &self,
         image: &'a mut [f32],
         [lead, rows]: [usize; 2],
@@ -78,7 +88,7 @@ impl Frame {
         let lead = lead.min(self.written());
         let (first, rest) = inner[self.kept * self.row()..].split_at_mut(lead * self.row());
         let rest = rest.par_chunks_mut(rows * self.row()).enumerate();
-        rayon::iter::once((0, first)).chain(rest.map(move |(index, strip)| (lead + index * rows, strip)))
+        rayon::iter::once((0, first)).chain(rest.map(move |(index, slab)| (lead + index * rows, slab)))
     }
 
     /// What lies between the two ends of a row, which are zeroed.

@@ -4,9 +4,9 @@ use super::frame::Frame;
 use crate::{cpu::simd::arch, plan::Tensor};
 
 /// 2x2 maximum, stride 2, in the picture's own phase, of one image, of which the output's first `kept` rows stay.
-pub(super) fn max_pool((from, input): (&Tensor, &[f32]), (to, kept, output): (&Tensor, usize, &mut [f32])) {
-    let (source, target) = (Frame::of(from), Frame { kept, ..Frame::of(to) });
-    let written = to.region.below(kept as u32);
+pub(super) fn max_pool((from, input): (&Tensor, &[f32]), (to, kept, output): (&Tensor, u32, &mut [f32])) {
+    let (source, target) = (Frame::of(from), Frame::below(to, kept));
+    let written = to.region.below(kept);
     let [left, top] = [0, 1].map(|axis| (2 * written.origin[axis] - from.region.origin[axis]) as usize);
     let channels = source.channels;
     target.fill_rows(output, |y, row| {

@@ -1,5 +1,5 @@
-//! The fast executor: the same steps as the twins run, in float32 and in an order that caches and vector units
-//! like. A kernel's fast form is the file of its twin's name.
+//! The fast kernels: what the twins compute, in float32 and in an order that caches and vector units like. A kernel's fast
+//! form is the file of its twin's name.
 //!
 //! Work is split by the tensors' shapes alone, and sums are added up in a fixed order, so that a pair's numbers are
 //! the same to the bit on any number of threads.
@@ -7,12 +7,11 @@
 mod conv3x3;
 mod copy;
 mod difference;
-mod executor;
 mod filters;
 mod frame;
+mod kernels;
 mod max_pool;
 mod pixels;
 mod relu;
 
-pub use self::executor::Executor;
-pub(super) use self::{conv3x3::Factors, filters::Filters};
+pub(super) use self::{conv3x3::Factors, kernels::Fast};

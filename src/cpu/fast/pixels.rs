@@ -7,14 +7,19 @@ use crate::{
     plan::Tensor,
 };
 
-/// What the output's region holds of a picture, packed, to one image of a normalised tensor of three channels.
-pub(super) fn pixels(packed: &[u32], normalization: &Normalization, (to, output): (&Tensor, &mut [f32])) {
+/// What the output's region holds of a picture, packed, to one image of a normalised tensor of three channels, of which the first
+/// `kept` rows stay.
+pub(super) fn pixels(
+    packed: &[u32],
+    normalization: &Normalization,
+    (to, kept, output): (&Tensor, u32, &mut [f32]),
+) {
     let (header, data) = packed.split_at(HEADER_WORDS);
     let [pixel_stride, channel_stride, row_stride] = [1, 2, 3].map(|i| header[i] as usize);
     let channels = normalization.channels();
     let float = header[0] == FORMAT_F32;
-    Frame::of(to).fill_rows(output, |y, row| {
-        let line = &data[y * row_stride..];
+    Frame::below(to, kept).fill_rows(output, |y, row| {
+        let line = &data[(kept as usize + y) * row_stride..];
         for (x, position) in row.chunks_exact_mut(3).enumerate() {
             for (out, (source, factor, offset)) in position.iter_mut().zip(channels) {
                 let word = line[x * pixel_stride + source * channel_stride];

@@ -1,13 +1,15 @@
 //! Fast form of `src/cpu/twin/relu.rs`.
 
-use super::frame::Frame;
+use super::frame::{Frame, offset};
 use crate::plan::Tensor;
 
-/// max(x, 0) for every element of one image, of which the output's first `kept` rows stay.
-pub(super) fn relu((from, input): (&Tensor, &[f32]), (to, kept, output): (&Tensor, usize, &mut [f32])) {
+/// max(x, 0) for every position of one image that the output holds, of which the output's first `kept` rows stay.
+pub(super) fn relu((from, input): (&Tensor, &[f32]), (to, kept, output): (&Tensor, u32, &mut [f32])) {
     let source = Frame::of(from);
-    Frame { kept, ..Frame::of(to) }.fill_rows(output, |y, row| {
-        for (out, value) in row.iter_mut().zip(source.inner(input, y)) {
+    let [left, top] = offset(from, &to.region.below(kept));
+    Frame::below(to, kept).fill_rows(output, |y, row| {
+        let values = &source.inner(input, top + y)[left * source.channels..];
+        for (out, value) in row.iter_mut().zip(values) {
             *out = value.max(0.0);
         }
     });

@@ -20,10 +20,10 @@ pub fn conv3x3(input: (&Tensor, &[f32]), conv: &Convolution, relu: bool, output:
     output.par_chunks_mut(out_width * out_height).enumerate().for_each(|(plane, output)| {
         let (image, channel) = (plane / outputs, plane % outputs);
         let input = &input[image * inputs * width * height..][..inputs * width * height];
-        let weights = &conv.weight[channel * inputs * 9..][..inputs * 9];
+        let weights = &conv.weight()[channel * inputs * 9..][..inputs * 9];
         let mut sums = vec![0.0f64; out_width];
         for (y, row_out) in output.chunks_mut(out_width).enumerate() {
-            sums.fill(f64::from(conv.bias[channel]));
+            sums.fill(f64::from(conv.bias()[channel]));
             for (plane, taps) in input.chunks(width * height).zip(weights.chunks(9)) {
                 for (k, &weight) in taps.iter().enumerate() {
                     let (kx, ky) = ((k % 3) as i64 - 1, (k / 3) as i64 - 1);

@@ -4,7 +4,7 @@
 mod conv3x3;
 mod copy;
 mod difference;
-mod executor;
+mod kernels;
 mod max_pool;
 mod pixels;
 mod relu;
@@ -13,11 +13,11 @@ mod sum;
 mod texel;
 mod total;
 
+pub(super) use self::kernels::Twins;
 pub use self::{
     conv3x3::conv3x3,
     copy::copy,
-    difference::difference,
-    executor::Executor,
+    difference::{difference, difference_map},
     max_pool::max_pool,
     pixels::pixels,
     relu::relu,

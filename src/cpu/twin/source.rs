@@ -12,6 +12,7 @@ pub const WRITTEN: u32 = 1 << 9;
 
 /// What is done to the values of a source.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Conversion {
     /// Nothing.
     AsStored,

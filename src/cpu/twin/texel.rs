@@ -2,6 +2,7 @@
 
 /// A texture's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Texel {
     /// A byte each of red, green, blue and alpha; 255 is 1.
     Rgba8,

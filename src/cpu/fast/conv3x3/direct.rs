@@ -4,7 +4,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::{
-    Job, Strip, in_strips, panel,
+    Job, Slab, in_slabs, panel,
     product::{ROWS, SUMMED, Strides, product},
 };
 use crate::{cpu::lines::Lines, weights::Convolution};
@@ -12,8 +12,8 @@ use crate::{cpu::lines::Lines, weights::Convolution};
 /// Positions that go through together: their patches and sums stay in the first-level cache.
 const TOGETHER: usize = 48;
 
-/// Positions of a strip at least, so that splitting costs less than it gains.
-const STRIP: usize = 1024;
+/// Positions of a slab at least, so that splitting costs less than it gains.
+const SLAB: usize = 1024;
 
 /// Of a matrix whose rows of this many elements lie one after another.
 fn side_by_side(row: usize) -> Strides {
@@ -22,7 +22,7 @@ fn side_by_side(row: usize) -> Strides {
 
 /// A convolution's weights as matrices of a panel of outputs each.
 #[derive(Debug)]
-pub(super) struct Weights {
+pub(super) struct Panels {
     inputs: usize,
     outputs: usize,
     panel: usize,
@@ -31,12 +31,13 @@ pub(super) struct Weights {
     pub(super) values: Lines,
 }
 
-impl Weights {
+impl Panels {
     pub(super) fn new(convolution: &Convolution) -> Self {
-        let (inputs, outputs) = (convolution.layer.inputs as usize, convolution.layer.outputs as usize);
+        let layer = convolution.layer();
+        let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
         let panel = panel();
         let mut values = Lines::zeros(9 * inputs * outputs.next_multiple_of(panel));
-        for (output, kernels) in convolution.weight.chunks_exact(9 * inputs).enumerate() {
+        for (output, kernels) in convolution.weight().chunks_exact((9 * inputs).max(1)).enumerate() {
             let matrix = &mut values[output / panel * 9 * inputs * panel..];
             for (input, kernel) in kernels.chunks_exact(9).enumerate() {
                 for (tap, value) in kernel.iter().enumerate() {
@@ -48,28 +49,22 @@ impl Weights {
     }
 }
 
-pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, outputs: &mut [f32]) {
-    let rows = (STRIP / job.target.width).max(1);
-    in_strips(weights, job, [rows, rows], outputs);
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, outputs: &mut [f32]) {
+    let rows = (SLAB / job.target.width).max(1);
+    in_slabs(panels, job, [rows, rows], outputs);
 }
 
-impl WithSimd for Strip<'_, Weights> {
+impl WithSimd for Slab<'_, Panels> {
     type Output = ();
 
     #[inline(always)] // so that it is compiled for the registers that it is handed
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            weights: &Weights { inputs, outputs, panel, ref values },
-            job,
-            input,
-            first,
-            strip,
-            scratch,
-        } = self;
+        let Self { panels: &Panels { inputs, outputs, panel, ref values }, job, input, first, rows, scratch } =
+            self;
         let Job { source, target, offset: [left, top], bias, least, .. } = job;
         let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
         let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of)).split_at_mut(TOGETHER * taps);
-        for (y, row) in (top + first..).zip(strip.chunks_exact_mut(target.row())) {
+        for (y, row) in (top + first..).zip(rows.chunks_exact_mut(target.row())) {
             let row = target.without_frame(row);
             for (index, results) in row.chunks_mut(TOGETHER * outputs).enumerate() {
                 let count = results.len() / outputs;

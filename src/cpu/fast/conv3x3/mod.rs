@@ -5,42 +5,42 @@ mod direct;
 mod product;
 mod winograd;
 
-use std::cell::RefCell;
-
 use pulp::WithSimd;
 use rayon::prelude::*;
 
 use self::bf16::Dot;
-use super::frame::Frame;
+use super::frame::{Frame, offset};
 use crate::{
     cpu::{
         lines::Lines,
+        scratch::Scratch,
         simd::{arch, lanes},
     },
     error::{Error, Result},
+    network::Layer,
     plan::Tensor,
     weights::{Convolution, Precision},
 };
 
-/// A convolution's weights in the form that it is computed with.
+/// A convolution's weights, packed for the way in which it is computed.
 #[derive(Debug)]
 pub(super) struct Filter {
-    pub(super) name: &'static str,
-    form: Form,
+    pub(super) layer: Layer,
+    packed: Packed,
     /// (outputs).
     bias: Vec<f32>,
 }
 
 #[derive(Debug)]
-enum Form {
-    Direct(direct::Weights),
-    Winograd(winograd::Weights),
-    Bf16(bf16::Weights),
+enum Packed {
+    Direct(direct::Panels),
+    Winograd(winograd::Panels),
+    Bf16(bf16::Panels),
 }
 
 /// What products are of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Factors {
+pub(in crate::cpu) enum Factors {
     F32,
     /// Of bfloat16, by these instructions, for all layers whose channels fill them.
     Bf16(Dot),
@@ -49,7 +49,7 @@ pub(crate) enum Factors {
 impl Factors {
     /// # Errors
     /// [`Error::Config`] where this processor has no instructions for them.
-    pub(crate) fn of(precision: Precision) -> Result<Self> {
+    pub(in crate::cpu) fn of(precision: Precision) -> Result<Self> {
         let has_not = |what| {
             Error::Config(format!(
                 "this processor cannot compute in {precision}: {what}; leave the precision at f32"
@@ -63,16 +63,9 @@ impl Factors {
             Precision::F16 => Err(has_not("half precision is not built for the CPU")),
         }
     }
-
-    pub(crate) fn precision(self) -> Precision {
-        match self {
-            Self::F32 => Precision::F32,
-            Self::Bf16(_) => Precision::Bf16,
-        }
-    }
 }
 
-/// What a form computes: images' 3x3 cross-correlation with bias.
+/// What is computed: images' 3x3 cross-correlation with bias.
 struct Job<'a> {
     source: Frame,
     /// Rows that are kept stay.
@@ -85,24 +78,25 @@ struct Job<'a> {
     bias: &'a [f32],
     /// What results are raised to: ReLU's 0.
     least: f32,
+    scratch: &'a Scratch,
 }
 
 impl Filter {
     pub(super) fn new(convolution: &Convolution, factors: Factors) -> Self {
-        let form = match factors {
-            Factors::F32 => winograd::Weights::new(convolution).map(Form::Winograd),
-            Factors::Bf16(dot) => bf16::Weights::new(convolution, dot).map(Form::Bf16),
+        let packed = match factors {
+            Factors::F32 => winograd::Panels::new(convolution).map(Packed::Winograd),
+            Factors::Bf16(dot) => bf16::Panels::new(convolution, dot).map(Packed::Bf16),
         }
-        .unwrap_or_else(|| Form::Direct(direct::Weights::new(convolution)));
-        Self { name: convolution.layer.name, form, bias: convolution.bias.clone() }
+        .unwrap_or_else(|| Packed::Direct(direct::Panels::new(convolution)));
+        Self { layer: convolution.layer(), packed, bias: convolution.bias().to_vec() }
     }
 
     /// Bytes of weights and bias.
     pub(super) fn bytes(&self) -> usize {
-        let weights = match &self.form {
-            Form::Direct(weights) => size_of_val(&*weights.values),
-            Form::Winograd(weights) => size_of_val(&*weights.values),
-            Form::Bf16(weights) => size_of_val(&*weights.values),
+        let weights = match &self.packed {
+            Packed::Direct(panels) => size_of_val(&*panels.values),
+            Packed::Winograd(panels) => size_of_val(&*panels.values),
+            Packed::Bf16(panels) => size_of_val(&*panels.values),
         };
         weights + size_of_val(&*self.bias)
     }
@@ -113,22 +107,24 @@ pub(super) fn conv3x3(
     (from, images): (&Tensor, &[f32]),
     filter: &Filter,
     relu: bool,
-    (to, kept, outputs): (&Tensor, usize, &mut [f32]),
+    (to, kept, outputs): (&Tensor, u32, &mut [f32]),
+    scratch: &Scratch,
 ) {
-    let written = to.region.below(kept as u32);
+    let written = to.region.below(kept);
     let job = Job {
         source: Frame::of(from),
-        target: Frame { kept, ..Frame::of(to) },
+        target: Frame::below(to, kept),
         origin: written.origin.map(|at| at as usize),
-        offset: [0, 1].map(|axis| (written.origin[axis] - from.region.origin[axis]) as usize),
+        offset: offset(from, &written),
         images,
         bias: &filter.bias,
         least: if relu { 0.0 } else { f32::NEG_INFINITY },
+        scratch,
     };
-    match &filter.form {
-        Form::Direct(weights) => direct::conv3x3(weights, &job, outputs),
-        Form::Winograd(weights) => winograd::conv3x3(weights, &job, outputs),
-        Form::Bf16(weights) => bf16::conv3x3(weights, &job, outputs),
+    match &filter.packed {
+        Packed::Direct(panels) => direct::conv3x3(panels, &job, outputs),
+        Packed::Winograd(panels) => winograd::conv3x3(panels, &job, outputs),
+        Packed::Bf16(panels) => bf16::conv3x3(panels, &job, outputs),
     }
 }
 
@@ -138,31 +134,26 @@ fn panel() -> usize {
     product::registers(lanes) * lanes
 }
 
-thread_local! {
-    /// What a thread keeps from one convolution to the next, so that nothing is allocated again.
-    static SCRATCH: RefCell<Lines> = RefCell::default();
-}
-
-/// Rows of an image's results that a form computes, the first of which is row `first` of those written.
-struct Strip<'a, Weights> {
-    weights: &'a Weights,
+/// Rows of an image's results that a task computes, the first of which is row `first` of those written.
+struct Slab<'a, Panels> {
+    panels: &'a Panels,
     job: &'a Job<'a>,
     input: &'a [f32],
     first: usize,
-    strip: &'a mut [f32],
+    rows: &'a mut [f32],
     scratch: &'a mut Lines,
 }
 
-/// Computes each image in a first strip of `lead` rows and then strips of `rows` rows, in parallel.
-fn in_strips<Weights: Sync>(weights: &Weights, job: &Job<'_>, [lead, rows]: [usize; 2], outputs: &mut [f32])
+/// Computes each image in a first slab of `lead` rows and then slabs of `rows` rows, in parallel.
+fn in_slabs<Panels: Sync>(panels: &Panels, job: &Job<'_>, [lead, rows]: [usize; 2], outputs: &mut [f32])
 where
-    for<'a> Strip<'a, Weights>: WithSimd<Output = ()>,
+    for<'a> Slab<'a, Panels>: WithSimd<Output = ()>,
 {
     let images = job.images.par_chunks(job.source.elements());
     images.zip(outputs.par_chunks_mut(job.target.elements())).for_each(|(input, output)| {
-        job.target.strips(output, [lead, rows]).for_each(|(first, strip)| {
-            SCRATCH.with_borrow_mut(|scratch| {
-                arch().dispatch(Strip { weights, job, input, first, strip, scratch });
+        job.target.slabs(output, [lead, rows]).for_each(|(first, rows)| {
+            job.scratch.with_smallest(|scratch| {
+                arch().dispatch(Slab { panels, job, input, first, rows, scratch });
             });
         });
     });

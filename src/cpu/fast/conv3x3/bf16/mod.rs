@@ -10,15 +10,15 @@ use pulp::{Simd, WithSimd};
 
 pub(crate) use self::dot::Dot;
 use self::dot::{BLOCK, PANEL};
-use super::{Job, Strip, in_strips};
+use super::{Job, Slab, in_slabs};
 use crate::weights::Convolution;
 
-/// Bytes of a strip's inputs, so that they stay in the second-level cache beside a panel's weights.
-const STRIP_BYTES: usize = 1 << 19;
+/// Bytes of a slab's inputs, so that they stay in the second-level cache beside a panel's weights.
+const SLAB_BYTES: usize = 1 << 19;
 
 /// A convolution's weights, rounded.
 #[derive(Debug)]
-pub(super) struct Weights {
+pub(super) struct Panels {
     dot: Dot,
     inputs: usize,
     outputs: usize,
@@ -26,19 +26,21 @@ pub(super) struct Weights {
     pub(super) values: Vec<u32>,
 }
 
-impl Weights {
+impl Panels {
     /// None where channels do not fill the instructions' blocks, as three inputs do not.
     pub(super) fn new(convolution: &Convolution, dot: Dot) -> Option<Self> {
-        let (inputs, outputs) = (convolution.layer.inputs as usize, convolution.layer.outputs as usize);
+        let layer = convolution.layer();
+        let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
         if !inputs.is_multiple_of(PANEL) || !outputs.is_multiple_of(PANEL) {
             return None;
         }
         let mut values = vec![0; 9 * inputs / 2 * outputs];
         for (index, value) in values.iter_mut().enumerate() {
-            let (lane, index) = (index % PANEL, index / PANEL);
+            let (column, index) = (index % PANEL, index / PANEL);
             let (pair, index) = (index % (inputs / 2), index / (inputs / 2));
             let (tap, panel) = (index % 9, index / 9);
-            let of = |input: usize| convolution.weight[((panel * PANEL + lane) * inputs + input) * 9 + tap];
+            let of =
+                |input: usize| convolution.weight()[((panel * PANEL + column) * inputs + input) * 9 + tap];
             *value = pair_of(of(2 * pair), of(2 * pair + 1));
         }
         Some(Self { dot, inputs, outputs, values })
@@ -52,24 +54,24 @@ fn pair_of(first: f32, second: f32) -> u32 {
     first | second << 16
 }
 
-pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, outputs: &mut [f32]) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, outputs: &mut [f32]) {
     let target = &job.target;
-    // Two rows of inputs more than there are of results are rounded, so that a strip should have some.
-    let fit = (STRIP_BYTES / (2 * weights.inputs * target.pitch())).saturating_sub(2).max(4);
+    // Two rows of inputs more than there are of results are rounded, so that a slab should have some.
+    let fit = (SLAB_BYTES / (2 * panels.inputs * target.pitch())).saturating_sub(2).max(4);
     let rows = fit.min(target.written().div_ceil(rayon::current_num_threads())).max(1);
-    in_strips(weights, job, [rows, rows], outputs);
+    in_slabs(panels, job, [rows, rows], outputs);
 }
 
-impl WithSimd for Strip<'_, Weights> {
+impl WithSimd for Slab<'_, Panels> {
     type Output = ();
 
     #[inline(always)] // so that it is compiled for the registers that it is handed
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { weights, job, input, first, strip, scratch } = self;
+        let Self { panels, job, input, first, rows: slab, scratch } = self;
         let Job { source, target, offset: [left, top], bias, least, .. } = job;
-        let &Weights { dot, inputs, outputs, ref values } = weights;
+        let &Panels { dot, inputs, outputs, ref values } = panels;
         let (pitch, pairs) = (target.pitch(), inputs / 2);
-        let rows = strip.len() / target.row();
+        let rows = slab.len() / target.row();
         // One run of positions, rows with both ends of the frame one after another: a tap's inputs are the same distance from
         // each. What comes of the frame's is zeroed in the end.
         let positions = rows * pitch - 2;
@@ -90,7 +92,7 @@ impl WithSimd for Strip<'_, Weights> {
                 let mut sums = [[0.0; PANEL]; BLOCK];
                 dot.block(&factors[start * pairs..], pitch, panel, &mut sums);
                 // A position's result lies behind the left end of the frame.
-                let results = strip[(start + 1) * outputs..].chunks_mut(outputs);
+                let results = slab[(start + 1) * outputs..].chunks_mut(outputs);
                 for (result, sums) in results.zip(&sums).take(positions - start) {
                     let result = S::as_mut_simd_f32s(&mut result[index * PANEL..][..PANEL]).0;
                     for ((result, sum), bias) in result.iter_mut().zip(S::as_simd_f32s(sums).0).zip(bias) {
@@ -99,7 +101,7 @@ impl WithSimd for Strip<'_, Weights> {
                 }
             }
         }
-        for row in strip.chunks_exact_mut(target.row()) {
+        for row in slab.chunks_exact_mut(target.row()) {
             target.without_frame(row);
         }
     }

@@ -7,7 +7,7 @@
 
 mod layout;
 mod phases;
-mod strips;
+mod slabs;
 mod transform;
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
@@ -28,7 +28,7 @@ const PLACES: usize = PATCH * PATCH;
 
 /// A convolution's weights, transformed.
 #[derive(Debug)]
-pub(super) struct Weights {
+pub(super) struct Panels {
     inputs: usize,
     outputs: usize,
     panel: usize,
@@ -36,10 +36,10 @@ pub(super) struct Weights {
     pub(super) values: Lines,
 }
 
-impl Weights {
+impl Panels {
     /// None where channels do not fill vector registers, as three inputs do not.
     pub(super) fn new(convolution: &Convolution) -> Option<Self> {
-        let layer = convolution.layer;
+        let layer = convolution.layer();
         let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
         let panel = panel();
         if inputs < 16 || !inputs.is_multiple_of(lanes()) || !outputs.is_multiple_of(panel) {
@@ -53,11 +53,11 @@ impl Weights {
         }
         pieces.into_par_iter().enumerate().for_each(|(index, mut places)| {
             for input in 0..inputs {
-                for lane in 0..panel {
-                    let output = index * panel + lane;
-                    let kernel = &convolution.weight[(output * inputs + input) * 9..][..9];
+                for column in 0..panel {
+                    let output = index * panel + column;
+                    let kernel = &convolution.weight()[(output * inputs + input) * 9..][..9];
                     for (place, value) in places.iter_mut().zip(transformed(kernel)) {
-                        place[input * panel + lane] = value as f32;
+                        place[input * panel + column] = value as f32;
                     }
                 }
             }
@@ -86,12 +86,12 @@ fn transformed(kernel: &[f32]) -> [f64; PLACES] {
     std::array::from_fn(|place| rows[place / PATCH][place % PATCH])
 }
 
-pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, outputs: &mut [f32]) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, outputs: &mut [f32]) {
     let grid = Grid::new(job, 0, job.target.written());
-    if phases::pay(weights, grid, outputs.len() / job.target.elements()) {
-        phases::conv3x3(weights, job, grid, outputs);
+    if phases::pay(panels, grid, outputs.len() / job.target.elements()) {
+        phases::conv3x3(panels, job, grid, outputs);
     } else {
-        strips::conv3x3(weights, job, grid, outputs);
+        slabs::conv3x3(panels, job, grid, outputs);
     }
 }
 

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::{
     super::{
-        Job, SCRATCH,
+        Job,
         product::{ROWS, product},
     },
-    Grid, Layout, TILE, Weights,
+    Grid, Layout, Panels, TILE,
     transform::{transform_patch, transform_tile},
 };
 use crate::cpu::simd::arch;
@@ -20,10 +20,10 @@ const TOGETHER: usize = 128;
 /// Tiles that a thread should have to itself.
 const SHARE: usize = 64;
 
-/// Whether phases cost less than strips do. Strips read the weights again for some 64 tiles; phases write and read all that
+/// Whether phases cost less than slabs do. Slabs read the weights again for some 64 tiles; phases write and read all that
 /// lies between them once more.
-pub(super) fn pay(weights: &Weights, grid: Grid, images: usize) -> bool {
-    let &Weights { inputs, outputs, .. } = weights;
+pub(super) fn pay(panels: &Panels, grid: Grid, images: usize) -> bool {
+    let &Panels { inputs, outputs, .. } = panels;
     let few = grid.across * grid.down * images < SHARE * rayon::current_num_threads();
     grid.across <= TOGETHER && (few || inputs * outputs > TOGETHER * (inputs + outputs))
 }
@@ -33,38 +33,37 @@ struct Row<'a> {
     input: &'a [f32],
     /// Which of the image's.
     index: usize,
-    strip: &'a mut [f32],
+    results: &'a mut [f32],
 }
 
-pub(super) fn conv3x3(weights: &Weights, job: &Job<'_>, grid: Grid, outputs: &mut [f32]) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, outputs: &mut [f32]) {
     let mut rows = vec![];
     for (input, output) in
         job.images.chunks(job.source.elements()).zip(outputs.chunks_mut(job.target.elements()))
     {
-        let strips: Vec<_> = job.target.strips(output, [TILE - grid.top, TILE]).collect();
-        rows.extend(strips.into_iter().enumerate().map(|(index, (_, strip))| Row { input, index, strip }));
+        let slabs: Vec<_> = job.target.slabs(output, [TILE - grid.top, TILE]).collect();
+        rows.extend(slabs.into_iter().enumerate().map(|(index, (_, results))| Row { input, index, results }));
     }
-    // Taken out, since a thread that waits for others may be given work that wants scratch too.
-    let mut scratch = SCRATCH.take();
-    for rows in rows.chunks_mut(TOGETHER / grid.across) {
-        let tiles = rows.len() * grid.across;
-        let of_patches = Layout::by_blocks(weights.inputs);
-        let of_products = Layout::by_panels(weights.outputs, weights.panel, tiles);
-        let (patches, products) = scratch
-            .reach(of_patches.elements(tiles) + of_products.elements(tiles))
-            .split_at_mut(of_patches.elements(tiles));
-        patches.par_chunks_mut(of_patches.strides.block).enumerate().for_each(|(block, patches)| {
-            arch().dispatch(Patches { job, grid, rows, block, patches });
-        });
-        let products = &mut products[..of_products.elements(tiles)];
-        products.par_chunks_mut(of_products.strides.piece).enumerate().for_each(|(piece, products)| {
-            arch().dispatch(Products { weights, piece, tiles, patches, products });
-        });
-        rows.par_iter_mut().enumerate().for_each(|(index, row)| {
-            arch().dispatch(Results { job, grid, products: (of_products, products), index, row });
-        });
-    }
-    SCRATCH.set(scratch);
+    job.scratch.with_largest(|scratch| {
+        for rows in rows.chunks_mut(TOGETHER / grid.across) {
+            let tiles = rows.len() * grid.across;
+            let of_patches = Layout::by_blocks(panels.inputs);
+            let of_products = Layout::by_panels(panels.outputs, panels.panel, tiles);
+            let (patches, products) = scratch
+                .reach(of_patches.elements(tiles) + of_products.elements(tiles))
+                .split_at_mut(of_patches.elements(tiles));
+            patches.par_chunks_mut(of_patches.strides.block).enumerate().for_each(|(block, patches)| {
+                arch().dispatch(Patches { job, grid, rows, block, patches });
+            });
+            let products = &mut products[..of_products.elements(tiles)];
+            products.par_chunks_mut(of_products.strides.piece).enumerate().for_each(|(piece, products)| {
+                arch().dispatch(Products { panels, piece, tiles, patches, products });
+            });
+            rows.par_iter_mut().enumerate().for_each(|(index, row)| {
+                arch().dispatch(Results { job, grid, products: (of_products, products), index, row });
+            });
+        }
+    });
 }
 
 /// A block's patches at their places.
@@ -94,7 +93,7 @@ impl WithSimd for Patches<'_> {
 
 /// All tiles' products at a place, for a panel of outputs.
 struct Products<'a> {
-    weights: &'a Weights,
+    panels: &'a Panels,
     /// Which of the places' panels.
     piece: usize,
     tiles: usize,
@@ -107,13 +106,13 @@ impl WithSimd for Products<'_> {
 
     #[inline(always)] // so that it is compiled for the registers that it is handed
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { weights, piece, tiles, patches, products } = self;
-        let panels = weights.outputs / weights.panel;
-        let (place, panel) = (piece / panels, piece % panels);
-        let from = Layout::by_blocks(weights.inputs);
-        let to = Layout::by_panels(weights.outputs, weights.panel, tiles);
+        let Self { panels, piece, tiles, patches, products } = self;
+        let at_place = panels.outputs / panels.panel;
+        let (place, panel) = (piece / at_place, piece % at_place);
+        let from = Layout::by_blocks(panels.inputs);
+        let to = Layout::by_panels(panels.outputs, panels.panel, tiles);
         let patches = (&patches[place * from.place..], from.strides);
-        product(simd, tiles, weights.panel(place, panel), patches, (products, to.strides));
+        product(simd, tiles, panels.panel(place, panel), patches, (products, to.strides));
     }
 }
 
@@ -133,7 +132,7 @@ impl WithSimd for Results<'_, '_> {
     #[inline(always)] // so that it is compiled for the registers that it is handed
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { job, grid, products: (layout, products), index, row } = self;
-        for row in row.strip.chunks_exact_mut(job.target.row()) {
+        for row in row.results.chunks_exact_mut(job.target.row()) {
             job.target.without_frame(row);
         }
         for column in 0..grid.across {
@@ -141,7 +140,7 @@ impl WithSimd for Results<'_, '_> {
             // From the row's own first results, of which only the first row's tiles begin before theirs.
             let [y, x] = grid.position(row.index, column);
             let at = [y.min(0), x];
-            transform_tile(simd, job, at, (layout, products), row.strip);
+            transform_tile(simd, job, at, (layout, products), row.results);
         }
     }
 }

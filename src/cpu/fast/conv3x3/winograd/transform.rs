@@ -123,15 +123,15 @@ pub(super) fn transform_tile<S: Simd>(
     job: &Job<'_>,
     [y, x]: [isize; 2],
     products: (Layout, &[f32]),
-    strip: &mut [f32],
+    slab: &mut [f32],
 ) {
     let target = &job.target;
-    let rows = within::<TILE>(y, strip.len() / target.row());
+    let rows = within::<TILE>(y, slab.len() / target.row());
     let columns = within::<TILE>(x, target.width);
     if rows.len() == TILE && columns.len() == TILE {
-        transform_products::<S, true>(simd, job, [y, x], (rows, columns), products, strip);
+        transform_products::<S, true>(simd, job, [y, x], (rows, columns), products, slab);
     } else {
-        transform_products::<S, false>(simd, job, [y, x], (rows, columns), products, strip);
+        transform_products::<S, false>(simd, job, [y, x], (rows, columns), products, slab);
     }
 }
 
@@ -143,7 +143,7 @@ fn transform_products<S: Simd, const WHOLE: bool>(
     [y, x]: [isize; 2],
     (rows, columns): (Range<usize>, Range<usize>),
     (layout, products): (Layout, &[f32]),
-    strip: &mut [f32],
+    slab: &mut [f32],
 ) {
     let channels = target.channels;
     let least = simd.splat_f32s(*least);
@@ -164,7 +164,7 @@ fn transform_products<S: Simd, const WHOLE: bool>(
                     let position = y.wrapping_add_unsigned(row) as usize * target.row()
                         + (x.wrapping_add_unsigned(column) as usize + 1) * channels
                         + channel;
-                    let place = &mut strip[position..][..S::F32_LANES];
+                    let place = &mut slab[position..][..S::F32_LANES];
                     S::as_mut_simd_f32s(place).0[0] = simd.max_f32s(simd.add_f32s(values[column], bias), least);
                 }
             });
