@@ -48,7 +48,7 @@ impl ToneMap {
 
 impl fmt::Display for ToneMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -67,6 +67,7 @@ const BRIGHTEST: f64 = 1e9;
 
 /// What the values of a picture are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Transfer {
     /// sRGB as stored, which is what networks are trained on: nothing is done to them.
     Srgb,

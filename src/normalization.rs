@@ -2,10 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Serialize, Serializer};
+
 use crate::error::{Error, Result};
 
 /// The order in which the network wants its three input channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum ChannelOrder {
     /// Red, green, blue: torchvision.
     #[default]
@@ -15,6 +18,13 @@ pub enum ChannelOrder {
 }
 
 /// Input normalisation of pixel values in \[0, 1\]: `(value * scale - mean) / std`, channel by channel.
+///
+/// ```
+/// use perceptual_loss::{ChannelOrder, Normalization};
+///
+/// let caffe = Normalization::new([103.939, 116.779, 123.68], [1.0; 3]).with_order(ChannelOrder::Bgr).with_scale(255.0);
+/// assert_eq!(caffe, Normalization::CAFFE);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Normalization {
@@ -34,10 +44,10 @@ impl Normalization {
     /// torchvision's ImageNet mean and standard deviation (LPIPS's constants are the same ones).
     pub const IMAGENET: Self = Self::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     /// To \[-1, 1\], as pix2pixHD feeds its network.
-    pub const SIGNED: Self = Self { scale: 2.0, ..Self::new([1.0; 3], [1.0; 3]) };
+    pub const SIGNED: Self = Self::new([1.0; 3], [1.0; 3]).with_scale(2.0);
     /// BGR, 0..255, mean subtracted: the original VGG release, Keras, Gatys.
     pub const CAFFE: Self =
-        Self { order: ChannelOrder::Bgr, scale: 255.0, ..Self::new([103.939, 116.779, 123.68], [1.0; 3]) };
+        Self::new([103.939, 116.779, 123.68], [1.0; 3]).with_order(ChannelOrder::Bgr).with_scale(255.0);
 
     const NAMED: [(&'static str, Self); 4] = [
         ("none", Self::NONE),
@@ -50,6 +60,18 @@ impl Normalization {
     #[must_use]
     pub const fn new(mean: [f64; 3], std: [f64; 3]) -> Self {
         Self { order: ChannelOrder::Rgb, scale: 1.0, mean, std }
+    }
+
+    /// The same, for a network that wants its channels in this order; `mean` and `std` are in it too.
+    #[must_use]
+    pub const fn with_order(self, order: ChannelOrder) -> Self {
+        Self { order, ..self }
+    }
+
+    /// The same, with this multiplied in first: 255 where the network was trained on 0..255.
+    #[must_use]
+    pub const fn with_scale(self, scale: f64) -> Self {
+        Self { scale, ..self }
     }
 
     /// For each channel of the network: which channel of the RGB picture it reads, and the factor and offset
@@ -90,6 +112,13 @@ impl fmt::Display for Normalization {
             ChannelOrder::Bgr => "bgr",
         };
         write!(f, "mean={m},std={s},scale={},order={order}", self.scale)
+    }
+}
+
+/// As text.
+impl Serialize for Normalization {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
