@@ -3,6 +3,7 @@
 use crate::{
     plan::{Cost, Operation, Plan},
     report::Report,
+    tuning::{Tuning, UsedTunings},
 };
 
 /// A comparison, or a batch of them, with the time of each step.
@@ -25,8 +26,8 @@ pub struct StepProfile {
     pub name: String,
     /// Its kernel: `pixels`, `conv3x3`, `relu`, `max_pool` or `difference`.
     pub kernel: &'static str,
-    /// How the kernel computes it, where it has more ways than one.
-    pub tuning: Option<&'static str>,
+    /// How the kernel computes it, where it has more ways than one; none on the CPU.
+    pub tuning: Option<Tuning>,
     /// The time that it took.
     pub seconds: f64,
     /// What it computed and moved.
@@ -64,7 +65,7 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let steps = plan.steps.len();
+        let steps = plan.steps().len();
         Self { clock: Clock::Wall, seconds: vec![0.0; steps], costs: vec![Cost::default(); steps] }
     }
 
@@ -78,13 +79,17 @@ impl Stopwatch {
         }
     }
 
-    /// The steps. Only a GPU's have tunings.
-    pub(crate) fn steps(self, plan: &Plan, on_gpu: bool) -> Vec<StepProfile> {
+    /// The steps, where convolutions took these tunings. Only a GPU's have some.
+    pub(crate) fn steps(self, plan: &Plan, tunings: Option<&UsedTunings>) -> Vec<StepProfile> {
+        let of_layer = |layer: &str| {
+            let (_, tuning) = tunings?.layers().iter().find(|(name, _)| *name == layer)?;
+            Some(*tuning)
+        };
         let times = self.seconds.into_iter().zip(self.costs);
-        (plan.steps.iter().zip(times))
+        (plan.steps().iter().zip(times))
             .map(|(step, (seconds, cost))| {
                 let tuning = match step.operation {
-                    Operation::Conv3x3 { tuning, .. } if on_gpu => Some(tuning.name()),
+                    Operation::Conv3x3 { layer, .. } => of_layer(layer.name),
                     _ => None,
                 };
                 let kernel = step.operation.kernel();

@@ -4,7 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::weights::WeightsInfo;
+use crate::{
+    config::{Criterion, Preset},
+    loss::Backend,
+    network::Network,
+    normalization::Normalization,
+    tuning::UsedTunings,
+    weights::{Precision, WeightsInfo},
+};
 
 /// The result of comparing a pair of pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,22 +21,22 @@ pub struct Report {
     pub total: f64,
     /// Each tap's part, in the network's order.
     pub layers: Vec<LayerReport>,
-    /// The network, such as `vgg19`.
-    pub network: &'static str,
+    /// The network.
+    pub network: Network,
     /// The preset, where the loss is one to the last constant.
-    pub preset: Option<&'static str>,
-    /// Input normalisation: a name, or constants as the `--norm` option takes them.
-    pub normalization: String,
-    /// `mse` or `mae`.
-    pub criterion: &'static str,
+    pub preset: Option<Preset>,
+    /// Input normalisation. As JSON it is a name, or constants as the `--norm` option takes them.
+    pub normalization: Normalization,
+    /// What was averaged.
+    pub criterion: Criterion,
     /// The arithmetic of convolutions.
-    pub precision: &'static str,
+    pub precision: Precision,
     /// How convolutions were computed on a GPU; none on the CPU.
-    pub tuning: Option<&'static str>,
+    pub tuning: Option<UsedTunings>,
     /// The weights.
     pub weights: WeightsInfo,
-    /// `gpu`, `cpu`, or `twin` (the CPU through the kernels' twins).
-    pub backend: &'static str,
+    /// What computed.
+    pub backend: Backend,
     /// The GPU adapter's name; none on the CPU.
     pub adapter: Option<String>,
     /// Pixels across.
@@ -73,13 +80,13 @@ impl fmt::Display for Report {
             None => "not known whether trained",
         };
         let hash = self.weights.sha256.get(..12).unwrap_or(&self.weights.sha256);
-        let by = self.adapter.as_deref().unwrap_or(self.backend);
+        let by = self.adapter.as_deref().unwrap_or(self.backend.name());
         write!(
             f,
             "{}x{}, {} ({}, {}, {}), weights {} ({trained}, {hash}), on {by}",
             self.width,
             self.height,
-            self.preset.unwrap_or(self.network),
+            self.preset.map_or(self.network.name(), Preset::name),
             self.criterion,
             self.normalization,
             self.precision,
@@ -94,5 +101,86 @@ fn number(value: f64) -> String {
         format!("{value:.8}")
     } else {
         format!("{value:.8e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tuning::Tuning;
+
+    fn report() -> Report {
+        Report {
+            total: 0.5,
+            layers: vec![LayerReport { name: "relu1_2", weight: 1.0, loss: 0.5, shape: [64, 9, 16] }],
+            network: Network::Vgg19,
+            preset: Some(Preset::StudyCard),
+            normalization: Normalization::NONE,
+            criterion: Criterion::Mse,
+            precision: Precision::F32,
+            tuning: None,
+            weights: WeightsInfo {
+                origin: "seeded:1".to_owned(),
+                sha256: "0123456789abcdef".to_owned(),
+                trained: Some(false),
+            },
+            backend: Backend::Twin,
+            adapter: None,
+            width: 16,
+            height: 9,
+            version: "1.2.3",
+        }
+    }
+
+    /// What programs read: names and order of the fields, and values as text.
+    #[test]
+    fn as_json() {
+        let json = |report: &Report| serde_json::to_string(report).unwrap();
+        assert_eq!(
+            json(&report()),
+            concat!(
+                r#"{"total":0.5,"layers":[{"name":"relu1_2","weight":1.0,"loss":0.5,"shape":[64,9,16]}],"#,
+                r#""network":"vgg19","preset":"study-card","normalization":"none","criterion":"mse","#,
+                r#""precision":"f32","tuning":null,"#,
+                r#""weights":{"origin":"seeded:1","sha256":"0123456789abcdef","trained":false},"#,
+                r#""backend":"twin","adapter":null,"width":16,"height":9,"version":"1.2.3"}"#
+            )
+        );
+        let (one, two) = (Tuning("direct"), Tuning("blocked"));
+        let other = Report {
+            network: Network::Vgg16,
+            preset: None,
+            normalization: Normalization::new([0.5, 0.25, 0.125], [1.0; 3]),
+            criterion: Criterion::Mae,
+            precision: Precision::Bf16,
+            tuning: Some(UsedTunings(vec![("conv1_1", one), ("conv1_2", two)])),
+            backend: Backend::Gpu,
+            adapter: Some("a GPU".to_owned()),
+            ..report()
+        };
+        assert_eq!(
+            json(&other),
+            concat!(
+                r#"{"total":0.5,"layers":[{"name":"relu1_2","weight":1.0,"loss":0.5,"shape":[64,9,16]}],"#,
+                r#""network":"vgg16","preset":null,"#,
+                r#""normalization":"mean=0.5/0.25/0.125,std=1/1/1,scale=1,order=rgb","criterion":"mae","#,
+                r#""precision":"bf16","tuning":{"conv1_1":"direct","conv1_2":"blocked"},"#,
+                r#""weights":{"origin":"seeded:1","sha256":"0123456789abcdef","trained":false},"#,
+                r#""backend":"gpu","adapter":"a GPU","width":16,"height":9,"version":"1.2.3"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn as_a_table() {
+        let text = "\
+layer                loss   weight       weighted  features
+relu1_2        0.50000000   1.0000     0.50000000  64 of 16x9
+total                                  0.50000000
+16x9, study-card (mse, none, f32), weights seeded:1 (untrained, 0123456789ab), on twin";
+        assert_eq!(report().to_string(), text);
+        let other = Report { preset: None, adapter: Some("a GPU".to_owned()), ..report() };
+        let last = "16x9, vgg19 (mse, none, f32), weights seeded:1 (untrained, 0123456789ab), on a GPU";
+        assert_eq!(other.to_string().lines().last(), Some(last));
     }
 }

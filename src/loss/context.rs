@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use super::Backend;
 #[cfg(feature = "cpu")]
 use crate::cpu;
 #[cfg(feature = "gpu")]
 use crate::error::Error;
 #[cfg(feature = "gpu")]
 use crate::gpu;
-use crate::{error::Result, profile::Peak, weights::Precision};
+use crate::{error::Result, profile::Peak};
 
 /// What computes: a GPU's device, or the CPU. Cheap to clone; share one among all models.
 #[derive(Clone, Debug)]
-pub struct Context(pub(super) Backend);
+pub struct Context(pub(super) Device);
 
 #[derive(Clone, Debug)]
-pub(super) enum Backend {
+pub(super) enum Device {
     #[cfg(feature = "gpu")]
     Gpu(Arc<gpu::Gpu>),
     #[cfg(feature = "cpu")]
@@ -87,7 +88,7 @@ impl Context {
     #[cfg(feature = "cpu")]
     #[must_use]
     pub fn cpu() -> Self {
-        Self(Backend::Cpu(cpu::Engine::new(cpu::Kind::Fast)))
+        Self(Device::Cpu(cpu::Engine::new(cpu::KernelSet::Fast)))
     }
 
     /// The CPU through the kernels' twins: each step in plain loops with float64 sums. Slow; what the others are
@@ -95,7 +96,7 @@ impl Context {
     #[cfg(feature = "cpu")]
     #[must_use]
     pub fn twin() -> Self {
-        Self(Backend::Cpu(cpu::Engine::new(cpu::Kind::Twin)))
+        Self(Device::Cpu(cpu::Engine::new(cpu::KernelSet::Twins)))
     }
 
     /// The same CPU context on `threads` threads of its own. Results are the same to the bit on any number.
@@ -105,7 +106,7 @@ impl Context {
     /// threads cannot be started.
     #[cfg(feature = "cpu")]
     pub fn on_threads(self, threads: usize) -> Result<Self> {
-        Ok(Self(Backend::Cpu(self.cpu_engine()?.on_threads(threads)?)))
+        Ok(Self(Device::Cpu(self.cpu_engine()?.on_threads(threads)?)))
     }
 
     /// The same CPU context on a pool of the host's.
@@ -114,47 +115,15 @@ impl Context {
     /// [`Error::Config`] where the context is a GPU's.
     #[cfg(feature = "cpu")]
     pub fn on_pool(self, pool: Arc<cpu::rayon::ThreadPool>) -> Result<Self> {
-        Ok(Self(Backend::Cpu(self.cpu_engine()?.on_pool(pool))))
-    }
-
-    /// The same context, with convolutions in this precision. float32 can be had anywhere. bfloat16 is for the CPU, where that
-    /// has AVX512-BF16: factors are rounded to 8 significant bits, and sums are float32's. A layer whose channels do not fill
-    /// the instructions, as the first one's three do not, stays in float32. Losses are off by 1 % at most where pictures differ
-    /// visibly, and by more the less they differ; identical ones still give exactly 0. The README has numbers, and says where it
-    /// is faster: not everywhere.
-    ///
-    /// # Errors
-    /// [`Error::Config`] where the context has no such precision.
-    pub fn with_precision(self, precision: Precision) -> Result<Self> {
-        match self.0 {
-            #[cfg(feature = "gpu")]
-            Backend::Gpu(_) if precision != Precision::F32 => {
-                Err(Error::Config(format!("GPUs compute in f32 alone; {precision} is for the CPU")))
-            }
-            #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => Ok(self),
-            #[cfg(feature = "cpu")]
-            Backend::Cpu(engine) => Ok(Self(Backend::Cpu(engine.with_precision(precision)?))),
-        }
-    }
-
-    /// The precision of convolutions.
-    #[must_use]
-    pub fn precision(&self) -> Precision {
-        match &self.0 {
-            #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => Precision::F32,
-            #[cfg(feature = "cpu")]
-            Backend::Cpu(engine) => engine.precision(),
-        }
+        Ok(Self(Device::Cpu(self.cpu_engine()?.on_pool(pool))))
     }
 
     #[cfg(feature = "cpu")]
     fn cpu_engine(self) -> Result<cpu::Engine> {
         match self.0 {
-            Backend::Cpu(engine) => Ok(engine),
+            Device::Cpu(engine) => Ok(engine),
             #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => {
+            Device::Gpu(_) => {
                 Err(Error::Config("threads are for the CPU; this context computes on a GPU".to_owned()))
             }
         }
@@ -169,22 +138,22 @@ impl Context {
     pub fn peak_blocking(&self) -> Result<Peak> {
         match &self.0 {
             #[cfg(feature = "gpu")]
-            Backend::Gpu(gpu) => gpu::peak(gpu),
+            Device::Gpu(gpu) => gpu::peak(gpu),
             #[cfg(feature = "cpu")]
-            Backend::Cpu(engine) => cpu::peak(engine),
+            Device::Cpu(engine) => cpu::peak(engine),
         }
     }
 
-    /// `gpu`, `cpu` or `twin`.
+    /// What computes.
     #[must_use]
-    pub fn backend(&self) -> &'static str {
+    pub fn backend(&self) -> Backend {
         match &self.0 {
             #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => "gpu",
+            Device::Gpu(_) => Backend::Gpu,
             #[cfg(feature = "cpu")]
-            Backend::Cpu(engine) => match engine.kind {
-                cpu::Kind::Fast => "cpu",
-                cpu::Kind::Twin => "twin",
+            Device::Cpu(engine) => match engine.kernels {
+                cpu::KernelSet::Fast => Backend::Cpu,
+                cpu::KernelSet::Twins => Backend::Twin,
             },
         }
     }
@@ -194,9 +163,9 @@ impl Context {
     pub fn threads(&self) -> Option<usize> {
         match &self.0 {
             #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => None,
+            Device::Gpu(_) => None,
             #[cfg(feature = "cpu")]
-            Backend::Cpu(engine) => Some(engine.run(cpu::rayon::current_num_threads)),
+            Device::Cpu(engine) => Some(engine.run(cpu::rayon::current_num_threads)),
         }
     }
 
@@ -209,15 +178,34 @@ impl Context {
 
     #[cfg(feature = "gpu")]
     pub(crate) fn from_gpu(gpu: gpu::Gpu) -> Self {
-        Self(Backend::Gpu(Arc::new(gpu)))
+        Self(Device::Gpu(Arc::new(gpu)))
     }
 
     #[cfg(feature = "gpu")]
     pub(crate) fn gpu_handle(&self) -> Option<&Arc<gpu::Gpu>> {
         match &self.0 {
-            Backend::Gpu(gpu) => Some(gpu),
+            Device::Gpu(gpu) => Some(gpu),
             #[cfg(feature = "cpu")]
-            Backend::Cpu(_) => None,
+            Device::Cpu(_) => None,
+        }
+    }
+
+    /// Whether features that one computed are features to the other: one GPU device, or kernels of one set, on whichever threads.
+    pub(super) fn computes_like(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            #[cfg(feature = "gpu")]
+            (Device::Gpu(gpu), Device::Gpu(other)) => Arc::ptr_eq(gpu, other),
+            #[cfg(feature = "cpu")]
+            _ => self.backend() == other.backend(),
+        }
+    }
+
+    /// What computes, in words.
+    pub(super) fn described(&self) -> String {
+        match (self.backend(), self.adapter_name()) {
+            (_, Some(adapter)) => format!("the GPU '{adapter}'"),
+            (Backend::Twin, _) => "the twins".to_owned(),
+            _ => "the CPU".to_owned(),
         }
     }
 

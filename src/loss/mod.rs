@@ -1,12 +1,15 @@
 //! The front door: a context, a model, its sessions and targets. Build once, compare many.
 
+mod backend;
 mod context;
 mod model;
+mod options;
 mod outline;
 mod session;
 mod sessions;
 mod target;
 
 pub use self::{
-    context::Context, model::Model, outline::Outline, session::Session, sessions::Sessions, target::Target,
+    backend::Backend, context::Context, model::Model, options::ModelOptions, outline::Outline,
+    session::Session, sessions::Sessions, target::Target,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Outline, Session, context::Backend};
+use super::{Context, ModelOptions, Outline, Session, context::Device};
 #[cfg(feature = "cpu")]
 use crate::cpu;
 #[cfg(feature = "gpu")]
@@ -11,9 +11,10 @@ use crate::{
     config::Config,
     error::{Error, Result},
     memory::Memory,
-    plan::{Plan, Tuning},
+    plan::Plan,
     report::{LayerReport, Report},
-    weights::{Parameters, Weights},
+    tuning::{Tunings, UsedTunings},
+    weights::{Parameters, Precision, Weights},
 };
 
 /// A loss with its weights, on a context. Cheap to clone; its weights are on the device once, whatever the
@@ -24,17 +25,18 @@ pub struct Model(pub(super) Arc<ModelInner>);
 #[derive(Clone, Debug)]
 pub(super) struct ModelInner {
     pub(super) context: Context,
-    config: Config,
-    tuning: Tuning,
-    parameters: Arc<Parameters>,
-    pub(super) backend: BackendModel,
+    pub(super) config: Config,
+    pub(super) precision: Precision,
+    pub(super) tunings: Tunings,
+    pub(super) parameters: Arc<Parameters>,
+    pub(super) weights: DeviceWeights,
     /// Bytes of features and scratch that a session may take.
     pub(super) memory: u64,
 }
 
-/// The weights where the backend wants them.
+/// The weights where the device wants them.
 #[derive(Clone, Debug)]
-pub(super) enum BackendModel {
+pub(super) enum DeviceWeights {
     #[cfg(feature = "gpu")]
     Gpu(Arc<gpu::Model>),
     #[cfg(feature = "cpu")]
@@ -42,55 +44,64 @@ pub(super) enum BackendModel {
 }
 
 impl Model {
-    /// Loads the weights that `config`'s taps need.
+    /// Loads the weights that `config`'s taps need. It computes in float32, in at most 1 GiB a session.
     ///
     /// # Errors
     /// [`Error::Config`] where the config is not valid; [`Error::Weights`] and [`Error::Io`] where the weights
     /// cannot be used or read.
     pub fn new(context: &Context, config: &Config, weights: &Weights) -> Result<Self> {
-        Self::with_tuning(context, config, weights, Tuning::default())
+        Self::with_options(context, config, weights, &ModelOptions::default())
     }
 
-    /// [`new`](Self::new), with a tuning of the 3x3 convolution forced.
+    /// [`new`](Self::new), with other memory, another precision or other tunings.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn with_tuning(
+    /// As [`new`](Self::new), and [`Error::Config`] where the context has no such precision.
+    pub fn with_options(
         context: &Context,
         config: &Config,
         weights: &Weights,
-        tuning: Tuning,
+        options: &ModelOptions,
     ) -> Result<Self> {
+        let ModelOptions { memory, precision, tunings } = options.clone();
         config.validate()?;
+        #[cfg(feature = "gpu")]
+        if let (Device::Gpu(_), false) = (&context.0, precision == Precision::F32) {
+            return Err(Error::Config(format!("GPUs compute in f32 alone; {precision} is for the CPU")));
+        }
         let depth = config.tap_positions()?.last().map_or(0, |(position, _)| position + 1);
         let parameters = Arc::new(weights.load(config.network, depth)?);
-        let backend = match &context.0 {
+        let weights = match &context.0 {
             #[cfg(feature = "gpu")]
-            Backend::Gpu(gpu) => {
-                BackendModel::Gpu(Arc::new(gpu::Model::new(Arc::clone(gpu), Arc::clone(&parameters))))
+            Device::Gpu(gpu) => {
+                let model = gpu::Model::new(Arc::clone(gpu), Arc::clone(&parameters), tunings.clone());
+                DeviceWeights::Gpu(Arc::new(model))
             }
             #[cfg(feature = "cpu")]
-            Backend::Cpu(engine) => BackendModel::Cpu(cpu::Model::new(engine, &parameters)),
+            Device::Cpu(engine) => DeviceWeights::Cpu(cpu::Model::new(engine, &parameters, precision)?),
         };
         Ok(Self(Arc::new(ModelInner {
-            backend,
-            memory: Self::DEFAULT_MEMORY,
             context: context.clone(),
             config: config.clone(),
-            tuning,
+            precision,
+            tunings,
             parameters,
+            weights,
+            memory,
         })))
     }
 
-    /// Bytes of features and scratch that a session takes at most, unless [`with_memory`](Self::with_memory) says
-    /// otherwise: 1 GiB.
+    /// Bytes of features and scratch that a session takes at most, unless [`ModelOptions::memory`] or
+    /// [`with_memory`](Self::with_memory) says otherwise: 1 GiB.
     pub const DEFAULT_MEMORY: u64 = 1 << 30;
 
-    /// The same model, whose sessions take at most so many bytes for the features of pairs and for scratch. Pictures for
-    /// which that is not enough, or which are larger than the device can bind, go through in parts: the loss is the same
-    /// but for rounding (1e-6), and the same bits from run to run. Pictures and weights are not counted, nor are the
-    /// features of targets, nor on the CPU the tiles that each thread has at work (9 MiB at the most).
-    /// [`FrameSession`](crate::gpu::FrameSession)s take what they need.
+    /// The same model, with the same weights where they are, whose sessions take at most so many bytes for the features of
+    /// pairs and for scratch: a cheap way to another budget. [`Target`](super::Target)s of one are targets of the other.
+    ///
+    /// Pictures for which that is not enough, or which are larger than the device can bind, go through in parts: the loss is
+    /// the same but for rounding (1e-6), and the same bits from run to run. Pictures and weights do not count, and the
+    /// features of targets do not. On the CPU, what threads work in does not count either: 10 MiB a thread at most, and 19 MiB
+    /// for all of them, which go with a context's last model and session. A `FrameSession` takes what it needs.
     #[must_use]
     pub fn with_memory(&self, bytes: u64) -> Self {
         Self(Arc::new(ModelInner { memory: bytes, ..(*self.0).clone() }))
@@ -111,6 +122,12 @@ impl Model {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The precision of its convolutions.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.0.precision
     }
 
     /// Buffers for comparing pairs of pictures of `width` by `height` pixels, one pair at a time.
@@ -147,30 +164,28 @@ impl Model {
     /// As [`batch_session`](Self::batch_session).
     pub fn outline(&self, width: u32, height: u32, pairs: u32) -> Result<Outline> {
         let plan = self.plan(width, height);
-        let (weights, (memory, strips)) = match &self.0.backend {
+        let budget = self.0.memory;
+        let (weights, (memory, parts)) = match &self.0.weights {
             #[cfg(feature = "gpu")]
-            BackendModel::Gpu(model) => {
-                let device = model.device();
-                let (memory, strips) = gpu::Session::outline(device, &plan, pairs, self.0.memory)?;
-                let whole = || crate::plan::Strips::uncut(plan(1)?.into(), crate::plan::Layout::Nchw);
-                (self.0.parameters.bytes(), (memory, strips.map_or_else(whole, Ok)?))
+            DeviceWeights::Gpu(model) => {
+                (self.0.parameters.bytes(), gpu::Session::outline(model, &plan, pairs, budget)?)
             }
             #[cfg(feature = "cpu")]
-            BackendModel::Cpu(model) => {
+            DeviceWeights::Cpu(model) => {
                 let _ = pairs; // one pair after another
-                (model.bytes(), model.cut(&plan(1)?, self.0.memory)?)
+                (model.bytes(), model.outline(plan(1)?, budget)?)
             }
         };
-        Ok(Outline { memory, budget: self.0.memory, strips, weights })
+        Ok(Outline { memory, budget, parts, weights })
     }
 
     /// The weights on the device.
     #[cfg(feature = "gpu")]
     pub(crate) fn on_gpu(&self) -> Result<&Arc<gpu::Model>> {
-        match &self.0.backend {
-            BackendModel::Gpu(model) => Ok(model),
+        match &self.0.weights {
+            DeviceWeights::Gpu(model) => Ok(model),
             #[cfg(feature = "cpu")]
-            BackendModel::Cpu(_) => Err(Error::Config("this model computes on the CPU".to_owned())),
+            DeviceWeights::Cpu(_) => Err(Error::Config("this model computes on the CPU".to_owned())),
         }
     }
 
@@ -182,19 +197,32 @@ impl Model {
                     "a picture of {width}x{height} has no pixels; both sides must be at least 1"
                 )));
             }
-            Plan::new(&self.0.config, width, height, images, self.0.tuning)
+            Plan::new(&self.0.config, width, height, images)
+        }
+    }
+
+    /// How a GPU computes a plan's convolutions; none on the CPU.
+    pub(super) fn used_tunings(&self, plan: &Plan) -> Option<UsedTunings> {
+        match &self.0.weights {
+            #[cfg(feature = "gpu")]
+            DeviceWeights::Gpu(model) => Some(model.used_tunings(plan)),
+            #[cfg(feature = "cpu")]
+            DeviceWeights::Cpu(_) => {
+                let _ = plan;
+                None
+            }
         }
     }
 
     /// The report from each tap's sum of differences.
     pub(crate) fn report(&self, plan: &Plan, [width, height]: [u32; 2], sums: &[f64]) -> Result<Report> {
-        let ModelInner { context, config, tuning, parameters, .. } = &*self.0;
+        let ModelInner { context, config, precision, parameters, .. } = &*self.0;
         let layers: Vec<LayerReport> = plan
-            .taps
+            .taps()
             .iter()
             .zip(sums)
             .map(|(tap, sum)| {
-                let tensor = &plan.tensors[tap.tensor];
+                let tensor = &plan.tensors()[tap.tensor];
                 let [width, height] = tensor.region.extent;
                 let loss = sum / tensor.image_stride() as f64;
                 LayerReport {
@@ -214,12 +242,12 @@ impl Model {
         Ok(Report {
             total: layers.iter().map(|layer| layer.weight * layer.loss).sum(),
             layers,
-            network: config.network.name(),
-            preset: config.preset().map(|preset| preset.name()),
-            normalization: config.normalization.to_string(),
-            criterion: config.criterion.name(),
-            precision: context.precision().name(),
-            tuning: (context.backend() == "gpu").then(|| tuning.name()),
+            network: config.network,
+            preset: config.preset(),
+            normalization: config.normalization,
+            criterion: config.criterion,
+            precision: *precision,
+            tuning: self.used_tunings(plan),
             weights: parameters.info.clone(),
             backend: context.backend(),
             adapter: context.adapter_name(),

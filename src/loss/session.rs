@@ -1,6 +1,6 @@
 //! Comparing, through one size's buffers.
 
-use super::{Model, Target, model::BackendModel, target::TargetKind};
+use super::{Model, Target, model::DeviceWeights, target::Kept};
 #[cfg(feature = "cpu")]
 use crate::cpu;
 #[cfg(feature = "gpu")]
@@ -21,12 +21,12 @@ pub struct Session {
     plan: Plan,
     width: u32,
     height: u32,
-    kind: SessionKind,
+    device: DeviceSession,
     follower: Follower,
 }
 
 #[derive(Debug)]
-enum SessionKind {
+enum DeviceSession {
     #[cfg(feature = "gpu")]
     Gpu(Box<gpu::Session>),
     #[cfg(feature = "cpu")]
@@ -44,23 +44,23 @@ enum Against<'a> {
 impl Session {
     /// As [`Model::batch_session`].
     pub(super) fn new(model: &Model, [width, height]: [u32; 2], pairs: u32) -> Result<Self> {
-        let backend = model.context().backend();
+        let backend = model.context().backend().name();
         let _span = tracing::debug_span!("session", backend, width, height, pairs).entered();
         let plan = model.plan(width, height);
         let memory = model.0.memory;
-        let kind = match &model.0.backend {
+        let device = match &model.0.weights {
             #[cfg(feature = "gpu")]
-            BackendModel::Gpu(model) => {
-                SessionKind::Gpu(Box::new(gpu::Session::new(model, &plan, pairs, memory)?))
+            DeviceWeights::Gpu(model) => {
+                DeviceSession::Gpu(Box::new(gpu::Session::new(model, &plan, pairs, memory)?))
             }
             #[cfg(feature = "cpu")]
-            BackendModel::Cpu(model) => {
+            DeviceWeights::Cpu(model) => {
                 let _ = pairs; // one pair after another
-                SessionKind::Cpu(Box::new(model.session(&plan(1)?, memory)?))
+                DeviceSession::Cpu(Box::new(model.session(plan(1)?, memory)?))
             }
         };
         let follower = Follower::default();
-        Ok(Self { model: model.clone(), plan: plan(1)?, width, height, kind, follower })
+        Ok(Self { model: model.clone(), plan: plan(1)?, width, height, device, follower })
     }
 
     /// Comparisons from now on end with [`Error::Cancelled`] once `token` is cancelled: on a GPU within about a second of
@@ -133,13 +133,15 @@ impl Session {
     pub fn target<'a>(&mut self, picture: impl Into<Image<'a>>) -> Result<Target> {
         let picture = picture.into();
         self.check(&picture)?;
-        let kind = match &mut self.kind {
+        let kept = match &mut self.device {
             #[cfg(feature = "gpu")]
-            SessionKind::Gpu(session) => TargetKind::Gpu(session.target(&picture)?),
+            DeviceSession::Gpu(session) => session.target(&picture)?.into(),
             #[cfg(feature = "cpu")]
-            SessionKind::Cpu(session) => TargetKind::Cpu(session.target(&picture)?),
+            DeviceSession::Cpu(session) => {
+                session.target(&picture)?.map_or_else(|| Kept::Picture(picture.owned()), Kept::Cpu)
+            }
         };
-        Ok(Target { model: self.model.clone(), width: self.width, height: self.height, kind })
+        Ok(self.target_of(kept))
     }
 
     /// A target whose features are all zero. A picture compared with it gives the mean square (or magnitude) of its own
@@ -148,26 +150,41 @@ impl Session {
     /// # Errors
     /// [`Error::Config`] where pictures of this size go through in parts; [`Error::OutOfMemory`].
     pub fn zero_target(&mut self) -> Result<Target> {
-        let in_parts = || {
+        let zeros = match &mut self.device {
+            #[cfg(feature = "gpu")]
+            DeviceSession::Gpu(session) => session.zero_target()?.map(Kept::from),
+            #[cfg(feature = "cpu")]
+            DeviceSession::Cpu(session) => session.zero_target()?.map(Kept::Cpu),
+        };
+        let kept = zeros.ok_or_else(|| {
             Error::Config(format!(
                 "pictures of {}x{} go through in parts, whose features are not kept; give the model more memory",
                 self.width, self.height
             ))
-        };
-        let kind = match &mut self.kind {
+        })?;
+        Ok(self.target_of(kept))
+    }
+
+    fn target_of(&self, kept: Kept) -> Target {
+        Target { model: self.model.clone(), width: self.width, height: self.height, kept }
+    }
+
+    /// Whether pictures go through in parts.
+    fn is_cut(&self) -> bool {
+        match &self.device {
             #[cfg(feature = "gpu")]
-            SessionKind::Gpu(session) => TargetKind::Gpu(session.zero_target()?.ok_or_else(in_parts)?),
+            DeviceSession::Gpu(session) => session.is_cut(),
             #[cfg(feature = "cpu")]
-            SessionKind::Cpu(session) => TargetKind::Cpu(session.zero_target()?.ok_or_else(in_parts)?),
-        };
-        Ok(Target { model: self.model.clone(), width: self.width, height: self.height, kind })
+            DeviceSession::Cpu(session) => session.is_cut(),
+        }
     }
 
     /// Compares candidates with a target; a report each, in their order, the same to the bit as
     /// [`compare`](Self::compare) gives.
     ///
     /// # Errors
-    /// As [`compare`](Self::compare), and [`Error::Config`] where the target is of another model or size.
+    /// As [`compare`](Self::compare), and [`Error::Config`] where the target is of another size, or its features of another
+    /// device, loss, weights or precision; or where its features are kept, and this session's pictures go through in parts.
     pub async fn compare_to(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Vec<Report>> {
         self.run(candidates, Against::Target(target), Wait::Async).await
     }
@@ -203,8 +220,8 @@ impl Session {
         let mut watch = Stopwatch::new(&self.plan);
         let run = self.run_timed(pictures, against, Wait::Block, Some(&mut watch));
         let reports = pollster::block_on(run)?;
-        let on_gpu = self.model.0.context.backend() == "gpu";
-        Ok(Profile { reports, clock: watch.clock, steps: watch.steps(&self.plan, on_gpu) })
+        let tunings = self.model.used_tunings(&self.plan);
+        Ok(Profile { reports, clock: watch.clock, steps: watch.steps(&self.plan, tunings.as_ref()) })
     }
 
     async fn run(&mut self, pictures: &[Image<'_>], against: Against<'_>, wait: Wait) -> Result<Vec<Report>> {
@@ -217,52 +234,90 @@ impl Session {
         pictures: &[Image<'_>],
         against: Against<'_>,
         wait: Wait,
-        mut watch: Option<&mut Stopwatch>,
+        watch: Option<&mut Stopwatch>,
     ) -> Result<Vec<Report>> {
         pictures.iter().try_for_each(|picture| self.check(picture))?;
-        if let Against::Target(target) = against {
-            target.check(&self.model, [self.width, self.height])?;
-        }
+        let size = [self.width, self.height];
+        let sums = match against {
+            Against::Each => self.pairs(pictures, wait, watch).await?,
+            Against::Target(target) => {
+                target.check(&self.model, size)?;
+                match &target.kept {
+                    Kept::Picture(target) => {
+                        let target = target.view();
+                        let pairs: Vec<_> = pictures.iter().flat_map(|picture| [*picture, target]).collect();
+                        self.pairs(&pairs, wait, watch).await?
+                    }
+                    _ if self.is_cut() => return Err(target.in_parts()),
+                    kept => self.candidates(kept, pictures, wait, watch).await?,
+                }
+            }
+        };
+        sums.iter().map(|sums| self.model.report(&self.plan, size, sums)).collect()
+    }
+
+    /// For each pair of pictures 2k and 2k + 1, the sum of differences at each tap.
+    async fn pairs(
+        &mut self,
+        pictures: &[Image<'_>],
+        wait: Wait,
+        mut watch: Option<&mut Stopwatch>,
+    ) -> Result<Vec<Vec<f64>>> {
         let mut sums = vec![];
         let mut follow = Follow::new(&mut self.follower);
-        match &mut self.kind {
+        match &mut self.device {
             #[cfg(feature = "gpu")]
-            SessionKind::Gpu(session) => {
+            DeviceSession::Gpu(session) => {
                 let rounds = pictures.chunks(session.pictures());
                 let count = rounds.len();
                 for (index, round) in rounds.enumerate() {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, count));
-                    sums.extend(match against {
-                        Against::Each => session.pairs(round, wait, watch, &mut follow).await?,
-                        Against::Target(Target { kind: TargetKind::Gpu(target), .. }) => {
-                            session.candidates(target, round, wait, watch, &mut follow).await?
-                        }
-                        #[cfg(feature = "cpu")]
-                        Against::Target(_) => vec![], // another backend is another model
-                    });
+                    sums.extend(session.pairs(round, wait, watch, &mut follow).await?);
                 }
             }
             #[cfg(feature = "cpu")]
-            SessionKind::Cpu(session) => match against {
-                Against::Each => {
-                    let pairs: &[[Image<'_>; 2]] = pictures.as_chunks().0;
-                    for (index, [a, b]) in pairs.iter().enumerate() {
-                        let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pairs.len()));
-                        sums.push(session.pair(a, b, wait, watch, &mut follow).await?);
-                    }
+            DeviceSession::Cpu(session) => {
+                let pairs: &[[Image<'_>; 2]] = pictures.as_chunks().0;
+                for (index, [a, b]) in pairs.iter().enumerate() {
+                    let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pairs.len()));
+                    sums.push(session.pair(a, b, wait, watch, &mut follow).await?);
                 }
-                Against::Target(Target { kind: TargetKind::Cpu(target), .. }) => {
-                    for (index, picture) in pictures.iter().enumerate() {
-                        let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pictures.len()));
-                        sums.push(session.candidate(picture, target, wait, watch, &mut follow).await?);
-                    }
-                }
-                #[cfg(feature = "gpu")]
-                Against::Target(_) => {} // another backend is another model
-            },
+            }
         }
-        let size = [self.width, self.height];
-        sums.iter().map(|sums| self.model.report(&self.plan, size, sums)).collect()
+        Ok(sums)
+    }
+
+    /// For each picture, the sum of differences from a target's features at each tap.
+    async fn candidates(
+        &mut self,
+        target: &Kept,
+        pictures: &[Image<'_>],
+        wait: Wait,
+        mut watch: Option<&mut Stopwatch>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let mut sums = vec![];
+        let mut follow = Follow::new(&mut self.follower);
+        match (&mut self.device, target) {
+            #[cfg(feature = "gpu")]
+            (DeviceSession::Gpu(session), Kept::Gpu(target)) => {
+                let rounds = pictures.chunks(session.pictures());
+                let count = rounds.len();
+                for (index, round) in rounds.enumerate() {
+                    let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, count));
+                    sums.extend(session.candidates(target, round, wait, watch, &mut follow).await?);
+                }
+            }
+            #[cfg(feature = "cpu")]
+            (DeviceSession::Cpu(session), Kept::Cpu(target)) => {
+                for (index, picture) in pictures.iter().enumerate() {
+                    let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pictures.len()));
+                    sums.push(session.candidate(picture, target, wait, watch, &mut follow).await?);
+                }
+            }
+            // The target was checked: its features are this device's.
+            _ => return Err(Error::Config("the target's features are on another device".to_owned())),
+        }
+        Ok(sums)
     }
 
     fn check(&self, picture: &Image<'_>) -> Result<()> {

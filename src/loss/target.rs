@@ -2,28 +2,49 @@
 
 use std::sync::Arc;
 
-use super::Model;
+use super::{Model, model::ModelInner};
 #[cfg(feature = "cpu")]
 use crate::cpu;
 use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
 use crate::gpu;
+use crate::image::Owned;
 
-/// A picture's features at every tap, computed once; any session of the same model and size compares with it.
+/// A picture's features at every tap, computed once; or the picture itself, where pictures of its size go through in parts, so
+/// that features are too large to keep.
+///
+/// Features are compared by any session for pictures of this size on the same context and of the same loss, weights, precision
+/// and tunings, whatever memory its model allows, unless it works in parts itself. A picture is compared by any session for
+/// pictures of this size.
 #[derive(Debug)]
 pub struct Target {
     pub(super) model: Model,
     pub(super) width: u32,
     pub(super) height: u32,
-    pub(super) kind: TargetKind,
+    pub(super) kept: Kept,
 }
 
+/// What is kept of a target.
 #[derive(Debug)]
-pub(super) enum TargetKind {
+pub(super) enum Kept {
+    /// The picture, whose features are too large.
+    Picture(Owned),
+    /// Features.
     #[cfg(feature = "gpu")]
     Gpu(gpu::Target),
+    /// Features.
     #[cfg(feature = "cpu")]
-    Cpu(cpu::Target),
+    Cpu(cpu::Features),
+}
+
+#[cfg(feature = "gpu")]
+impl From<gpu::Target> for Kept {
+    fn from(target: gpu::Target) -> Self {
+        match target {
+            gpu::Target::Picture(picture) => Self::Picture(picture),
+            features => Self::Gpu(features),
+        }
+    }
 }
 
 #[cfg(feature = "gpu")]
@@ -31,29 +52,170 @@ impl Target {
     /// Its features on the device, a buffer each tap, for a session of `model` for pictures of `size`.
     pub(crate) fn features_on_gpu(&self, model: &Model, size: [u32; 2]) -> Result<&[wgpu::Buffer]> {
         self.check(model, size)?;
-        match &self.kind {
-            TargetKind::Gpu(gpu::Target::Features { features, .. }) => Ok(features),
-            TargetKind::Gpu(gpu::Target::Picture(_)) => Err(Error::Config(
+        match &self.kept {
+            Kept::Gpu(gpu::Target::Features { features, .. }) => Ok(features),
+            _ => Err(Error::Config(
                 "the target is kept as a picture, since pairs of this size go through in parts; record it with \
-                 record_target(), or give the model more memory"
+                 record_target(), or make it by a session of the model with more memory"
                     .to_owned(),
             )),
-            #[cfg(feature = "cpu")]
-            TargetKind::Cpu(_) => Err(Error::Config("the target is on the CPU".to_owned())),
         }
     }
 }
 
 impl Target {
     /// # Errors
-    /// [`Error::Config`] where it is of another model or size.
+    /// [`Error::Config`] where sessions of `model` for pictures of this size cannot compare with it.
     pub(super) fn check(&self, model: &Model, [width, height]: [u32; 2]) -> Result<()> {
-        if Arc::ptr_eq(&self.model.0, &model.0) && (self.width, self.height) == (width, height) {
+        if (self.width, self.height) != (width, height) {
+            return Err(Error::Config(format!(
+                "the target is {}x{}; this session compares {width}x{height}",
+                self.width, self.height
+            )));
+        }
+        if matches!(self.kept, Kept::Picture(_)) {
             return Ok(());
         }
-        Err(Error::Config(format!(
-            "the target is of another model or size ({}x{}); this session compares {width}x{height}",
+        let (ours, theirs) = (&*self.model.0, &*model.0);
+        match difference(ours, theirs) {
+            None => Ok(()),
+            Some(what) => Err(Error::Config(format!(
+                "the target's features are {what}; make it by a session of this model"
+            ))),
+        }
+    }
+
+    /// That a session cannot compare with it, which works in parts.
+    pub(super) fn in_parts(&self) -> Error {
+        Error::Config(format!(
+            "the target's features are kept, and this session compares pictures of {}x{} in parts; make the target by this \
+             session, or give the session's model as much memory as the target's",
             self.width, self.height
-        )))
+        ))
+    }
+}
+
+/// What makes one model's features no features to the other.
+fn difference(ours: &ModelInner, theirs: &ModelInner) -> Option<String> {
+    if !ours.context.computes_like(&theirs.context) {
+        let [ours, theirs] = [ours, theirs].map(|model| model.context.described());
+        // Two devices may be of one adapter.
+        let another = if ours == theirs { ", by another context" } else { "" };
+        return Some(format!("on {ours}{another}, and this session computes on {theirs}"));
+    }
+    if ours.config != theirs.config {
+        return Some("of another loss".to_owned());
+    }
+    let weights = |model: &ModelInner| model.parameters.info.clone();
+    if !Arc::ptr_eq(&ours.parameters, &theirs.parameters) && weights(ours).sha256 != weights(theirs).sha256 {
+        let [ours, theirs] = [ours, theirs].map(|model| weights(model).origin);
+        return Some(format!("of the weights {ours}, and this session has {theirs}"));
+    }
+    if ours.precision != theirs.precision {
+        return Some(format!("in {}, and this session computes in {}", ours.precision, theirs.precision));
+    }
+    // Other tunings round in other places. The CPU takes no notice.
+    (ours.context.backend() == super::Backend::Gpu && ours.tunings != theirs.tunings)
+        .then(|| "of other tunings".to_owned())
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::{Config, Context, Criterion, Image, ModelOptions, Preset, Report, Session, Tap, Weights};
+
+    const SIZE: [u32; 2] = [48, 64];
+
+    fn pixels(seed: u32) -> Vec<u8> {
+        let value = |index: u32| (index.wrapping_mul(2_654_435_761).wrapping_add(seed * 977) >> 24) as u8;
+        (0..SIZE[0] * SIZE[1] * 3).map(value).collect()
+    }
+
+    fn model(context: &Context, config: &Config, seed: u64) -> Model {
+        Model::new(context, config, &Weights::seeded(seed)).unwrap()
+    }
+
+    fn session(model: &Model) -> Session {
+        model.session(SIZE[0], SIZE[1]).unwrap()
+    }
+
+    fn bits(report: &Report) -> Vec<u64> {
+        report.layers.iter().map(|layer| layer.loss.to_bits()).collect()
+    }
+
+    fn config() -> Config {
+        Config { taps: Tap::list(&[("relu1_2", 1.0), ("relu2_1", 0.5)]), ..Config::default() }
+    }
+
+    fn refused(session: &mut Session, target: &Target, parts: &[&str]) {
+        let picture = pixels(1);
+        let error =
+            session.compare_to_blocking(target, &[Image::rgb8(&picture, SIZE[0], SIZE[1])]).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Config(_)) && parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+
+    /// Features are of the loss and the weights, whatever memory there is and on whichever threads; pictures are of their size
+    /// alone.
+    #[test]
+    fn targets_of_other_models_of_the_same_weights() {
+        let [a, b] = [1, 2].map(pixels);
+        let [a, b] = [&a, &b].map(|pixels| Image::rgb8(pixels, SIZE[0], SIZE[1]));
+        let whole = model(&Context::cpu(), &config(), 1);
+        let expected = bits(&session(&whole).compare_blocking(a, b).unwrap());
+        let kept = session(&whole).target(b).unwrap();
+        assert!(matches!(kept.kept, Kept::Cpu(_)));
+        let all = whole.memory(SIZE[0], SIZE[1], 1).unwrap().counted();
+        let threads = Context::cpu().on_threads(2).unwrap();
+        for other in
+            [whole.with_memory(2 * all), model(&Context::cpu(), &config(), 1), model(&threads, &config(), 1)]
+        {
+            let report = &session(&other).compare_to_blocking(&kept, &[a]).unwrap()[0];
+            assert_eq!(bits(report), expected);
+        }
+
+        let cut = whole.with_memory(all / 2);
+        refused(&mut session(&cut), &kept, &["48x64 in parts", "make the target by this session"]);
+        let picture = session(&cut).target(b).unwrap();
+        assert!(matches!(picture.kept, Kept::Picture(_)));
+        let report = &session(&whole).compare_to_blocking(&picture, &[b, a]).unwrap()[1];
+        assert_eq!(
+            bits(report),
+            expected,
+            "the session of the picture's comparison counts, not the target's"
+        );
+        let of_parts = bits(&session(&cut).compare_blocking(a, b).unwrap());
+        assert_eq!(bits(&session(&cut).compare_to_blocking(&picture, &[a]).unwrap()[0]), of_parts);
+        // A picture is no loss's.
+        let mut other = session(&model(&Context::twin(), &Preset::Johnson.config(), 2));
+        let expected = bits(&other.compare_blocking(a, b).unwrap());
+        assert_eq!(bits(&other.compare_to_blocking(&picture, &[a]).unwrap()[0]), expected);
+        // The advice that is given where zeros cannot be kept.
+        assert!(session(&cut).zero_target().unwrap_err().to_string().contains("give the model more memory"));
+        session(&cut.with_memory(all)).zero_target().unwrap();
+    }
+
+    #[test]
+    fn what_differs_is_said() {
+        let pixels = pixels(2);
+        let here = model(&Context::cpu(), &config(), 1);
+        let target = session(&here).target(Image::rgb8(&pixels, SIZE[0], SIZE[1])).unwrap();
+        let mut mae = config();
+        mae.criterion = Criterion::Mae;
+        for (other, what) in [
+            (model(&Context::twin(), &config(), 1), "on the CPU, and this session computes on the twins"),
+            (model(&Context::cpu(), &mae, 1), "of another loss"),
+            (model(&Context::cpu(), &config(), 2), "of the weights seeded:1, and this session has seeded:2"),
+        ] {
+            refused(&mut session(&other), &target, &[what, "make it by a session of this model"]);
+        }
+        let bf16 = ModelOptions::default().precision(crate::weights::Precision::Bf16);
+        if let Ok(rounded) = Model::with_options(&Context::cpu(), &config(), &Weights::seeded(1), &bf16) {
+            refused(&mut session(&rounded), &target, &["in f32, and this session computes in bf16"]);
+        }
+        let mut small = here.session(32, 32).unwrap();
+        let small = small.compare_to_blocking(&target, &[Image::rgb8(&pixels[..3072], 32, 32)]);
+        let text = small.unwrap_err().to_string();
+        assert!(text.contains("the target is 48x64; this session compares 32x32"), "{text}");
     }
 }
