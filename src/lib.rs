@@ -61,8 +61,13 @@
 //! [`Context::auto`] takes a hardware GPU, or where there is none the CPU, which is quicker than a software GPU driver.
 //! [`Context::cpu`] works on the caller's rayon pool, on one of its own ([`Context::on_threads`]) or on one that the
 //! host hands over ([`Context::on_pool`]), and gives the same bits on any number of threads. [`Context::twin`] runs
-//! the plain loops that all else is checked against. A pair's features take 1 GiB at most ([`Model::with_memory`]): larger
-//! pictures go through in parts. [`Sessions`] are for pictures of different sizes.
+//! the plain loops that all else is checked against.
+//!
+//! # Memory and precision
+//!
+//! A pair's features take 1 GiB at most: larger pictures go through in parts. [`ModelOptions`] set another budget, and on the CPU
+//! bfloat16; [`Model::with_memory`] gives a model another budget without its weights being loaded again. [`Sessions`] are for
+//! pictures of different sizes.
 //!
 //! # Where the time goes
 //!
@@ -87,6 +92,17 @@
 //! what an engine needs, without the second where it brings weights of its own.
 
 #![deny(missing_docs)]
+
+/// What exists for diagnosis: the CPU's executor and the twins. Nothing here is promised to stay.
+#[cfg(feature = "cpu")]
+pub mod low_level {
+    pub use crate::cpu::executor::Executor as CpuExecutor;
+
+    /// The twins: each kernel in plain loops with float64 sums.
+    pub mod twin {
+        pub use crate::cpu::twin::*;
+    }
+}
 
 #[cfg(not(any(feature = "gpu", feature = "cpu")))]
 compile_error!("enable a backend: feature \"gpu\", \"cpu\" or both");
@@ -120,7 +136,7 @@ pub use self::{
     error::{Error, Result},
     follow::CancelToken,
     image::Image,
-    loss::{Context, Model, Outline, Session, Sessions, Target},
+    loss::{Backend, Context, Model, ModelOptions, Outline, Session, Sessions, Target},
     memory::Memory,
     network::Network,
     normalization::{ChannelOrder, Normalization},
