@@ -61,8 +61,13 @@
 //! [`Context::auto`] takes a hardware GPU, or where there is none the CPU, which is quicker than a software GPU driver.
 //! [`Context::cpu`] works on the caller's rayon pool, on one of its own ([`Context::on_threads`]) or on one that the
 //! host hands over ([`Context::on_pool`]), and gives the same bits on any number of threads. [`Context::twin`] runs
-//! the plain loops that all else is checked against. A pair's features take 1 GiB at most ([`Model::with_memory`]): larger
-//! pictures go through in parts. [`Sessions`] are for pictures of different sizes.
+//! the plain loops that all else is checked against.
+//!
+//! # Memory and precision
+//!
+//! A pair's features take 1 GiB at most: larger pictures go through in parts. [`ModelOptions`] set another budget, and on the CPU
+//! bfloat16; [`Model::with_memory`] gives a model another budget without its weights being loaded again. [`Sessions`] are for
+//! pictures of different sizes.
 //!
 //! # Where the time goes
 //!

@@ -99,9 +99,9 @@ impl Model {
     /// pairs and for scratch: a cheap way to another budget. [`Target`](super::Target)s of one are targets of the other.
     ///
     /// Pictures for which that is not enough, or which are larger than the device can bind, go through in parts: the loss is
-    /// the same but for rounding (1e-6), and the same bits from run to run. Pictures and weights do not count, nor do the
-    /// features of targets, nor on the CPU the tiles that each thread has at work (9 MiB at most, and 19 MiB once a model).
-    /// A `FrameSession` takes what it needs.
+    /// the same but for rounding (1e-6), and the same bits from run to run. Pictures and weights do not count, and the
+    /// features of targets do not. On the CPU, what threads work in does not count either: 10 MiB a thread at most, and 19 MiB
+    /// for all of them, which go with a context's last model and session. A `FrameSession` takes what it needs.
     #[must_use]
     pub fn with_memory(&self, bytes: u64) -> Self {
         Self(Arc::new(ModelInner { memory: bytes, ..(*self.0).clone() }))

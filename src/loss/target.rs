@@ -144,9 +144,7 @@ mod tests {
     }
 
     fn config() -> Config {
-        let mut config = Config::default();
-        config.taps = Tap::list(&[("relu1_2", 1.0), ("relu2_1", 0.5)]);
-        config
+        Config { taps: Tap::list(&[("relu1_2", 1.0), ("relu2_1", 0.5)]), ..Config::default() }
     }
 
     fn refused(session: &mut Session, target: &Target, parts: &[&str]) {

@@ -260,6 +260,7 @@ impl Plan {
 
     /// # Errors
     /// [`Error::Config`] where there is no such tap.
+    #[cfg(feature = "gpu")]
     pub(crate) fn tap(&self, tap: usize) -> Result<&TapPlan> {
         self.taps
             .get(tap)
