@@ -4,12 +4,14 @@
     python3 scripts/public-api.py target/doc/perceptual_loss.json
 
 A line is an item's path and its declaration as it stands in the sources, in one line without comments, attributes and
-bodies. Of a type there is also a line with the traits that are implemented for it, by hand or by derive.
+bodies. Of a type there is also a line with the traits that are implemented for it, by hand or by derive. What has several
+paths is told at the first.
 """
 import json, pathlib, re, sys
 
 crate = json.load(open(sys.argv[1]))
 lines = set()
+paths = {}  # Of all that was told, by number.
 
 
 def get(id):
@@ -26,11 +28,11 @@ def declaration(item, kind):
     text[0] = text[0][column - 1 :]
     text = re.sub(r"//.*|#\[[^\]]*\]", "", "\n".join(text))
     if kind in ("constant", "static", "assoc_const"):
-        text = text.split(" = ")[0]
+        text = re.split(r"\s=\s", text)[0]
     elif kind == "struct":  # Its fields have lines of their own.
         text = re.split(r"[{(;]", text)[0]
     elif kind != "variant":
-        text = re.split(r"[{;]", text)[0]
+        text = text.split("{")[0]
     text = re.sub(r"\s+", " ", text).strip(" ,;")
     # What a declaration over several lines has more than one in a line.
     return re.sub(r"([(\[<]) |,? (?=[)\]])|,(?= })", lambda match: match[1] or "", text)
@@ -44,8 +46,12 @@ def visit(path, item):
     if kind == "impl":
         return
     path = f"{path}::{item['name']}" if path else item["name"]
+    if paths.setdefault(item["id"], path) != path:
+        lines.add(f"{path}: is {paths[item['id']]}")
+        return
     if kind == "module":
-        children = inner["items"]
+        # What a module holds itself is told before what its modules hold.
+        children = sorted(inner["items"], key=lambda id: "module" in (get(id) or item)["inner"])
     else:
         mark = "#[non_exhaustive] " if "non_exhaustive" in str(item["attrs"]) else ""
         lines.add(f"{path}: {mark}{declaration(item, kind)}")
@@ -86,6 +92,8 @@ def visit_impls(path, impls):
                 visit(path, child)
         elif not impl["is_synthetic"] and not impl["blanket_impl"]:
             traits.add(impl["trait"]["path"].split("::")[-1])
+    # The compiler's mark on what derives PartialEq.
+    traits.discard("StructuralPartialEq")
     if traits:
         lines.add(f"{path}: impl {', '.join(sorted(traits))}")
 
