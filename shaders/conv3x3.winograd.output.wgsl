@@ -63,13 +63,13 @@ fn main(
     }
     // Channels are filled up to whole blocks.
     let stride = (channels + BLOCK - 1u) / BLOCK * BLOCK * params.tiles;
-    let from = group.z * PLACES * stride + place.channel * params.tiles + place.tile;
-    let c0 = load_column(from, 0u, stride);
-    let c1 = load_column(from, 1u, stride);
-    let c2 = load_column(from, 2u, stride);
-    let c3 = load_column(from, 3u, stride);
-    let c4 = load_column(from, 4u, stride);
-    let c5 = load_column(from, 5u, stride);
+    let first = group.z * PLACES * stride + place.channel * params.tiles + place.tile;
+    let c0 = load_column(first, 0u, stride);
+    let c1 = load_column(first, 1u, stride);
+    let c2 = load_column(first, 2u, stride);
+    let c3 = load_column(first, 3u, stride);
+    let c4 = load_column(first, 4u, stride);
+    let c5 = load_column(first, 5u, stride);
     let all = vec4(bias[place.channel]);
     let at = first_result(place.tile);
     let plane = params.output.offset + group.z * params.output.image_stride

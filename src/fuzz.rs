@@ -66,8 +66,14 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|tuning| tuning.map_or_else(Tunings::default, Tunings::forced));
     let rest = (1..9u32, tunings, magnitude(1e6, 1e13), capabilities, any::<[u32; 2]>());
     (loss, side(), side(), rest).prop_map(
-        |(config, width, height, (pairs, tunings, memory, capabilities, picked))| {
-            Case { config, size: [width, height], pairs, tunings, memory, capabilities, picked }
+        |(config, width, height, (pairs, tunings, memory, capabilities, picked))| Case {
+            config,
+            size: [width, height],
+            pairs,
+            tunings,
+            memory,
+            capabilities,
+            picked,
         },
     )
 }

@@ -103,11 +103,7 @@ fn table(Devices { adapters, cpu, auto, .. }: &Devices) -> String {
             ("buffer", mebibytes(limits.max_buffer)),
             (
                 "workgroup",
-                format!(
-                    "{} threads, {} KiB shared",
-                    limits.workgroup_threads,
-                    limits.workgroup_memory >> 10
-                ),
+                format!("{} threads, {} KiB shared", limits.workgroup_threads, limits.workgroup_memory >> 10),
             ),
             ("workgroups", format!("{} along a dimension", limits.max_workgroups)),
             ("subgroups", subgroups),
@@ -121,6 +117,7 @@ fn table(Devices { adapters, cpu, auto, .. }: &Devices) -> String {
         text.push('\n');
     }
     let _ = writeln!(text, "CPU  {}, {} threads, {}", cpu.name, cpu.threads, cpu.instructions);
-    let _ = writeln!(text, "--backend auto takes the {}: {}", auto.backend.name().to_uppercase(), auto.reason);
+    let _ =
+        writeln!(text, "--backend auto takes the {}: {}", auto.backend.name().to_uppercase(), auto.reason);
     text
 }

@@ -6,8 +6,8 @@ use clap::Args;
 use perceptual_loss::{
     Context, Error,
     cpu::processor,
-    low_level::doctor::{Finding, examine},
     gpu::adapters_blocking,
+    low_level::doctor::{Finding, examine},
 };
 use serde::Serialize;
 

@@ -23,7 +23,7 @@ pub struct PictureOptions {
     exposure: f32,
 
     /// Brings linear light above 1 into range, in every picture that holds it.
-    #[arg(long, value_name = "CURVE", value_parser = OneOf(&ToneMap::ALL))]
+    #[arg(long, value_name = "CURVE", value_parser = OneOf(ToneMap::ALL.to_vec()))]
     tonemap: Option<ToneMap>,
 
     /// The range of float pictures' values (other than linear light), which becomes 0..1.

@@ -148,7 +148,11 @@ pub fn load(
     normalization: Normalization,
     (tone_map, exposure): (ToneMap, f32),
 ) -> Result<Vec<f32>> {
-    let executor = gpu::Executor::new(context, only_pixels(2, Region::whole(width, height), normalization)?, no_weights())?;
+    let executor = gpu::Executor::new(
+        context,
+        only_pixels(2, Region::whole(width, height), normalization)?,
+        no_weights(),
+    )?;
     // No source has this value.
     let before = vec![1e30; 3 * width as usize * height as usize];
     let image = Image::planar_f32(&before, width, height);
@@ -173,8 +177,11 @@ pub(super) fn load_packed(
     [width, height]: [u32; 2],
     levels: bool,
 ) -> Result<Vec<f32>> {
-    let executor =
-        gpu::Executor::new(context, only_pixels(1, Region::whole(width, height), Normalization::NONE)?, no_weights())?;
+    let executor = gpu::Executor::new(
+        context,
+        only_pixels(1, Region::whole(width, height), Normalization::NONE)?,
+        no_weights(),
+    )?;
     let (_, data) = packed.split_at(crate::image::HEADER_WORDS);
     let image = if levels {
         Image::rgba8(bytemuck::cast_slice(data), width, height)

@@ -81,7 +81,11 @@ fn a_wrong_kernel_is_named() {
         ("conv3x3.blocked", "    s7 = add_taps(s7, r9, k2);\n", ""),
         ("conv3x3.blocked", "if channels > 2u {", "if channels > 3u {"),
         ("conv3x3.winograd.input", "(d.b - 2.5 * d.d) + d.f", "(d.b - 2.5 * d.d) - d.f"),
-        ("conv3x3.winograd.input", "let last = vec2(i32(params.input.width), i32(params.input.height)) - 1", "let last = vec2(i32(params.input.width), i32(params.input.height)) - 2"),
+        (
+            "conv3x3.winograd.input",
+            "let last = vec2(i32(params.input.width), i32(params.input.height)) - 1",
+            "let last = vec2(i32(params.input.width), i32(params.input.height)) - 2",
+        ),
         ("conv3x3.winograd.products", "sum += part;", "sum = part;"),
         ("conv3x3.winograd.output", "even = b + c", "even = b - c"),
         ("conv3x3.winograd.output", "x >= i32(params.output.width)", "x > i32(params.output.width)"),

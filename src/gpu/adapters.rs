@@ -2,11 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    adapter::Adapter,
-    capabilities::Capabilities,
-    context::Gpu,
-};
+use super::{adapter::Adapter, capabilities::Capabilities, context::Gpu};
 use crate::{
     Context,
     error::{Error, Result},

@@ -92,7 +92,11 @@ impl Buffers {
 
     /// What a binding stands for; none of weights, which are the model's, and of what there is no buffer for. `target` has a
     /// target's features at every tap.
-    pub(super) fn find<'a>(&'a self, binding: &Binding, target: &'a [wgpu::Buffer]) -> Option<&'a wgpu::Buffer> {
+    pub(super) fn find<'a>(
+        &'a self,
+        binding: &Binding,
+        target: &'a [wgpu::Buffer],
+    ) -> Option<&'a wgpu::Buffer> {
         let frame = self.frame.as_ref();
         match *binding {
             Binding::Pictures { set } => self.pictures.get(set as usize),

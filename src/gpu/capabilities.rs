@@ -63,7 +63,8 @@ impl Capabilities {
 
     /// The same, with the matrices that an adapter multiplies.
     pub(super) fn with_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
-        let square = matrices.iter().filter(|matrix| matrix.m_size == matrix.n_size && matrix.n_size == matrix.k_size);
+        let square =
+            matrices.iter().filter(|matrix| matrix.m_size == matrix.n_size && matrix.n_size == matrix.k_size);
         self.matrices = square.map(|matrix| matrix.m_size).collect();
         self.matrices.sort_unstable();
         self.matrices.dedup();

@@ -88,9 +88,11 @@ impl Gpu {
         })
     }
 
-    /// A kernel's pipeline, compiled when it is first asked for.
-    pub(super) fn pipeline(&self, kernel: &'static Kernel) -> Arc<Pipeline> {
-        self.pipelines.get(&self.device, kernel)
+    /// A kernel's pipeline, compiled when it is first asked for. One that the device refuses is tried again the next time.
+    pub(super) fn pipeline(&self, kernel: &'static Kernel) -> Result<Arc<Pipeline>> {
+        self.pipelines.get(kernel, |source| {
+            self.create(kernel.name, 0, || Pipeline::compile(&self.device, kernel, source))
+        })
     }
 
     /// Runs `make`, which creates `bytes` of buffers for `what`, and turns what the device refuses into an error.
@@ -125,21 +127,21 @@ impl Gpu {
         })
     }
 
-    /// One of a kernel's bind groups: its parameters, then `buffers` at bindings 1 and up.
-    pub(crate) fn bind(
+    /// One of a pipeline's bind groups: its parameters, then `buffers` at bindings 1 and up.
+    pub(super) fn bind(
         &self,
-        kernel: &'static Kernel,
+        pipeline: &Pipeline,
         params: &wgpu::Buffer,
         buffers: &[&wgpu::Buffer],
     ) -> wgpu::BindGroup {
         let whole: Vec<_> = buffers.iter().map(|buffer| buffer.as_entire_binding()).collect();
-        self.bind_resources(kernel, params, &whole)
+        self.bind_resources(pipeline, params, &whole)
     }
 
     /// [`bind`](Self::bind), of any resources.
-    pub(crate) fn bind_resources(
+    pub(super) fn bind_resources(
         &self,
-        kernel: &'static Kernel,
+        pipeline: &Pipeline,
         params: &wgpu::Buffer,
         resources: &[wgpu::BindingResource<'_>],
     ) -> wgpu::BindGroup {
@@ -150,8 +152,8 @@ impl Gpu {
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(&labelled(kernel.name)),
-            layout: &self.pipeline(kernel).layout,
+            label: Some(&labelled(pipeline.kernel.name)),
+            layout: &pipeline.layout,
             entries: &entries,
         })
     }

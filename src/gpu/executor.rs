@@ -223,7 +223,9 @@ impl Executor {
         let command = &prepared.program.commands[index];
         match command {
             Command::Upload { .. } => None,
-            Command::Clear { buffer, bytes } => Some(Recorded::Clear { buffer: find(buffer)?, bytes: *bytes }),
+            Command::Clear { buffer, bytes } => {
+                Some(Recorded::Clear { buffer: find(buffer)?, bytes: *bytes })
+            }
             Command::Copy { from, to, bytes, .. } => {
                 Some(Recorded::Copy { from: find(from)?, to: find(to)?, at: 0, bytes: *bytes })
             }
@@ -345,11 +347,7 @@ impl Executor {
         let plan = self.plan();
         let each = partials_of(&plan.tensors()[plan.tap(tap)?.tensor]) as usize;
         let partials: Vec<f32> = self.gpu().read(&self.buffers.partials, 0, self.buffers.partials.size())?;
-        Ok(partials
-            .chunks_exact(each)
-            .take(self.sets.pictures() as usize / 2)
-            .map(<[f32]>::to_vec)
-            .collect())
+        Ok(partials.chunks_exact(each).take(self.sets.pictures() as usize / 2).map(<[f32]>::to_vec).collect())
     }
 }
 

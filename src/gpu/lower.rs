@@ -226,10 +226,13 @@ impl Lowering<'_> {
             self.dispatch(Some(index), count, dispatch)?;
         }
         let Some(id) = step.output() else { return Ok(()) };
-        let (map, set) = (&plan.tensors()[id], match count {
-            Count::Images { set } | Count::Pairs { set } => set,
-            Count::One => 0,
-        });
+        let (map, set) = (
+            &plan.tensors()[id],
+            match count {
+                Count::Images { set } | Count::Pairs { set } => set,
+                Count::One => 0,
+            },
+        );
         let compared = match count {
             Count::Pairs { .. } => tensor.images / 2,
             _ => tensor.images,
@@ -319,9 +322,7 @@ impl Command {
     /// Floating-point operations that a dispatch does in a round of `pictures` pictures.
     fn flops(&self, sets: &Sets, pictures: u32) -> u64 {
         match self {
-            Self::Dispatch { cost, .. } => {
-                cost.flops.saturating_mul(self.images(sets, pictures).into())
-            }
+            Self::Dispatch { cost, .. } => cost.flops.saturating_mul(self.images(sets, pictures).into()),
             _ => 0,
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -13,11 +13,12 @@ use super::{
     context::{labelled, lock},
     kernel::{Access, Kernel},
 };
+use crate::error::Result;
 
 /// By kernel. While one compiles, others are there to take and to compile.
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
-    places: Mutex<HashMap<&'static str, Arc<OnceLock<Arc<Pipeline>>>>>,
+    places: Mutex<HashMap<&'static str, Arc<Mutex<Option<Arc<Pipeline>>>>>>,
     compiled: AtomicUsize,
     /// Nanoseconds.
     compiling: AtomicU64,
@@ -28,21 +29,29 @@ pub(crate) struct Pipelines {
 
 #[derive(Debug)]
 pub(super) struct Pipeline {
+    pub(super) kernel: &'static Kernel,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
 impl Pipelines {
-    pub(super) fn get(&self, device: &wgpu::Device, kernel: &'static Kernel) -> Arc<Pipeline> {
+    /// A kernel's pipeline, of its source. What does not compile is not kept.
+    pub(super) fn get(
+        &self,
+        kernel: &'static Kernel,
+        compile: impl FnOnce(&str) -> Result<Pipeline>,
+    ) -> Result<Arc<Pipeline>> {
         let place = Arc::clone(lock(&self.places).entry(kernel.name).or_default());
-        let pipeline = place.get_or_init(|| {
-            let start = Instant::now();
-            let pipeline = Arc::new(compile(device, kernel, &self.source(kernel)));
-            self.compiled.fetch_add(1, Ordering::Relaxed);
-            self.compiling.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            pipeline
-        });
-        Arc::clone(pipeline)
+        let mut place = lock(&place);
+        if let Some(pipeline) = &*place {
+            return Ok(Arc::clone(pipeline));
+        }
+        let start = Instant::now();
+        let pipeline = Arc::new(compile(&self.source(kernel))?);
+        self.compiled.fetch_add(1, Ordering::Relaxed);
+        self.compiling.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        *place = Some(Arc::clone(&pipeline));
+        Ok(pipeline)
     }
 
     /// How many there are so far.
@@ -65,60 +74,67 @@ impl Pipelines {
     }
 }
 
-fn compile(device: &wgpu::Device, kernel: &Kernel, source: &str) -> Pipeline {
-    let _span = tracing::debug_span!("compile", kernel = kernel.name).entered();
-    let label = labelled(kernel.name);
-    let label = Some(label.as_str());
-    let descriptor =
-        wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(source.into()) };
-    // SAFETY: the shaders are this crate's own, and all their loops end. They index within what their parameters say of
-    // the buffers that they are bound to. Those of a program are made of a plan that `plan::Builder` has checked, since a
-    // plan's fields are private, and lowering has checked that its elements can be counted in 32 bits; weights have the
-    // shapes of their layers (`Model::check`), a source's parameters come from a source that was validated against its own
-    // texture or buffer and against the picture's (`Executor::load`, `FrameSession`), and those of `peak.rs` and `sum.rs` from
-    // the buffers made there. The checks left out cost 5 % of the direct convolution on a software adapter, and much more
-    // where a driver cannot see through the bound on loops (gfx-rs/wgpu#7698).
-    let module =
-        unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
-    let buffer = |ty, has_dynamic_offset| wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None };
-    let storage = |read_only| buffer(wgpu::BufferBindingType::Storage { read_only }, false);
-    let bound = kernel.bindings.iter().map(|access| match access {
-        Access::Read => storage(true),
-        Access::Write => storage(false),
-        Access::Texture => wgpu::BindingType::Texture {
-            sample_type: wgpu::TextureSampleType::Float { filterable: false },
-            view_dimension: wgpu::TextureViewDimension::D2,
-            multisampled: false,
-        },
-    });
-    let params = buffer(wgpu::BufferBindingType::Uniform, true);
-    let entries: Vec<_> = std::iter::once(params)
-        .chain(bound)
-        .zip(0..)
-        .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
+impl Pipeline {
+    pub(super) fn compile(device: &wgpu::Device, kernel: &'static Kernel, source: &str) -> Self {
+        let _span = tracing::debug_span!("compile", kernel = kernel.name).entered();
+        let label = labelled(kernel.name);
+        let label = Some(label.as_str());
+        let descriptor =
+            wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(source.into()) };
+        // SAFETY: the shaders are this crate's own, and all their loops end. They index within what their parameters say of
+        // the buffers that they are bound to. Those of a program are made of a plan that `plan::Builder` has checked, since a
+        // plan's fields are private, and lowering has checked that its elements can be counted in 32 bits; weights have the
+        // shapes of their layers (`Model::check`), a source's parameters come from a source that was validated against its own
+        // texture or buffer and against the picture's (`Executor::load`, `FrameSession`), and those of `peak.rs` and `sum.rs` from
+        // the buffers made there. The checks left out cost 5 % of the direct convolution on a software adapter, and much more
+        // where a driver cannot see through the bound on loops (gfx-rs/wgpu#7698).
+        let module = unsafe {
+            device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        let buffer = |ty, has_dynamic_offset| wgpu::BindingType::Buffer {
             ty,
-            count: None,
-        })
-        .collect();
-    let layout =
-        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label,
-        bind_group_layouts: &[Some(&layout)],
-        immediate_size: 0,
-    });
-    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label,
-        layout: Some(&pipeline_layout),
-        module: &module,
-        entry_point: Some("main"),
-        compilation_options: wgpu::PipelineCompilationOptions {
-            zero_initialize_workgroup_memory: false,
-            ..Default::default()
-        },
-        cache: None,
-    });
-    Pipeline { pipeline, layout }
+            has_dynamic_offset,
+            min_binding_size: None,
+        };
+        let storage = |read_only| buffer(wgpu::BufferBindingType::Storage { read_only }, false);
+        let bound = kernel.bindings.iter().map(|access| match access {
+            Access::Read => storage(true),
+            Access::Write => storage(false),
+            Access::Texture => wgpu::BindingType::Texture {
+                sample_type: wgpu::TextureSampleType::Float { filterable: false },
+                view_dimension: wgpu::TextureViewDimension::D2,
+                multisampled: false,
+            },
+        });
+        let params = buffer(wgpu::BufferBindingType::Uniform, true);
+        let entries: Vec<_> = std::iter::once(params)
+            .chain(bound)
+            .zip(0..)
+            .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty,
+                count: None,
+            })
+            .collect();
+        let layout =
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Self { kernel, pipeline, layout }
+    }
 }

@@ -77,22 +77,26 @@ impl Prepared {
                     .ok_or_else(|| Error::Config(format!("there is no buffer for {binding:?}"))),
             }
         };
-        let mut missing: HashMap<(&'static Kernel, Vec<Binding>), Vec<wgpu::Buffer>> = HashMap::new();
+        let mut missing: HashMap<(&'static Kernel, Vec<Binding>), _> = HashMap::new();
         for (kernel, bindings) in program.commands.iter().filter_map(Command::bound) {
             let key = (kernel, bindings.to_vec());
             if !self.made.contains_key(&key) && !missing.contains_key(&key) {
-                missing.insert(key, bindings.iter().map(find).collect::<Result<_>>()?);
+                let buffers = bindings.iter().map(find).collect::<Result<Vec<_>>>()?;
+                missing.insert(key, (gpu.pipeline(kernel)?, buffers));
             }
         }
         if !missing.is_empty() {
-            let bind = |kernel: &'static Kernel, buffers: &[wgpu::Buffer]| Bound {
-                pipeline: gpu.pipeline(kernel),
-                bind_group: gpu.bind(kernel, &self.params, &buffers.iter().collect::<Vec<_>>()),
+            let bind = |pipeline: Arc<Pipeline>, buffers: &[wgpu::Buffer]| {
+                let buffers: Vec<_> = buffers.iter().collect();
+                Bound { bind_group: gpu.bind(&pipeline, &self.params, &buffers), pipeline }
             };
             let made: Vec<_> = gpu.create("bind groups", 0, || {
-                missing.into_iter().map(|(key, buffers)| (bind(key.0, &buffers), key)).collect()
+                missing
+                    .into_iter()
+                    .map(|(key, (pipeline, buffers))| (key, bind(pipeline, &buffers)))
+                    .collect()
             })?;
-            self.made.extend(made.into_iter().map(|(bound, key)| (key, bound)));
+            self.made.extend(made);
         }
         let bound = |command: &Command| {
             let (kernel, bindings) = command.bound()?;

@@ -22,7 +22,10 @@ pub(super) enum Recorded<'a> {
 }
 
 /// Records commands in their order. Dispatches that follow each other share a pass.
-pub(super) fn record<'a>(encoder: &mut wgpu::CommandEncoder, commands: impl IntoIterator<Item = Recorded<'a>>) {
+pub(super) fn record<'a>(
+    encoder: &mut wgpu::CommandEncoder,
+    commands: impl IntoIterator<Item = Recorded<'a>>,
+) {
     let mut commands = commands.into_iter().peekable();
     while let Some(command) = commands.next() {
         if copy(encoder, &command) {
@@ -55,7 +58,8 @@ fn pass<'a>(
     encoder: &'a mut wgpu::CommandEncoder,
     timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
 ) -> wgpu::ComputePass<'a> {
-    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("perceptual-loss"), timestamp_writes })
+    encoder
+        .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("perceptual-loss"), timestamp_writes })
 }
 
 /// Records what is no dispatch, and says whether it was none.

@@ -60,8 +60,14 @@ impl Requirements {
             kernel.bindings.iter().filter(|access| (**access == Access::Texture) == texture).count() as u32
         };
         let limits = wgpu::Limits {
-            max_storage_buffers_per_shader_stage: kernels::all().map(|kernel| bound(kernel, false)).max().unwrap_or(0),
-            max_sampled_textures_per_shader_stage: kernels::all().map(|kernel| bound(kernel, true)).max().unwrap_or(0),
+            max_storage_buffers_per_shader_stage: kernels::all()
+                .map(|kernel| bound(kernel, false))
+                .max()
+                .unwrap_or(0),
+            max_sampled_textures_per_shader_stage: kernels::all()
+                .map(|kernel| bound(kernel, true))
+                .max()
+                .unwrap_or(0),
             max_compute_invocations_per_workgroup: most(|kernel| kernel.threads.iter().product()),
             max_compute_workgroup_size_x: most(|kernel| kernel.threads[0]),
             max_compute_workgroup_size_y: most(|kernel| kernel.threads[1]),

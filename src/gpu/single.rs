@@ -28,12 +28,13 @@ impl Single {
         buffers: &[&wgpu::Buffer],
         groups: [u32; 3],
     ) -> Result<Self> {
+        let pipeline = gpu.pipeline(kernel)?;
         gpu.create(kernel.name, PARAMS_BYTES, || {
             let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
             let uniform = gpu.buffer("parameters", PARAMS_BYTES, usage);
             gpu.queue.write_buffer(&uniform, 0, &params.bytes);
-            let bind_group = gpu.bind(kernel, &uniform, buffers);
-            Self { kernel, bound: Bound { pipeline: gpu.pipeline(kernel), bind_group }, groups }
+            let bind_group = gpu.bind(&pipeline, &uniform, buffers);
+            Self { kernel, bound: Bound { pipeline, bind_group }, groups }
         })
     }
 
@@ -57,8 +58,7 @@ impl Single {
     /// Runs it, and gives the time that it took.
     pub(super) fn seconds(&self, gpu: &Gpu) -> Result<f64> {
         if let Some(timestamps) = Timestamps::new(gpu, 1)? {
-            let mut encoder =
-                gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             record_timed(&mut encoder, Some(&self.recorded()), &timestamps, 0);
             return Ok(timestamps.read(gpu, encoder)?.iter().sum());
         }

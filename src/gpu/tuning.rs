@@ -29,7 +29,10 @@ pub(super) fn choose(tunings: &Tunings, key: &Key<'_>) -> Result<&'static Row> {
         return Ok(row);
     }
     let ([width, height], layer) = (key.whole, key.layer.name);
-    Err(Error::Config(format!("this device cannot run the tuning '{}' of {layer} at {width}x{height}", row.name)))
+    Err(Error::Config(format!(
+        "this device cannot run the tuning '{}' of {layer} at {width}x{height}",
+        row.name
+    )))
 }
 
 /// What a step of a plan takes; none where it is no convolution.

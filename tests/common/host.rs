@@ -2,7 +2,8 @@
 
 use perceptual_loss::{
     Config, Context, Model,
-    gpu::{self, Requirements, wgpu},};
+    gpu::{self, Requirements, wgpu},
+};
 
 use crate::{comparison, gpu_device, scene::Scene};
 

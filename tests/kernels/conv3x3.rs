@@ -11,8 +11,8 @@ use perceptual_loss::{
 
 use crate::bf16;
 use crate::common::{
-    Bounds, CONV3X3, Subject, bounds, compare, conv3x3_magnitudes, convolution, crop, features, grown, on_twin,
-    one_step, parameters, sizes,
+    Bounds, CONV3X3, Subject, bounds, compare, conv3x3_magnitudes, convolution, crop, features, grown,
+    on_twin, one_step, parameters, sizes,
 };
 
 /// One layer in everything that computes it, with and without ReLU, against the twin; returns the largest relative difference
@@ -73,7 +73,10 @@ fn sizes_and_batches() {
 /// The tuning that is a row and a file is held like the others, with no other mention of it.
 #[test]
 fn a_tuning_is_a_row_and_a_file() {
-    assert!(Subject::all().any(|subject| subject.to_string() == "gpu.test"), "the feature _test-tuning is off");
+    assert!(
+        Subject::all().any(|subject| subject.to_string() == "gpu.test"),
+        "the feature _test-tuning is off"
+    );
 }
 
 /// Channels that the CPU takes Winograd's tiles of 4x4 for, with every remainder at the right and lower edge; tiles that go
@@ -202,7 +205,8 @@ fn factors_of_bfloat16() {
         let given = features(1, plan.tensors()[0].elements());
         let twin = on_twin(&plan, &parameters, &given);
         let Bounds::Relative(_, magnitudes) = bounds(&twin, &parameters, 0) else { unreachable!() };
-        let result = doctor::first_step(&Context::cpu(), &options, &plan, &parameters, Some(&given), &[]).unwrap();
+        let result =
+            doctor::first_step(&Context::cpu(), &options, &plan, &parameters, Some(&given), &[]).unwrap();
         let judged = compare(&result, &twin.read(1).unwrap(), &Bounds::Relative(BF16, magnitudes));
         judged.unwrap_or_else(|what| panic!("{inputs}->{outputs}, {width}x{height}: {what}"))
     };

@@ -11,7 +11,9 @@ use perceptual_loss::{
     network::Layer,
 };
 
-use crate::common::{Bounds, Subject, bounds, compare, context, convolution, features, keeping_step, parameters};
+use crate::common::{
+    Bounds, Subject, bounds, compare, context, convolution, features, keeping_step, parameters,
+};
 
 /// A step whose output's first `kept` rows are there, through everything that computes: against the twin, and the kept
 /// rows as they were.
@@ -102,9 +104,21 @@ fn copies() {
     for (images, channels) in [(1, 1), (2, 3), (2, 64)] {
         let kept = Region::part([33, 50], [0, 30], [33, 2]);
         hold(images, Operation::Copy, (channels, strip), (channels, kept), 0);
-        hold(images, Operation::Copy, (channels, kept), (channels, Region::part([33, 50], [0, 30], [33, 15])), 0);
+        hold(
+            images,
+            Operation::Copy,
+            (channels, kept),
+            (channels, Region::part([33, 50], [0, 30], [33, 15])),
+            0,
+        );
     }
-    hold(1, Operation::Copy, (3, Region::part([60, 9], [7, 0], [30, 9])), (3, Region::part([60, 9], [20, 4], [40, 3])), 0);
+    hold(
+        1,
+        Operation::Copy,
+        (3, Region::part([60, 9], [7, 0], [30, 9])),
+        (3, Region::part([60, 9], [20, 4], [40, 3])),
+        0,
+    );
 }
 
 #[test]
@@ -120,6 +134,8 @@ fn steps_that_keep_all_or_share_nothing_are_refused() {
     assert!(refuse(Operation::Relu, strip, strip, 12).contains("all 12 rows are kept"));
     let lacking = Region::part([33, 50], [0, 21], [33, 11]);
     assert!(refuse(Operation::Relu, lacking, strip, 0).contains("do not fit"));
-    assert!(refuse(Operation::Copy, strip, Region::part([33, 50], [0, 40], [33, 5]), 0).contains("do not fit"));
+    assert!(
+        refuse(Operation::Copy, strip, Region::part([33, 50], [0, 40], [33, 5]), 0).contains("do not fit")
+    );
     assert!(refuse(Operation::Copy, strip, strip, 1).contains("do not fit"));
 }

@@ -13,7 +13,8 @@ fn hold(images: u32, channels: u32, region: Region) {
     let twin = on_twin(&plan, &none, &features);
     for subject in Subject::BACKENDS {
         let judged = compare(&subject.run(&plan, &none, &features), &twin.read(1).unwrap(), &Bounds::Bits);
-        judged.unwrap_or_else(|what| panic!("{subject}, {images} of {channels} channels, {region:?}: {what}"));
+        judged
+            .unwrap_or_else(|what| panic!("{subject}, {images} of {channels} channels, {region:?}: {what}"));
     }
 }
 

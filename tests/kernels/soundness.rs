@@ -92,7 +92,9 @@ fn weights_are_those_of_their_layer() {
     assert!(Convolution::new(layer, vec![], vec![]).is_err());
 
     let plan = one_step(1, conv(wanted), (16, region), (64, region));
-    for given in [Layer::conv("conv", 0, 1, 1), Layer::conv("conv", 0, 16, 63), Layer::conv("other", 0, 16, 64)] {
+    for given in
+        [Layer::conv("conv", 0, 1, 1), Layer::conv("conv", 0, 16, 63), Layer::conv("other", 0, 16, 64)]
+    {
         let parameters = parameters(vec![convolution(given, 1)]);
         for error in [
             Executor::new(context(), plan.clone(), parameters.clone()).unwrap_err(),
@@ -138,7 +140,8 @@ fn tensors_steps_and_taps_that_there_are_not_are_errors() {
 fn sources_and_pictures_that_do_not_fit_are_errors() {
     let size @ [width, height] = [32, 32];
     let bytes = vec![0; 3 * 4 * (width * height) as usize];
-    let source = BufferSource::f32(&sources::buffer(context(), &bytes).unwrap(), BufferLayout::Planar, 32, 32);
+    let source =
+        BufferSource::f32(&sources::buffer(context(), &bytes).unwrap(), BufferLayout::Planar, 32, 32);
     let load = |plan: Plan| executor(plan).load(&source.clone().into(), ToneMap::Clip, 0.0);
     load(only_pixels(1, Region::whole(32, 32), Normalization::NONE)).unwrap();
     let part = only_pixels(1, Region::part(size, [0, 0], [2, 2]), Normalization::NONE);
@@ -152,6 +155,9 @@ fn sources_and_pictures_that_do_not_fit_are_errors() {
     let pixels = [0; 3 * 9 * 9];
     let [fits, larger] = [8, 9].map(|side| Image::rgb8(&pixels[..3 * side * side], side as u32, side as u32));
     assert!(matches!(gpu.run(0..1, &[larger]), Err(Error::Image(_))));
-    assert!(matches!(gpu.run(0..1, &[fits; 3]), Err(Error::Image(_))), "a plan for one image has room for a pair");
+    assert!(
+        matches!(gpu.run(0..1, &[fits; 3]), Err(Error::Image(_))),
+        "a plan for one image has room for a pair"
+    );
     gpu.run(0..1, &[fits; 2]).unwrap();
 }

@@ -29,8 +29,7 @@ fn vgg19_step_by_step() {
     let mut twin = Executor::twin(plan.clone(), Arc::clone(&parameters)).unwrap();
     twin.run(0..plan.steps().len(), &pictures).unwrap();
     let on_gpu = |tuning: Tuning| {
-        let executor =
-            gpu::Executor::with_tunings(context(), plan.clone(), Arc::clone(&parameters), tuning);
+        let executor = gpu::Executor::with_tunings(context(), plan.clone(), Arc::clone(&parameters), tuning);
         (tuning, executor.unwrap())
     };
     let executors: Vec<_> = Tuning::all().into_iter().map(on_gpu).collect();

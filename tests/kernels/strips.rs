@@ -12,8 +12,11 @@ use crate::common::Rng;
 
 /// The features at every tap, put together from what each part owns of them.
 fn features(mut executor: Executor, whole: &Plan, parts: &Parts, picture: Image<'_>) -> Vec<Vec<f32>> {
-    let mut taps: Vec<Vec<f32>> =
-        whole.taps().iter().map(|tap| vec![f32::NAN; whole.tensors()[tap.tensor].elements() as usize]).collect();
+    let mut taps: Vec<Vec<f32>> = whole
+        .taps()
+        .iter()
+        .map(|tap| vec![f32::NAN; whole.tensors()[tap.tensor].elements() as usize])
+        .collect();
     for band in 0..parts.bands() {
         for strip in 0..parts.strips() {
             let part = parts.part(band, strip).unwrap();
@@ -29,8 +32,11 @@ fn features(mut executor: Executor, whole: &Plan, parts: &Parts, picture: Image<
                 let [columns, rows] = region.owned_extent().map(|side| side as usize);
                 let [all_columns, all_rows] = region.whole.map(|side| side as usize);
                 let [x, y] = region.origin.map(|at| at as usize);
-                for (plane, all) in
-                    executor.read(id).unwrap().chunks(width * height).zip(taps[tap].chunks_mut(all_columns * all_rows))
+                for (plane, all) in executor
+                    .read(id)
+                    .unwrap()
+                    .chunks(width * height)
+                    .zip(taps[tap].chunks_mut(all_columns * all_rows))
                 {
                     for row in top..top + rows {
                         all[(y + row) * all_columns + x + left..][..columns]

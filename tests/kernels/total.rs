@@ -3,7 +3,11 @@
 use perceptual_loss::{
     Config, Error, Image, Model, Network, Tap, Weights,
     gpu::{self, BufferLayout, BufferSource, FrameOptions, FrameSession, Recorded, Source},
-    low_level::{cpu::twin::{self, NOT_FINITE, Texel, WRITTEN}, doctor::TOTAL, gpu::sources::{self, Filled}},
+    low_level::{
+        cpu::twin::{self, NOT_FINITE, Texel, WRITTEN},
+        doctor::TOTAL,
+        gpu::sources::{self, Filled},
+    },
 };
 
 use crate::{

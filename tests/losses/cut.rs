@@ -1,6 +1,7 @@
 //! Pictures that go through in parts: the whole's loss, in less memory, on both backends.
 
-use perceptual_loss::{CancelToken, Config, Context, Error, Image, Model, ModelOptions, Preset, Report, Session, Weights,
+use perceptual_loss::{
+    CancelToken, Config, Context, Error, Image, Model, ModelOptions, Preset, Report, Session, Weights,
 };
 
 use crate::{

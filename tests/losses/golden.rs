@@ -59,7 +59,10 @@ fn worst(context: &Context, options: &ModelOptions, allowed: f64) -> f64 {
 
 #[test]
 fn gpu_agrees_with_pytorch() {
-    println!("worst relative difference {:.1e}", worst(gpu_device::context(), &ModelOptions::default(), 1e-5));
+    println!(
+        "worst relative difference {:.1e}",
+        worst(gpu_device::context(), &ModelOptions::default(), 1e-5)
+    );
 }
 
 #[test]

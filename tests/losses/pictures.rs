@@ -5,7 +5,8 @@ use perceptual_loss::{Context, Image};
 use crate::{
     comparison::{image, model},
     gpu_device::context,
-    scene::{Distortion, Scene},};
+    scene::{Distortion, Scene},
+};
 
 #[test]
 fn every_format_and_stride_holds_the_same_picture() {

@@ -8,7 +8,7 @@ use perceptual_loss::{
 };
 
 use crate::{
-    common::{changed, ONE, assert_says, on_disk, same_to_the_bit, weights_message},
+    common::{ONE, assert_says, changed, on_disk, same_to_the_bit, weights_message},
     pickle::{Pickle, old_file, zip_file},
 };
 

@@ -7,8 +7,8 @@ use perceptual_loss::{Error, Network, network::LayerKind, weights::Weights};
 use proptest::prelude::*;
 use safetensors::tensor::Dtype;
 
-use crate::common::{changed, 
-    FOUR, ONE, TWO, Tensor, Tensors, assert_says, load, on_disk, same_to_the_bit, weights_message,
+use crate::common::{
+    FOUR, ONE, TWO, Tensor, Tensors, assert_says, changed, load, on_disk, same_to_the_bit, weights_message,
     with_header,
 };
 

@@ -57,7 +57,7 @@ enum Action {
         output: PathBuf,
 
         /// f16 keeps 11 significant bits (1 part in 2048; less below 0.00006), bf16 8, f32 all.
-        #[arg(long, default_value_t = Precision::F16, value_parser = OneOf(&PRECISIONS))]
+        #[arg(long, default_value_t = Precision::F16, value_parser = OneOf(PRECISIONS.to_vec()))]
         dtype: Precision,
     },
     /// Write the weights that ship, those of --weights default, for other tools.
@@ -84,11 +84,11 @@ struct WholeNetwork {
     output: PathBuf,
 
     /// The network.
-    #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(&Network::ALL))]
+    #[arg(long, default_value_t = Network::Vgg19, value_parser = OneOf(Network::ALL.to_vec()))]
     net: Network,
 
     /// Only f32 keeps every bit.
-    #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(&PRECISIONS))]
+    #[arg(long, default_value_t = Precision::F32, value_parser = OneOf(PRECISIONS.to_vec()))]
     dtype: Precision,
 }
 

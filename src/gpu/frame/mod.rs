@@ -162,9 +162,9 @@ impl FrameSession {
         let sources = Sources::new(gpu, size, tone, sources)?;
         let ring = Ring::new(gpu, in_flight, executor.buffers.loss().size())?;
         // Compiled now, and not in the first frame.
-        gpu.create("the sources' shaders", 0, || {
-            [&source::TEXTURE, &source::BUFFER].map(|kernel| gpu.pipeline(kernel))
-        })?;
+        for kernel in [&source::TEXTURE, &source::BUFFER] {
+            gpu.pipeline(kernel)?;
+        }
         Ok(Self {
             model: model.clone(),
             size,
@@ -330,7 +330,8 @@ impl FrameSession {
     fn make_own_target(&mut self) -> Result<()> {
         if self.own.is_none() {
             let features = self.executor.target_features()?;
-            let candidates = self.executor.prepare(Mode::Candidates, Host::Frame(TargetHeader::Recorded), &features)?;
+            let candidates =
+                self.executor.prepare(Mode::Candidates, Host::Frame(TargetHeader::Recorded), &features)?;
             self.own = Some(OwnTarget { features, candidates });
         }
         Ok(())
@@ -338,7 +339,11 @@ impl FrameSession {
 
     /// Records reading a frame's source, which a program begins with; nothing where there is no room for the frame. What must
     /// be held until that is done.
-    fn record_beginning(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Source) -> Result<Option<Use>> {
+    fn record_beginning(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        source: &Source,
+    ) -> Result<Option<Use>> {
         self.check_idle()?;
         self.check_target()?;
         if self.ring.is_full() {
@@ -352,7 +357,11 @@ impl FrameSession {
     }
 
     /// Records reading a target's source, which frames are compared with from now on.
-    fn record_beginning_of_target(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Source) -> Result<()> {
+    fn record_beginning_of_target(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        source: &Source,
+    ) -> Result<()> {
         self.check_idle()?;
         self.make_own_target()?;
         let ready = self.prepare(source)?.ok_or_else(|| {

@@ -66,7 +66,8 @@ impl FrameSession {
                 command_times(&self.executor, prepared, &round)?,
             ];
             let longer = first.into_iter().zip(second).map(|(first, second)| f64::max(first, second));
-            let pieces = prepared.program.steps.clone().map(|index| prepared.program.commands[index].pieces());
+            let pieces =
+                prepared.program.steps.clone().map(|index| prepared.program.commands[index].pieces());
             Ok(longer.zip(pieces).map(|(seconds, pieces)| seconds / f64::from(pieces)).collect())
         };
         let features = each(&self.executor.program, &own.features)?;

@@ -6,11 +6,7 @@ use super::{Place, Source, Tone};
 use crate::{
     error::Result,
     gpu::{
-        context::Gpu,
-        kernel::WORKGROUP,
-        kernels::PARAMS_BYTES,
-        lower::grid,
-        prepared::Bound,
+        context::Gpu, kernel::WORKGROUP, kernels::PARAMS_BYTES, lower::grid, prepared::Bound,
         record::Recorded,
     },
 };
@@ -94,17 +90,17 @@ impl Sources {
             Some(place) => self.entries[place].window,
             None => (0..self.capacity).find(|window| !taken(window)).unwrap_or_default(),
         };
-        let kernel = source.kernel();
+        let pipeline = gpu.pipeline(source.kernel())?;
         let bound = gpu.create("a source's bind group", 0, || {
             let bind = |resource| {
                 let resources = [resource, picture.as_entire_binding()];
-                gpu.bind_resources(kernel, &self.params, &resources)
+                gpu.bind_resources(&pipeline, &self.params, &resources)
             };
             let bind_group = match &source.0 {
                 Place::Texture(texture) => bind(wgpu::BindingResource::TextureView(&texture.view())),
                 Place::Buffer(buffer) => bind(buffer.buffer.as_entire_binding()),
             };
-            Bound { pipeline: gpu.pipeline(kernel), bind_group }
+            Bound { pipeline, bind_group }
         })?;
         // Only now: where the device refuses the source, whose window it was keeps its parameters.
         let params = source.params(self.size, self.tone, self.groups);

@@ -7,12 +7,7 @@ mod texture;
 use crate::{
     color::{ToneMap, Transfer},
     error::{Error, Result},
-    gpu::{
-        context::Gpu,
-        kernel::Kernel,
-        kernels::source as kernels,
-        program::Params,
-    },
+    gpu::{context::Gpu, kernel::Kernel, kernels::source as kernels, program::Params},
 };
 
 pub(super) use self::cache::{Sources, Use};

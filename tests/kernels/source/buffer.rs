@@ -3,7 +3,11 @@
 use perceptual_loss::{
     Image, Normalization, ToneMap, Transfer,
     gpu::{BufferLayout, BufferSource, Source},
-    low_level::{cpu::twin::{self, Conversion, Texel}, doctor::{SOURCE, source_bounds, values::texels}, gpu::sources},
+    low_level::{
+        cpu::twin::{self, Conversion, Texel},
+        doctor::{SOURCE, source_bounds, values::texels},
+        gpu::sources,
+    },
 };
 
 use super::{NO_TONE, NORMALIZATIONS, bits, load, load_file, on_twin, tones};

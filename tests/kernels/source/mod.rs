@@ -9,7 +9,11 @@ mod texture;
 use perceptual_loss::{
     Image, Normalization, ToneMap,
     gpu::{self, BufferLayout, Source},
-    low_level::{cpu::twin::{self, Conversion, Texel}, gpu::sources::{self, Filled}, plan::{Region, Tensor}},
+    low_level::{
+        cpu::twin::{self, Conversion, Texel},
+        gpu::sources::{self, Filled},
+        plan::{Region, Tensor},
+    },
 };
 
 use buffer::Memory;

@@ -2,7 +2,8 @@
 
 use perceptual_loss::{
     Error, Normalization, ToneMap,
-    gpu::{self, BufferLayout, BufferSource, Source, TextureSource, wgpu},};
+    gpu::{self, BufferLayout, BufferSource, Source, TextureSource, wgpu},
+};
 
 use super::executor;
 use crate::common::context;

@@ -3,10 +3,13 @@
 use std::fmt;
 
 use perceptual_loss::{
-    Image, Normalization, ToneMap, Transfer,
-    encode_srgb,
+    Image, Normalization, ToneMap, Transfer, encode_srgb,
     gpu::{Source, TextureSource},
-    low_level::{cpu::twin::{self, Conversion, Texel}, doctor::{SOURCE, source_bounds}, gpu::sources::Filled},
+    low_level::{
+        cpu::twin::{self, Conversion, Texel},
+        doctor::{SOURCE, source_bounds},
+        gpu::sources::Filled,
+    },
 };
 
 use super::{NO_TONE, NORMALIZATIONS, bits, load, load_file, new, on_twin, tones};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use perceptual_loss::{
     Config, Context, Error, Model, Weights,
-    gpu::{self, FrameOptions, FrameReport, FrameSession, TextureSource, wgpu},};
+    gpu::{self, FrameOptions, FrameReport, FrameSession, TextureSource, wgpu},
+};
 
 use super::reported;
 use crate::{comparison::scenes, host::Host};

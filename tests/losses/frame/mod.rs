@@ -7,7 +7,8 @@ mod sources;
 
 use perceptual_loss::{
     Report,
-    gpu::{FrameReport, FrameSession},};
+    gpu::{FrameReport, FrameSession},
+};
 
 use crate::{comparison::bits, host::Host, loss::Loss};
 

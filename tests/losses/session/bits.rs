@@ -8,7 +8,8 @@ use crate::{
     TAPS,
     comparison::{bits, image, model, scenes},
     gpu_device::context,
-    scene::Scene,};
+    scene::Scene,
+};
 
 #[test]
 fn identical_pictures_give_exactly_zero() {

@@ -38,11 +38,7 @@ fn larger_pictures_go_through_in_parts() {
     for (width, height) in [(725, 724), (100_000, 100_000)] {
         let outline = model.outline(width, height, 1).unwrap();
         assert!(outline.parts.is_cut(), "{width}x{height}");
-        assert!(
-            outline.parts.slots().iter().all(|&slot| slot <= 134_217_728),
-            "{:?}",
-            outline.parts.slots()
-        );
+        assert!(outline.parts.slots().iter().all(|&slot| slot <= 134_217_728), "{:?}", outline.parts.slots());
         assert!(outline.memory.counted() <= Model::DEFAULT_MEMORY);
     }
     model.session(725, 724).unwrap();

@@ -9,9 +9,10 @@ use perceptual_loss::{Context, Model, ModelOptions, Session, Target, Weights, cp
 
 use crate::{
     TAPS, bf16, buffer_memory,
-    comparison::{config, bits, image, model, scenes},
+    comparison::{bits, config, image, model, scenes},
     gpu_device::{self, context},
-    scene::Scene,};
+    scene::Scene,
+};
 
 /// The shapes are such that strips of rows are full and partly empty, and that one row is a strip.
 #[test]

@@ -1,6 +1,9 @@
 //! A target of features that are all zero.
 
-use perceptual_loss::{Config, Context, Criterion, Model, Network, Tap, Weights, weights::{Convolution, Parameters, Precision}};
+use perceptual_loss::{
+    Config, Context, Criterion, Model, Network, Tap, Weights,
+    weights::{Convolution, Parameters, Precision},
+};
 
 use crate::{
     TAPS,

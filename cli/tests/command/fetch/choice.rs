@@ -139,7 +139,7 @@ fn a_variable_or_a_kept_file_that_cannot_be_used_is_an_error() {
 #[test]
 fn what_came_from_the_publisher_is_known_to_be_trained() {
     let cache = pictures();
-    let convolutions = Weights::seeded(1).load(Network::Vgg19, 2).unwrap().convolutions;
+    let convolutions = Weights::seeded(1).load(Network::Vgg19, 2).unwrap().convolutions().to_vec();
     let mut parameters = Parameters::new(convolutions, "here");
     let official = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44";
     parameters.metadata.insert("source_file_sha256".to_owned(), official.to_owned());

@@ -108,7 +108,8 @@ impl Job<'_> {
     /// An output position plus this is the input position under the kernel's centre.
     fn shift(&self) -> [i32; 2] {
         [0, 1].map(|axis| {
-            let [to, from] = [&self.written, &self.from.tensor.region].map(|region| i64::from(region.origin[axis]));
+            let [to, from] =
+                [&self.written, &self.from.tensor.region].map(|region| i64::from(region.origin[axis]));
             (to - from) as i32
         })
     }

@@ -35,8 +35,7 @@ const SUMMED: u32 = 16;
 /// Bytes of a scratch buffer that hold several rows of tiles at the most.
 const SCRATCH: u64 = 8 << 20;
 
-const CONSTANTS: &[(&str, u32)] =
-    &[("TILE", TILE), ("PLACES", PLACES), ("BLOCK", BLOCK), ("SUMMED", SUMMED)];
+const CONSTANTS: &[(&str, u32)] = &[("TILE", TILE), ("PLACES", PLACES), ("BLOCK", BLOCK), ("SUMMED", SUMMED)];
 
 static INPUT: Kernel = kernel!("conv3x3.winograd.input", [Read, Write], constants: CONSTANTS);
 static PRODUCTS: Kernel = kernel!("conv3x3.winograd.products", [Read, Read, Write], constants: CONSTANTS);
