@@ -13,6 +13,6 @@ fn main(
 ) {
     let element = element_of(group, grid, thread);
     if element.inside {
-        output[element.to] = input[element.from];
+        output[element.output] = input[element.input];
     }
 }

@@ -13,6 +13,6 @@ fn main(
 ) {
     let element = element_of(group, grid, thread);
     if element.inside {
-        output[element.to] = max(input[element.from], 0.0);
+        output[element.output] = max(input[element.input], 0.0);
     }
 }

@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 // Where a thread's element comes from and goes to.
-struct Element { from: u32, to: u32, inside: bool }
+struct Element { input: u32, output: u32, inside: bool }
 
 fn element_of(group: vec3<u32>, grid: vec3<u32>, thread: u32) -> Element {
     let index = params.first_group + group_index(group, grid);

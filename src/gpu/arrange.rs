@@ -73,7 +73,11 @@ pub(crate) fn arrange(
     if counted(&sets, means).is_ok_and(|bytes| bytes <= memory) {
         return Ok(Arrangement::Whole(sets));
     }
-    let needs = |parts: &Parts| parts_memory(parts, means).counted();
+    // Scratch must be bound too, and grows with a part as features do.
+    let needs = |parts: &Parts| match part_sizes(parts, means).largest() {
+        largest if largest > limit => u64::MAX,
+        _ => parts_memory(parts, means).counted(),
+    };
     let grain = grain(&sets.plan, means);
     let room = Room { bytes: memory, largest: limit, needs: &needs, grain };
     Ok(Arrangement::Parts(Box::new(Parts::within(sets.plan, 0, &room)?)))
