@@ -253,6 +253,9 @@ impl FromStr for Preset {
 }
 
 impl Criterion {
+    /// Every criterion there is.
+    pub const ALL: [Self; 2] = [Self::Mse, Self::Mae];
+
     /// The name that the command and reports use.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -273,11 +276,10 @@ impl FromStr for Criterion {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "mse" => Ok(Self::Mse),
-            "mae" => Ok(Self::Mae),
-            _ => Err(Error::Config(format!("no criterion is called '{name}'; there are mse and mae"))),
-        }
+        Self::ALL.into_iter().find(|criterion| criterion.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(" and ");
+            Error::Config(format!("no criterion is called '{name}'; there are {names}"))
+        })
     }
 }
 

@@ -28,7 +28,7 @@ pub struct LossOptions {
     taps: Option<String>,
 
     /// What is averaged, instead of the preset's: squared or absolute differences.
-    #[arg(long, value_parser = OneOf(vec![Criterion::Mse, Criterion::Mae]))]
+    #[arg(long, value_parser = OneOf(Criterion::ALL.to_vec()))]
     criterion: Option<Criterion>,
 
     /// none, imagenet, signed, caffe, or mean=R/G/B,std=R/G/B,scale=S,order=rgb, instead of the preset's.

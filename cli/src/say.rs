@@ -9,7 +9,7 @@ use clap::builder::styling::{AnsiColor, Style};
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum Level {
     /// Something that a user should know and need not act on.
     Note,
     /// Something that a user did not ask for and may not want.
@@ -18,22 +18,22 @@ pub enum Kind {
 
 /// A note.
 pub fn note(text: &str) {
-    say(Kind::Note, text);
+    say(Level::Note, text);
 }
 
 /// A warning.
 pub fn warning(text: &str) {
-    say(Kind::Warning, text);
+    say(Level::Warning, text);
 }
 
-/// A line of one kind or the other.
-pub fn say(kind: Kind, text: &str) {
+/// A line of one level or the other.
+pub fn say(level: Level, text: &str) {
     if is_quiet() {
         return;
     }
-    match kind {
-        Kind::Note => line(AnsiColor::Cyan, "note", text),
-        Kind::Warning => line(AnsiColor::Yellow, "warning", text),
+    match level {
+        Level::Note => line(AnsiColor::Cyan, "note", text),
+        Level::Warning => line(AnsiColor::Yellow, "warning", text),
     }
 }
 
@@ -55,8 +55,8 @@ pub fn is_quiet() -> bool {
 /// Standard error is one for the process, and so is this.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-fn line(color: AnsiColor, kind: &str, text: &str) {
+fn line(color: AnsiColor, level: &str, text: &str) {
     let style = Style::new().bold().fg_color(Some(color.into()));
     // In one piece, which other programs' lines do not break up.
-    let _ = anstream::stderr().write_all(format!("{style}{kind}:{style:#} {text}\n").as_bytes());
+    let _ = anstream::stderr().write_all(format!("{style}{level}:{style:#} {text}\n").as_bytes());
 }

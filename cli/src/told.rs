@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use perceptual_loss_files::{Filter, Picture, Range, Reading, Source};
 
-use crate::say::{self, Kind};
+use crate::say::{self, Level};
 
 /// What is to be said on standard error.
 #[derive(Default)]
 pub struct Told {
-    lines: Vec<(Kind, String)>,
-    seen: HashSet<(Kind, String)>,
+    lines: Vec<(Level, String)>,
+    seen: HashSet<(Level, String)>,
     linear: bool,
     float: bool,
 }
@@ -25,13 +25,13 @@ impl Told {
     }
 
     pub fn warning(&mut self, warning: String) {
-        self.line(Kind::Warning, warning);
+        self.line(Level::Warning, warning);
     }
 
     /// A picture is resized.
     pub fn resized(&mut self, source: &Source, from: (u32, u32), to: (u32, u32), filter: Filter) {
         self.line(
-            Kind::Note,
+            Level::Note,
             format!(
                 "{}: resized from {}x{} to {}x{} by {}, in sRGB values",
                 source.name(),
@@ -44,15 +44,15 @@ impl Told {
         );
     }
 
-    fn line(&mut self, kind: Kind, text: String) {
-        if self.seen.insert((kind, text.clone())) {
-            self.lines.push((kind, text));
+    fn line(&mut self, level: Level, text: String) {
+        if self.seen.insert((level, text.clone())) {
+            self.lines.push((level, text));
         }
     }
 
     /// Says it all.
     pub fn print(&self) {
-        self.lines.iter().for_each(|(kind, text)| say::say(*kind, text));
+        self.lines.iter().for_each(|(level, text)| say::say(*level, text));
     }
 
     /// Options that no picture took up.

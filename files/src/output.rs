@@ -50,8 +50,8 @@ impl Output {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let refused = |source| Error::Unwritable { path: given.clone(), source };
         let place = match fs::metadata(&path) {
-            Ok(kind) if kind.is_dir() => return Err(refused(io::Error::other("it is a folder"))),
-            Ok(kind) if !kind.is_file() => {
+            Ok(what) if what.is_dir() => return Err(refused(io::Error::other("it is a folder"))),
+            Ok(what) if !what.is_file() => {
                 Place::Direct(File::options().write(true).open(&path).map_err(refused)?)
             }
             _ => Place::File,

@@ -1,4 +1,4 @@
-//! Which kernels compute, on which threads; and a model's weights in the form that they want.
+//! Which kernels compute, on which threads; and a model's weights in the layout that they want.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -126,7 +126,7 @@ impl Model {
         Ok(Self { engine: engine.clone(), kernels })
     }
 
-    /// Bytes of the weights in that form.
+    /// Bytes of the weights in that layout.
     pub(crate) fn bytes(&self) -> u64 {
         self.kernels.bytes()
     }

@@ -17,7 +17,7 @@ use crate::{
     weights::{Parameters, Precision},
 };
 
-/// A plan, its weights in the form that its kernels want, and the tensors' values. It runs on the rayon pool that it is called
+/// A plan, its weights in the layout that its kernels want, and the tensors' values. It runs on the rayon pool that it is called
 /// from.
 #[derive(Debug)]
 pub struct Executor {
@@ -293,8 +293,16 @@ fn compute(
             }
             Ok(())
         }
-        // The check of a plan lets no such step through.
-        _ => Err(Error::Config(format!("step '{}' lacks a tensor", step.name))),
+        // The check of a plan lets no such step through. Each is named, so that a new one is not forgotten here.
+        (
+            Operation::Pixels { .. }
+            | Operation::Conv3x3 { .. }
+            | Operation::Relu
+            | Operation::MaxPool
+            | Operation::Copy
+            | Operation::Difference { .. },
+            ..,
+        ) => Err(Error::Config(format!("step '{}' lacks a tensor", step.name))),
     }
 }
 
@@ -367,7 +375,7 @@ mod tests {
         let whole = [40, 30];
         let input = Tensor::new("in", 4, 5, Region::part(whole, [3, 4], [33, 17]).with_halo([1, 2, 3, 0]));
         let map = Tensor::new("map", 2, 5, Region::part(whole, [5, 2], [20, 18]));
-        for criterion in [Criterion::Mse, Criterion::Mae] {
+        for criterion in Criterion::ALL {
             let plan = with_map(criterion, input.clone(), map.clone(), 3);
             let (features, there) = (values(input.elements(), 1), values(map.elements(), 2));
             let both = run(&plan, &[&features, &there]).unwrap();

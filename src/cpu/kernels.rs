@@ -11,7 +11,7 @@ pub(super) type Input<'a> = (&'a Tensor, &'a [f32]);
 /// A tensor that a kernel writes, the rows at its top that are there and stay, and the values of all its images.
 pub(super) type Output<'a> = (&'a Tensor, u32, &'a mut [f32]);
 
-/// A set of kernels, with a model's weights in the form that they want. Plans are checked before they get here: tensors fit the
+/// A set of kernels, with a model's weights in the layout that they want. Plans are checked before they get here: tensors fit the
 /// operation.
 pub(super) trait Kernels: fmt::Debug + Send + Sync {
     /// Positions that each image of a tensor has around it in memory.

@@ -80,7 +80,7 @@ pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<B
                 .collect();
             Bounds::Relative(PIXELS, magnitudes)
         }
-        _ => Bounds::Bits,
+        Operation::Relu | Operation::MaxPool | Operation::Copy | Operation::Difference { .. } => Bounds::Bits,
     })
 }
 

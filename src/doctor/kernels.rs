@@ -254,12 +254,13 @@ fn copy(context: &Context) -> Result<Deviation> {
     }))
 }
 
-/// A plan that compares the pairs of its one tensor, squared (tap 0) and absolute (tap 1), and its values.
+/// A plan that compares the pairs of its one tensor, a tap for each criterion, and its values.
 fn pairs(images: u32, channels: u32, region: Region) -> Result<(Plan, Vec<f32>)> {
     let mut plan = Builder::new();
     let tensor = plan.tensor("features", images, channels, region);
-    plan.tap("squared", 1.0, Criterion::Mse, tensor);
-    plan.tap("absolute", 1.0, Criterion::Mae, tensor);
+    for criterion in Criterion::ALL {
+        plan.tap(criterion.name(), 1.0, criterion, tensor);
+    }
     let plan = plan.finish()?;
     let mut values = features(u64::from(channels), plan.tensors()[0].elements());
     // What the region holds for others' sake alone must not be in any sum.
@@ -313,8 +314,7 @@ fn map(context: &Context) -> Result<Deviation> {
         (4, 3, Region::whole(33, 31)),
         (2, 5, Region::part([60, 40], [11, 3], [35, 29]).with_halo([2, 1, 3, 4])),
     ];
-    let criteria = [Criterion::Mse, Criterion::Mae];
-    all(shapes.into_iter().flat_map(|shape| criteria.map(|criterion| (shape, criterion))).map(
+    all(shapes.into_iter().flat_map(|shape| Criterion::ALL.map(|criterion| (shape, criterion))).map(
         |((images, channels, region), criterion)| {
             let mut plan = Builder::new();
             let tensor = plan.tensor("features", images, channels, region);
@@ -357,7 +357,7 @@ fn partials(context: &Context, plan: &Plan, values: &[f32]) -> Result<Deviation>
             image.iter().zip(owned.iter().cycle()).filter(|(_, owned)| **owned).map(|(v, _)| *v).collect()
         })
         .collect();
-    all([Criterion::Mse, Criterion::Mae].into_iter().enumerate().map(|(tap, criterion)| {
+    all(Criterion::ALL.into_iter().enumerate().map(|(tap, criterion)| {
         executor.run(tap..tap + 1, &[])?;
         let pairs = images.chunks_exact(2).zip(executor.partials_blocking(tap)?);
         Ok(pairs

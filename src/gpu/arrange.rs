@@ -170,7 +170,9 @@ pub(super) fn most_params(parts: &Parts, means: Means<'_>) -> u64 {
         Operation::Difference { .. } => 2 + step.writes.len() as u64,
         // In each set, with rows copied in before it and out after it.
         Operation::Conv3x3 { .. } => u64::from(PART_SETS) * (of_convolutions.next().unwrap_or(1) + 2),
-        _ => u64::from(PART_SETS) * 3,
+        Operation::Pixels { .. } | Operation::Relu | Operation::MaxPool | Operation::Copy => {
+            u64::from(PART_SETS) * 3
+        }
     };
     let most: u64 = plan.steps().iter().map(&mut dispatches).sum();
     let window = PARAMS_BYTES.next_multiple_of(u64::from(means.capabilities.uniform_alignment.max(1)));

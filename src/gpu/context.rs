@@ -3,14 +3,15 @@
 use std::{
     future::Future,
     num::NonZeroU64,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, Mutex, mpsc},
 };
 
 use super::{
     adapter::Adapter,
     capabilities::Capabilities,
-    kernel::Kernel,
+    kernel::{Kernel, labelled},
     kernels::PARAMS_BYTES,
+    lock::lock,
     pipelines::{Pipeline, Pipelines},
     requirements::Requirements,
 };
@@ -234,17 +235,7 @@ fn settle(error: impl Future<Output = Option<wgpu::Error>>) -> Option<wgpu::Erro
     if cfg!(target_family = "wasm") { None } else { pollster::block_on(error) }
 }
 
-/// A label that tells a host whose it is.
-pub(super) fn labelled(what: &str) -> String {
-    format!("perceptual-loss {what}")
-}
-
 /// What wgpu says, its causes included, in one line.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A lock that another thread's panic does not spoil: what it guards is valid at every moment.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,7 +14,7 @@ use super::{
     record::{Recorded, record, record_timed},
     sets::{Sets, pictures_bytes},
     source::{Source, Sources, Tone},
-    timing::Timestamps,
+    timestamps::Timestamps,
 };
 use crate::{
     color::ToneMap,

@@ -100,3 +100,8 @@ impl fmt::Debug for Kernel {
         f.write_str(self.name)
     }
 }
+
+/// A label that tells a host whose it is.
+pub(super) fn labelled(what: &str) -> String {
+    format!("perceptual-loss {what}")
+}

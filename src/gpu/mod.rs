@@ -16,6 +16,7 @@ mod frame;
 pub(crate) mod fuzz;
 mod kernel;
 mod kernels;
+mod lock;
 mod lower;
 mod model;
 mod peak;
@@ -29,6 +30,7 @@ mod sets;
 mod single;
 mod source;
 mod sum;
+mod timestamps;
 mod timing;
 mod tuning;
 
@@ -97,11 +99,6 @@ pub fn pipelines_compiled(context: &Context) -> Result<usize> {
 /// [`Error::Config`] where the context is not a GPU's.
 pub fn compile_time(context: &Context) -> Result<Duration> {
     Ok(gpu_of(context)?.pipelines.compile_time())
-}
-
-/// The names of all tunings.
-pub(crate) fn tuning_names() -> impl Iterator<Item = &'static str> {
-    kernels::conv3x3::rows().map(|row| row.name)
 }
 
 fn gpu_of(context: &Context) -> Result<Arc<Gpu>> {

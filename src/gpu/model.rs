@@ -7,11 +7,7 @@ use std::{
 
 use wgpu::util::{BufferInitDescriptor, DeviceExt as _};
 
-use super::{
-    arrange::Means,
-    context::{Gpu, labelled, lock},
-    tuning,
-};
+use super::{arrange::Means, context::Gpu, kernel::labelled, lock::lock, tuning};
 use crate::{
     error::{Error, Result},
     plan::{Operation, Plan},

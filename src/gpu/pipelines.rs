@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    context::{labelled, lock},
-    kernel::{Access, Kernel},
+    kernel::{Access, Kernel, labelled},
+    lock::lock,
 };
 use crate::error::Result;
 
@@ -83,7 +83,7 @@ impl Pipeline {
             wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(source.into()) };
         // SAFETY: the shaders are this crate's own, and all their loops end. They index within what their parameters say of
         // the buffers that they are bound to. Those of a program are made of a plan that `plan::Builder` has checked, since a
-        // plan's fields are private, and lowering has checked that its elements can be counted in 32 bits; weights have the
+        // plan's fields are private, and its tensors are no larger than `Capabilities::max_tensor`; weights have the
         // shapes of their layers (`Model::check`), a source's parameters come from a source that was validated against its own
         // texture or buffer and against the picture's (`Executor::load`, `FrameSession`), and those of `peak.rs` and `sum.rs` from
         // the buffers made there. The checks left out cost 5 % of the direct convolution on a software adapter, and much more

@@ -1,6 +1,6 @@
 //! The one place that records commands into an encoder and opens passes.
 
-use super::timing::Timestamps;
+use super::timestamps::Timestamps;
 
 /// A command with all that it needs.
 #[derive(Clone, Copy)]

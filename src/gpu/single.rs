@@ -9,7 +9,7 @@ use super::{
     prepared::Bound,
     program::Params,
     record::{Recorded, record, record_timed},
-    timing::Timestamps,
+    timestamps::Timestamps,
 };
 use crate::error::Result;
 

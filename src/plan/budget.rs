@@ -126,7 +126,11 @@ impl Parts {
             Operation::Conv3x3 { layer, .. } => {
                 18.0 * f64::from(layer.inputs) * f64::from(layer.outputs) * width * height
             }
-            _ => 0.0,
+            Operation::Pixels { .. }
+            | Operation::Relu
+            | Operation::MaxPool
+            | Operation::Copy
+            | Operation::Difference { .. } => 0.0,
         };
         plan.steps().iter().filter_map(|step| Some(of_step(step.operation, sides[step.output()?]))).sum()
     }

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Operation, Plan, TensorId};
+use super::{Plan, Reach, TensorId};
 
 /// Bands of columns and strips of rows, of one size but for the last ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ impl Cuts {
         for step in &whole.steps {
             let before = step.reads.iter().map(|&id| pools[id]).max().unwrap_or(0);
             for &id in &step.writes {
-                pools[id] = before + u32::from(step.operation == Operation::MaxPool);
+                pools[id] = before + step.operation.reach().scale.ilog2();
             }
         }
         let unit = 1 << pools.iter().max().copied().unwrap_or(0);
@@ -92,11 +92,9 @@ impl Cuts {
                 step.writes.iter().flat_map(|to| step.reads.iter().map(move |from| (to, from)))
             {
                 let Range { start, end } = columns[output].0;
-                let needed = match step.operation {
-                    Operation::Conv3x3 { .. } => start.saturating_sub(1)..end.saturating_add(1),
-                    Operation::MaxPool => start.saturating_mul(2)..end.saturating_mul(2),
-                    _ => start..end,
-                };
+                let Reach { scale, around } = step.operation.reach();
+                let needed = start.saturating_mul(scale).saturating_sub(around)
+                    ..end.saturating_mul(scale).saturating_add(around);
                 let held = &mut columns[input].0;
                 *held = held.start.min(needed.start)
                     ..held.end.max(needed.end.min(tensors[input].region.whole[0]));
@@ -113,22 +111,15 @@ impl Cuts {
             if step.reads.is_empty() || step.writes.is_empty() {
                 continue;
             }
+            let Reach { scale, around } = step.operation.reach();
             let makes = |input: TensorId| {
                 let there = rows[input].end;
                 let complete = there == self.whole.tensors[input].region.whole[1];
-                match step.operation {
-                    // The row below the last one is needed, unless that is the picture's own.
-                    Operation::Conv3x3 { .. } if !complete => there.saturating_sub(1),
-                    Operation::MaxPool => there / 2,
-                    _ => there,
-                }
+                // The rows below the last one are needed, unless that is the picture's own.
+                if complete { there / scale } else { there.saturating_sub(around) / scale }
             };
             let made = step.reads.iter().map(|&input| makes(input)).min().unwrap_or(0);
-            let needed = match step.operation {
-                Operation::Conv3x3 { .. } => made.saturating_sub(1),
-                Operation::MaxPool => 2 * made,
-                _ => made,
-            };
+            let needed = (made * scale).saturating_sub(around);
             for &input in &step.reads {
                 // Another reader may need more.
                 rows[input].keep = rows[input].keep.min(needed);

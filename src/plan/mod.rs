@@ -63,7 +63,26 @@ pub enum Operation {
     },
 }
 
+/// Which positions an operation reads for one that it makes, along either axis: `scale` of them, and `around` more on each
+/// side where the picture has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) scale: u32,
+    pub(crate) around: u32,
+}
+
 impl Operation {
+    /// What cutting a picture goes by.
+    pub(crate) fn reach(&self) -> Reach {
+        match self {
+            Self::Conv3x3 { .. } => Reach { scale: 1, around: 1 },
+            Self::MaxPool => Reach { scale: 2, around: 0 },
+            Self::Pixels { .. } | Self::Relu | Self::Copy | Self::Difference { .. } => {
+                Reach { scale: 1, around: 0 }
+            }
+        }
+    }
+
     /// The name of the kernel that computes it, whatever its tuning.
     #[must_use]
     pub fn kernel(&self) -> &'static str {

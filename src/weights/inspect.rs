@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    Convolution, Kind, Weights,
+    Convolution, Provenance, Weights,
     contents::Format,
     file::TensorFile,
     look::{self, Look},
@@ -110,11 +110,11 @@ impl Weights {
             .collect();
         Ok(Inspection {
             origin: self.origin(),
-            format: match &self.kind {
+            format: match &self.provenance {
                 #[cfg(feature = "default-weights")]
-                Kind::Shipped => Format::Shipped,
-                Kind::Seeded(_) => Format::Seeded,
-                Kind::File(file) => file.contents().format,
+                Provenance::Shipped => Format::Shipped,
+                Provenance::Seeded(_) => Format::Seeded,
+                Provenance::File(file) => file.contents().format,
             },
             networks,
             sha256: loaded.info.sha256,
@@ -128,8 +128,8 @@ impl Weights {
 
     /// How many of the network's layers can be had.
     fn depth(&self, network: Network) -> Result<usize> {
-        match &self.kind {
-            Kind::File(file) => depth(file, network),
+        match &self.provenance {
+            Provenance::File(file) => depth(file, network),
             _ => Ok(network.layers().len()),
         }
     }
@@ -138,7 +138,7 @@ impl Weights {
     fn named(&self, network: Network, depth: usize) -> Result<Vec<(String, String)>> {
         let layers: Vec<Layer> =
             convolutions(network).take_while(|layer| (layer.index as usize) < depth).collect();
-        let Kind::File(file) = &self.kind else {
+        let Provenance::File(file) = &self.provenance else {
             return Ok(layers.iter().map(|layer| (layer.weight_name(), "F32".to_owned())).collect());
         };
         let prefix = file.prefix(network, &layers)?;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Kind, Precision, Weights, WeightsInfo, hash, tensor::Tensor, write};
+use super::{Precision, Provenance, Weights, WeightsInfo, hash, tensor::Tensor, write};
 use crate::error::{Error, Result};
 
 /// The weights of channels, as the package `lpips` fits them to people's judgements: five 1x1 convolutions to one
@@ -28,7 +28,7 @@ impl Weights {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_linears(&self) -> Result<Linears> {
-        let Kind::File(file) = &self.kind else {
+        let Provenance::File(file) = &self.provenance else {
             return Err(Error::Weights(format!(
                 "{} has no linear layers; open the v0.1/vgg.pth of the package lpips",
                 self.origin()

@@ -50,12 +50,12 @@ use crate::{
 /// for VGG16, and a batch-norm VGG's for both.
 #[derive(Clone)]
 pub struct Weights {
-    kind: Kind,
+    provenance: Provenance,
     trained: Option<bool>,
 }
 
 #[derive(Clone)]
-enum Kind {
+enum Provenance {
     #[cfg(feature = "default-weights")]
     Shipped,
     Seeded(u64),
@@ -106,7 +106,7 @@ pub struct WeightsInfo {
 #[cfg(feature = "default-weights")]
 impl Default for Weights {
     fn default() -> Self {
-        Self { kind: Kind::Shipped, trained: Some(false) }
+        Self { provenance: Provenance::Shipped, trained: Some(false) }
     }
 }
 
@@ -115,7 +115,7 @@ impl Weights {
     /// origin is `seeded:N`.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self { kind: Kind::Seeded(seed), trained: Some(false) }
+        Self { provenance: Provenance::Seeded(seed), trained: Some(false) }
     }
 
     /// Weights from a file, of which only the table of contents is read now. Their origin is the path.
@@ -141,7 +141,7 @@ impl Weights {
         // Who says that they are trained would have to be believed.
         let untrained =
             file.contents().metadata.get(write::TRAINED).is_some_and(|trained| trained == "false");
-        Ok(Self { kind: Kind::File(Arc::new(file)), trained: untrained.then_some(false) })
+        Ok(Self { provenance: Provenance::File(Arc::new(file)), trained: untrained.then_some(false) })
     }
 
     /// The same, with what the caller knows of them: a file does not say that its weights were trained, at most that they
@@ -166,11 +166,13 @@ impl Weights {
         let _span = tracing::debug_span!("weights", origin = self.origin(), %network).entered();
         let layers: Vec<Layer> =
             layers.iter().copied().filter(|layer| layer.kind == LayerKind::Conv).collect();
-        let convolutions = match &self.kind {
+        let convolutions = match &self.provenance {
             #[cfg(feature = "default-weights")]
-            Kind::Shipped => shipped::convolutions(network, layers)?,
-            Kind::Seeded(seed) => layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect(),
-            Kind::File(file) => file.load(network, &layers)?,
+            Provenance::Shipped => shipped::convolutions(network, layers)?,
+            Provenance::Seeded(seed) => {
+                layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect()
+            }
+            Provenance::File(file) => file.load(network, &layers)?,
         };
         let mut parameters = Parameters::new(convolutions, self.origin());
         parameters.info.trained = self.trained;
@@ -182,8 +184,8 @@ impl Weights {
     /// What the file says of itself under this key. Only safetensors say anything.
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        match &self.kind {
-            Kind::File(file) => file.contents().metadata.get(key).map(String::as_str),
+        match &self.provenance {
+            Provenance::File(file) => file.contents().metadata.get(key).map(String::as_str),
             _ => None,
         }
     }
@@ -191,11 +193,11 @@ impl Weights {
     /// What reports call them: `default-1`, `seeded:N`, the file's path, or what the caller called the bytes.
     #[must_use]
     pub fn origin(&self) -> String {
-        match &self.kind {
+        match &self.provenance {
             #[cfg(feature = "default-weights")]
-            Kind::Shipped => shipped::NAME.to_owned(),
-            Kind::Seeded(seed) => format!("seeded:{seed}"),
-            Kind::File(file) => file.origin().to_owned(),
+            Provenance::Shipped => shipped::NAME.to_owned(),
+            Provenance::Seeded(seed) => format!("seeded:{seed}"),
+            Provenance::File(file) => file.origin().to_owned(),
         }
     }
 }

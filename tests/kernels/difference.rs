@@ -12,12 +12,13 @@ use perceptual_loss::{
 
 use crate::common::{SUM, compare_sums, context, parameters, small_integers, values};
 
-/// A plan that compares the pairs of its one tensor, squared (tap 0) and absolute (tap 1).
+/// A plan that compares the pairs of its one tensor, a tap for each criterion.
 pub fn plan(images: u32, channels: u32, region: Region) -> Plan {
     let mut plan = Builder::new();
     let features = plan.tensor("features", images, channels, region);
-    plan.tap("squared", 1.0, Criterion::Mse, features);
-    plan.tap("absolute", 1.0, Criterion::Mae, features);
+    for criterion in Criterion::ALL {
+        plan.tap(criterion.name(), 1.0, criterion, features);
+    }
     plan.finish().unwrap()
 }
 
@@ -45,7 +46,7 @@ fn sums(mut executor: Executor, features: &[f32]) -> Vec<Vec<f64>> {
 /// Regions with and without a halo, of widths that are no multiple of anything, and their channels.
 fn shapes() -> Vec<(u32, Region)> {
     let whole = [
-        // Around the lanes of a workgroup, and around the 4096 elements that it sums.
+        // Around the threads of a workgroup, and around the 4096 elements that it sums.
         (1, [1, 1]),
         (1, [1, 63]),
         (1, [64, 1]),
@@ -108,12 +109,12 @@ fn sums_of_all_that_the_region_owns() {
             (on_gpu(&plan, &features), on_cpu(&plan, &features), on_twin(&plan, &features));
         for (tap, twin) in twin.iter().enumerate() {
             assert_eq!(twin.len(), images as usize / 2);
-            for (form, judged) in
+            for (backend, judged) in
                 [("gpu", compare_sums(&gpu[tap], twin)), ("cpu", compare_sums(&cpu[tap], twin))]
             {
                 largest = largest.max(judged.unwrap_or_else(|what| {
                     let name = plan.taps()[tap].name;
-                    panic!("{form}, {name}, {images} of {channels} channels, {region:?}: {what}")
+                    panic!("{backend}, {name}, {images} of {channels} channels, {region:?}: {what}")
                 }));
             }
         }

@@ -91,7 +91,7 @@ fn node() -> impl Strategy<Value = Node> {
             .prop_map(|(outputs, relu, tuning)| Node::Conv { outputs, relu, tuning }),
         1 => Just(Node::Relu),
         2 => Just(Node::Pool),
-        2 => prop_oneof![Just(Criterion::Mse), Just(Criterion::Mae)].prop_map(Node::Tap),
+        2 => prop::sample::select(Criterion::ALL.to_vec()).prop_map(Node::Tap),
     ]
 }
 
@@ -152,7 +152,7 @@ fn taps(network: Network) -> impl Strategy<Value = Vec<&'static str>> {
 
 fn config() -> impl Strategy<Value = Config> {
     let network = prop::sample::select(Network::ALL.to_vec());
-    let criterion = prop_oneof![Just(Criterion::Mse), Just(Criterion::Mae)];
+    let criterion = prop::sample::select(Criterion::ALL.to_vec());
     let normalization = prop::sample::select(vec![
         Normalization::NONE,
         Normalization::IMAGENET,

@@ -293,7 +293,7 @@ fn verbose_tells_what_is_done() {
         &["DEBUG", "device adapter=", "driver=", "max_storage_buffer_binding_size="][..],
         &["weights{origin=\"default-1\" network=vgg19}", "loaded convolutions=2 sha256="],
         &["weights{origin=\"default-1\" network=vgg19}", "close time.busy="],
-        &["session{backend=\"gpu\" width=40 height=24 pairs=1}", "buffers lanes=", "features=", "scratch="],
+        &["session{backend=\"gpu\" width=40 height=24 pairs=1}", "buffers sets=", "features=", "scratch="],
         &["compile{kernel=\"pixels\"}", "close time.busy="],
         &["compile{kernel=\"conv3x3.blocked\"}", "close time.busy="],
         &["compare{generated=a.png}", "close time.busy="],

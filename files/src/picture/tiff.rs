@@ -1,5 +1,5 @@
 //! Walking a TIFF's directories: how many pictures there are, whether the first one's data is all there, and its
-//! colour profile, which the decoder does not see where it is stored as bytes of no kind.
+//! colour profile, which the decoder does not see where it is stored as bytes of no type.
 
 use super::bytes::{array, slice};
 
@@ -16,10 +16,10 @@ pub fn pages(bytes: &[u8]) -> Result<usize, String> {
 pub fn profile(bytes: &[u8]) -> Option<&[u8]> {
     let tiff = Tiff::new(bytes);
     let entry = tiff.entry(tiff.first()?, 34675)?;
-    matches!(entry.kind, BYTE | UNDEFINED).then(|| slice(bytes, entry.at, entry.count))?
+    matches!(entry.value_type, BYTE | UNDEFINED).then(|| slice(bytes, entry.at, entry.count))?
 }
 
-// Kinds of values.
+// Types of values.
 const BYTE: u16 = 1;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
@@ -27,7 +27,7 @@ const UNDEFINED: u16 = 7;
 
 /// Where a tag's values are.
 struct Entry {
-    kind: u16,
+    value_type: u16,
     count: usize,
     at: usize,
 }
@@ -80,14 +80,14 @@ impl<'a> Tiff<'a> {
         Ok(())
     }
 
-    /// A tag of a kind that is known here.
+    /// A tag of a type that is known here.
     fn entry(&self, directory: usize, tag: u16) -> Option<Entry> {
         let entries = usize::from(self.u16(directory)?);
         let found = (0..entries)
             .map_while(|i| directory.checked_add(2 + i * 12))
             .find(|entry| self.u16(*entry) == Some(tag))?;
-        let (kind, count) = (self.u16(found + 2)?, self.u32(found + 4)? as usize);
-        let width = match kind {
+        let (value_type, count) = (self.u16(found + 2)?, self.u32(found + 4)? as usize);
+        let width = match value_type {
             BYTE | UNDEFINED => 1,
             SHORT => 2,
             LONG => 4,
@@ -95,14 +95,14 @@ impl<'a> Tiff<'a> {
         };
         // What fits stands in the entry itself.
         let at = if count.checked_mul(width)? <= 4 { found + 8 } else { self.u32(found + 8)? as usize };
-        Some(Entry { kind, count, at })
+        Some(Entry { value_type, count, at })
     }
 
     /// The values of a tag of whole numbers; none where it is missing, and no more than the file holds.
     fn values(&self, directory: usize, tag: u16) -> impl Iterator<Item = usize> {
-        let Entry { kind, count, at } =
-            self.entry(directory, tag).unwrap_or(Entry { kind: LONG, count: 0, at: 0 });
-        (0..count).map_while(move |i| match kind {
+        let Entry { value_type, count, at } =
+            self.entry(directory, tag).unwrap_or(Entry { value_type: LONG, count: 0, at: 0 });
+        (0..count).map_while(move |i| match value_type {
             SHORT => self.u16(at.checked_add(i.checked_mul(2)?)?).map(usize::from),
             LONG => self.u32(at.checked_add(i.checked_mul(4)?)?).map(|value| value as usize),
             _ => None,

@@ -1,4 +1,4 @@
-//! A model's convolutions in the form that the fast one wants.
+//! A model's convolutions in the layout that the fast one wants.
 
 use rayon::prelude::*;
 

@@ -201,7 +201,7 @@ impl FrameSession {
     /// an [`Image`](crate::Image).
     ///
     /// # Errors
-    /// [`Error::Config`] where the target is of another model or size, or is kept as a picture since its session goes
+    /// [`Error::Config`] where the target is of another loss, other weights or another size, or is kept as a picture since its session goes
     /// through it in parts, or while a comparison in slices is under way; [`Error::DeviceLost`].
     pub fn set_target(&mut self, target: &Target) -> Result<()> {
         self.check_idle()?;

@@ -104,7 +104,7 @@ pub(in crate::gpu) fn lower(
         channels,
         row_stride: tensor.row_stride() as u32,
         channel_stride: tensor.channel_stride() as u32,
-        absolute: u32::from(criterion == Criterion::Mae),
+        absolute: absolute(criterion),
         groups: groups as u32,
         first_group: 0,
     };
@@ -123,6 +123,14 @@ pub(in crate::gpu) fn lower(
         cost: Cost { flops: groups, bytes: 4 * groups },
     };
     [difference, sum]
+}
+
+/// Whether a difference is taken as it is, or squared.
+fn absolute(criterion: Criterion) -> u32 {
+    match criterion {
+        Criterion::Mse => 0,
+        Criterion::Mae => 1,
+    }
 }
 
 /// Parameters of the second stage.
@@ -147,7 +155,7 @@ pub(in crate::gpu) fn lower_map(
         a_stride: a.stride,
         b_offset: b.offset,
         b_stride: b.stride,
-        absolute: u32::from(criterion == Criterion::Mae),
+        absolute: absolute(criterion),
         groups: groups as u32,
         first_group: 0,
         pad: 0,

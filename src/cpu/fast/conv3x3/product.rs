@@ -1,4 +1,4 @@
-//! The matrix product that both forms are computed by, in vector registers.
+//! The matrix product, in vector registers, of the direct convolution and of Winograd's.
 //!
 //! Arrays are gone through by plain loops: what `map` and `from_fn` call is not always compiled into the caller, and then not for
 //! its registers (half of the time, once).

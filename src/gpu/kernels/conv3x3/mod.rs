@@ -65,6 +65,12 @@ impl Tuning {
     /// `shaders/conv3x3.winograd.*.wgsl`: Winograd's F(4x4, 3x3), 36 products where direct convolution takes 144.
     pub const WINOGRAD: Self = Self(winograd::ROW.name);
 
+    /// Every tuning there is, in the order of their rows.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        rows().map(|row| Self(row.name)).collect()
+    }
+
     /// Its row.
     pub(crate) fn row(self) -> &'static Row {
         // Tunings are made of rows alone.

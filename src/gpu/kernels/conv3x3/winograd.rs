@@ -35,6 +35,11 @@ const SUMMED: u32 = 16;
 /// Bytes of a scratch buffer that hold several rows of tiles at the most.
 const SCRATCH: u64 = 8 << 20;
 
+/// What surrounds a result's own inputs rounds into it through the transforms, and where there are few input channels its own
+/// products can be small beside that: of five million results of random inputs the worst was 3.9e-6 of them with one
+/// channel, 1.2e-6 with three, 5.3e-7 with 16.
+const BOUND: f64 = 4e-6;
+
 const CONSTANTS: &[(&str, u32)] = &[("TILE", TILE), ("PLACES", PLACES), ("BLOCK", BLOCK), ("SUMMED", SUMMED)];
 
 static INPUT: Kernel = kernel!("conv3x3.winograd.input", [Read, Write], constants: CONSTANTS);
@@ -50,7 +55,7 @@ pub(super) static ROW: Row = Row {
     dispatches,
     lower,
     grain: [TILE, TILE],
-    bound: 1e-6,
+    bound: BOUND,
 };
 
 /// Inputs at their places, products there.

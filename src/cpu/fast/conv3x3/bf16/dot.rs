@@ -121,7 +121,7 @@ mod avx512 {
 mod tests {
     use super::*;
 
-    /// Any form's sums against those of plain loops: products are exact, sums are rounded in another order.
+    /// The sums of any instructions against those of plain loops: products are exact, sums are rounded in another order.
     #[test]
     fn sums_are_those_of_plain_loops() {
         let (pairs, pitch) = (16, 11);
