@@ -86,11 +86,11 @@ impl Engine {
 const MOST_THREADS: usize = 1024;
 
 /// What pictures take that go through in at most `memory` bytes of a pair's features, and the parts in which they go, for a plan
-/// of one image and an executor whose tensors have `frame` positions around each image.
+/// of one image and an executor whose tensors have `border` positions around each image.
 ///
 /// # Errors
 /// [`Error::TooLarge`] where no parts are small enough.
-pub(crate) fn outline(plan: Plan, frame: u32, memory: u64) -> Result<(Memory, Parts)> {
+pub(crate) fn outline(plan: Plan, border: u32, memory: u64) -> Result<(Memory, Parts)> {
     let takes = |parts: &Parts| Memory {
         features: parts.bytes().saturating_mul(2),
         pictures: Image::packed_words(parts.largest_picture()).saturating_mul(4 * 2),
@@ -98,7 +98,7 @@ pub(crate) fn outline(plan: Plan, frame: u32, memory: u64) -> Result<(Memory, Pa
     };
     let needs = |parts: &Parts| takes(parts).counted();
     let room = Room { bytes: memory, largest: u64::MAX, needs: &needs, grain: [1, 1] };
-    let parts = Parts::within(plan, frame, &room)?;
+    let parts = Parts::within(plan, border, &room)?;
     Ok((takes(&parts), parts))
 }
 
@@ -136,7 +136,7 @@ impl Model {
     /// # Errors
     /// [`Error::TooLarge`] where no parts are small enough.
     pub(crate) fn outline(&self, plan: Plan, memory: u64) -> Result<(Memory, Parts)> {
-        outline(plan, self.kernels.frame(), memory)
+        outline(plan, self.kernels.border(), memory)
     }
 
     /// A session over a plan of one image, in parts where a pair's features take more than `memory` bytes.

@@ -15,7 +15,7 @@ pub(super) type Output<'a> = (&'a Tensor, u32, &'a mut [f32]);
 /// operation.
 pub(super) trait Kernels: fmt::Debug + Send + Sync {
     /// Positions that each image of a tensor has around it in memory.
-    fn frame(&self) -> u32;
+    fn border(&self) -> u32;
 
     /// Bytes of the weights.
     fn bytes(&self) -> u64;
@@ -24,9 +24,9 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
     /// [`Error::Weights`](crate::Error::Weights) where there are no weights of this convolution, or those of other channels.
     fn check_layer(&self, layer: &Layer) -> Result<()>;
 
-    /// Elements of an image of a tensor, frame included.
+    /// Elements of an image of a tensor, border included.
     fn image(&self, tensor: &Tensor) -> usize {
-        let [width, height] = tensor.region.extent.map(|side| side as usize + 2 * self.frame() as usize);
+        let [width, height] = tensor.region.extent.map(|side| side as usize + 2 * self.border() as usize);
         width.saturating_mul(height).saturating_mul(tensor.channels as usize)
     }
 

@@ -35,8 +35,8 @@ impl Parts {
     ///
     /// # Errors
     /// [`Error::TooLarge`] where no cut fits, with the least that one needs; else as [`new`](Self::new).
-    pub(crate) fn within(whole: impl Into<Arc<Plan>>, frame: u32, room: &Room<'_>) -> Result<Self> {
-        let uncut = Self::uncut(whole.into(), frame)?;
+    pub(crate) fn within(whole: impl Into<Arc<Plan>>, border: u32, room: &Room<'_>) -> Result<Self> {
+        let uncut = Self::uncut(whole.into(), border)?;
         if room.fits(&uncut) {
             return Ok(uncut);
         }
@@ -153,9 +153,9 @@ mod tests {
     }
 
     /// A cut for so many pictures side by side.
-    fn within(whole: &Plan, frame: u32, pictures: u64, bytes: u64, largest: u64) -> Result<Parts> {
+    fn within(whole: &Plan, border: u32, pictures: u64, bytes: u64, largest: u64) -> Result<Parts> {
         let needs = |cut: &Parts| cut.bytes().saturating_mul(pictures);
-        Parts::within(whole.clone(), frame, &Room { bytes, largest, needs: &needs, grain: [1, 1] })
+        Parts::within(whole.clone(), border, &Room { bytes, largest, needs: &needs, grain: [1, 1] })
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Parts {
     /// Tensors of which rows are kept, in order.
     carried: Arc<[TensorId]>,
     /// Positions that the executor's tensors have around each image.
-    frame: u32,
+    border: u32,
     /// For each tensor of the whole, the most columns of it that a part holds.
     columns: Arc<[u32]>,
     /// The most rows that a part holds, and the most that are kept.
@@ -60,15 +60,15 @@ impl Part {
 }
 
 impl Parts {
-    /// Cuts what `whole`, a plan for one image, computes into parts, for an executor whose tensors have `frame` positions
+    /// Cuts what `whole`, a plan for one image, computes into parts, for an executor whose tensors have `border` positions
     /// around each image. Each part's own are `owned` columns and rows of the picture, less at its right and lower edge:
     /// multiples of what all poolings make one position of, or as many as the picture has or more.
     ///
     /// # Errors
     /// [`Error::Config`] where parts cannot be of that size; where the plan is for more than one image, or does not begin
     /// with pixels.
-    pub fn new(whole: impl Into<Arc<Plan>>, owned: [u32; 2], frame: u32) -> Result<Self> {
-        let uncut = Self::uncut(whole.into(), frame)?;
+    pub fn new(whole: impl Into<Arc<Plan>>, owned: [u32; 2], border: u32) -> Result<Self> {
+        let uncut = Self::uncut(whole.into(), border)?;
         let unit = uncut.cuts.unit();
         let size = uncut.plan().picture_size().unwrap_or_default();
         let fits =
@@ -87,7 +87,7 @@ impl Parts {
     ///
     /// # Errors
     /// [`Error::Config`] where [`new`](Self::new) gives it.
-    pub(crate) fn uncut(whole: Arc<Plan>, frame: u32) -> Result<Self> {
+    pub(crate) fn uncut(whole: Arc<Plan>, border: u32) -> Result<Self> {
         if whole.tensors.iter().any(|tensor| tensor.images != 1) || whole.picture_size().is_none() {
             return Err(Error::Config(
                 "the plan cannot be cut: it must be for one image and begin with pixels".to_owned(),
@@ -107,7 +107,7 @@ impl Parts {
         let cuts = Cuts::none(whole);
         let (columns, rows) = (cuts.most_columns(), cuts.most_rows());
         let uncut =
-            Self { cuts, carried: carried.into(), frame, columns, rows, slots: vec![], slot_of: vec![] };
+            Self { cuts, carried: carried.into(), border, columns, rows, slots: vec![], slot_of: vec![] };
         Ok(uncut.assigned())
     }
 
@@ -119,7 +119,7 @@ impl Parts {
             columns: if same[0] { Arc::clone(&self.columns) } else { cuts.most_columns() },
             rows: if same[1] { Arc::clone(&self.rows) } else { cuts.most_rows() },
             carried: Arc::clone(&self.carried),
-            frame: self.frame,
+            border: self.border,
             slots: vec![],
             slot_of: vec![],
             cuts,
@@ -131,7 +131,7 @@ impl Parts {
     /// tensor of which rows are kept.
     fn assigned(mut self) -> Self {
         let bytes_of =
-            |id: TensorId, rows: u32| self.plan().tensors[id].bytes_of([self.columns[id], rows], self.frame);
+            |id: TensorId, rows: u32| self.plan().tensors[id].bytes_of([self.columns[id], rows], self.border);
         let bytes: Vec<u64> =
             self.rows.iter().enumerate().map(|(id, [held, _])| bytes_of(id, *held)).collect();
         let (mut slots, mut slot_of) = slots::assign(&bytes, &self.plan().steps);

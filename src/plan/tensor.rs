@@ -182,8 +182,8 @@ impl Tensor {
     }
 
     /// Bytes that it would have with such an extent, and with so many positions more around each image.
-    pub(crate) fn bytes_of(&self, extent: [u32; 2], frame: u32) -> u64 {
-        let [width, height] = extent.map(|side| u64::from(side) + 2 * u64::from(frame));
+    pub(crate) fn bytes_of(&self, extent: [u32; 2], border: u32) -> u64 {
+        let [width, height] = extent.map(|side| u64::from(side) + 2 * u64::from(border));
         [height, self.channels.into(), self.images.into(), self.element.bytes()]
             .into_iter()
             .fold(width, u64::saturating_mul)

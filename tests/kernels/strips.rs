@@ -59,9 +59,9 @@ fn hold(taps: &str, [width, height]: [u32; 2], cuts: &[[u32; 2]]) {
     let whole = Plan::new(&config, width, height, 1).unwrap();
     // What all poolings make one position of.
     let unit = 1 << whole.steps().iter().filter(|step| step.operation == Operation::MaxPool).count();
-    let cut = |parts: [u32; 2], frame: u32| {
+    let cut = |parts: [u32; 2], border: u32| {
         let owned = [0, 1].map(|axis| ([width, height][axis] / unit).div_ceil(parts[axis]) * unit);
-        Parts::new(whole.clone(), owned, frame).unwrap_or_else(|error| panic!("{error}"))
+        Parts::new(whole.clone(), owned, border).unwrap_or_else(|error| panic!("{error}"))
     };
     let twin = || Executor::twin(whole.clone(), parameters.clone()).unwrap();
     let fast = || Executor::fast(whole.clone(), &parameters).unwrap();

@@ -2,15 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::frame::{Frame, offset};
+use super::bordered::{Bordered, offset};
 use crate::{config::Criterion, plan::Tensor};
 
 /// The sum over one image's features, as far as the region owns them, of the squared or absolute difference.
 pub(super) fn difference(shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
-    let frame = Frame::of(shape);
+    let border = Bordered::of(shape);
     let [left, top, ..] = shape.region.halo.map(|side| side as usize);
     let [width, height] = shape.region.owned_extent().map(|side| side as usize);
-    let owned = |image, y| &frame.inner(image, y)[left * frame.channels..][..width * frame.channels];
+    let owned = |image, y| &border.inner(image, y)[left * border.channels..][..width * border.channels];
     let rows: Vec<f64> = (top..top + height)
         .into_par_iter()
         .map(|y| match criterion {
@@ -29,13 +29,13 @@ pub(super) fn difference_map(
     [a, b]: [&[f32]; 2],
     (to, kept, map): (&Tensor, u32, &mut [f32]),
 ) {
-    let source = Frame::of(shape);
+    let source = Bordered::of(shape);
     let [left, top] = offset(shape, &to.region.below(kept));
     let measure = match criterion {
         Criterion::Mse => squared,
         Criterion::Mae => f64::abs,
     };
-    Frame::below(to, kept).fill_rows(map, |y, row| {
+    Bordered::below(to, kept).fill_rows(map, |y, row| {
         let [a, b] = [a, b].map(|image| &source.inner(image, top + y)[left * source.channels..]);
         for ((out, a), b) in row.iter_mut().zip(a).zip(b) {
             *out = measure(f64::from(*a) - f64::from(*b)) as f32;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
+    bordered::Bordered,
     conv3x3::{Factors, conv3x3},
     copy::copy,
     difference::{difference, difference_map},
     filters::Filters,
-    frame::Frame,
     max_pool::max_pool,
     pixels::pixels,
     relu::relu,
@@ -40,15 +40,15 @@ impl Fast {
 
 /// Images of one shape, one after another.
 fn images<'a>(tensor: &Tensor, values: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
-    values.chunks(Frame::of(tensor).elements())
+    values.chunks(Bordered::of(tensor).elements())
 }
 
 fn images_mut<'a>(tensor: &Tensor, values: &'a mut [f32]) -> impl Iterator<Item = &'a mut [f32]> {
-    values.chunks_mut(Frame::of(tensor).elements())
+    values.chunks_mut(Bordered::of(tensor).elements())
 }
 
 impl Kernels for Fast {
-    fn frame(&self) -> u32 {
+    fn border(&self) -> u32 {
         1
     }
 
@@ -61,11 +61,11 @@ impl Kernels for Fast {
     }
 
     fn fill_from_planes(&self, tensor: &Tensor, planes: &[f32], image: &mut [f32]) {
-        Frame::of(tensor).fill_from_planes(planes, image);
+        Bordered::of(tensor).fill_from_planes(planes, image);
     }
 
     fn to_planes(&self, tensor: &Tensor, image: &[f32], planes: &mut Vec<f32>) {
-        Frame::of(tensor).to_planes(image, planes);
+        Bordered::of(tensor).to_planes(image, planes);
     }
 
     fn pixels(

@@ -1,11 +1,11 @@
 //! Fast form of `src/cpu/twin/max_pool.rs`.
 
-use super::frame::Frame;
+use super::bordered::Bordered;
 use crate::{cpu::simd::arch, plan::Tensor};
 
 /// 2x2 maximum, stride 2, in the picture's own phase, of one image, of which the output's first `kept` rows stay.
 pub(super) fn max_pool((from, input): (&Tensor, &[f32]), (to, kept, output): (&Tensor, u32, &mut [f32])) {
-    let (source, target) = (Frame::of(from), Frame::below(to, kept));
+    let (source, target) = (Bordered::of(from), Bordered::below(to, kept));
     let written = to.region.below(kept);
     let [left, top] = [0, 1].map(|axis| (2 * written.origin[axis] - from.region.origin[axis]) as usize);
     let channels = source.channels;

@@ -4,11 +4,11 @@
 //! Work is split by the tensors' shapes alone, and sums are added up in a fixed order, so that a pair's numbers are
 //! the same to the bit on any number of threads.
 
+mod bordered;
 mod conv3x3;
 mod copy;
 mod difference;
 mod filters;
-mod frame;
 mod kernels;
 mod max_pool;
 mod pixels;

@@ -1,6 +1,6 @@
 //! Fast form of `src/cpu/twin/pixels.rs`.
 
-use super::frame::Frame;
+use super::bordered::Bordered;
 use crate::{
     image::{FORMAT_F32, HEADER_WORDS},
     normalization::Normalization,
@@ -18,7 +18,7 @@ pub(super) fn pixels(
     let [pixel_stride, channel_stride, row_stride] = [1, 2, 3].map(|i| header[i] as usize);
     let channels = normalization.channels();
     let float = header[0] == FORMAT_F32;
-    Frame::below(to, kept).fill_rows(output, |y, row| {
+    Bordered::below(to, kept).fill_rows(output, |y, row| {
         let line = &data[(kept as usize + y) * row_stride..];
         for (x, position) in row.chunks_exact_mut(3).enumerate() {
             for (out, (source, factor, offset)) in position.iter_mut().zip(channels) {

@@ -42,7 +42,7 @@ fn below_kept(
 }
 
 impl Kernels for Twins {
-    fn frame(&self) -> u32 {
+    fn border(&self) -> u32 {
         0
     }
 

@@ -65,7 +65,7 @@ impl WithSimd for Slab<'_, Panels> {
         let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
         let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of)).split_at_mut(TOGETHER * taps);
         for (y, row) in (top + first..).zip(rows.chunks_exact_mut(target.row())) {
-            let row = target.without_frame(row);
+            let row = target.without_border(row);
             for (index, results) in row.chunks_mut(TOGETHER * outputs).enumerate() {
                 let count = results.len() / outputs;
                 let x = left + index * TOGETHER;

@@ -9,7 +9,7 @@ use pulp::WithSimd;
 use rayon::prelude::*;
 
 use self::bf16::Dot;
-use super::frame::{Frame, offset};
+use super::bordered::{Bordered, offset};
 use crate::{
     cpu::{
         lines::Lines,
@@ -67,9 +67,9 @@ impl Factors {
 
 /// What is computed: images' 3x3 cross-correlation with bias.
 struct Job<'a> {
-    source: Frame,
+    source: Bordered,
     /// Rows that are kept stay.
-    target: Frame,
+    target: Bordered,
     /// The first position that is written, in the whole picture's feature map.
     origin: [usize; 2],
     /// Positions across and down to it from the source's first.
@@ -112,8 +112,8 @@ pub(super) fn conv3x3(
 ) {
     let written = to.region.below(kept);
     let job = Job {
-        source: Frame::of(from),
-        target: Frame::below(to, kept),
+        source: Bordered::of(from),
+        target: Bordered::below(to, kept),
         origin: written.origin.map(|at| at as usize),
         offset: offset(from, &written),
         images,

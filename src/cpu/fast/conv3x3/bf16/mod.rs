@@ -72,8 +72,8 @@ impl WithSimd for Slab<'_, Panels> {
         let &Panels { dot, inputs, outputs, ref values } = panels;
         let (pitch, pairs) = (target.pitch(), inputs / 2);
         let rows = slab.len() / target.row();
-        // One run of positions, rows with both ends of the frame one after another: a tap's inputs are the same distance from
-        // each. What comes of the frame's is zeroed in the end.
+        // One run of positions, rows with both ends of the border one after another: a tap's inputs are the same distance from
+        // each. What comes of the border's is zeroed in the end.
         let positions = rows * pitch - 2;
         let reach = (2 * pitch + 2 + positions.next_multiple_of(BLOCK)) * pairs;
         let factors: &mut [u32] = bytemuck::cast_slice_mut(&mut scratch.reach(reach)[..reach]);
@@ -91,7 +91,7 @@ impl WithSimd for Slab<'_, Panels> {
             for start in (0..positions).step_by(BLOCK) {
                 let mut sums = [[0.0; PANEL]; BLOCK];
                 dot.block(&factors[start * pairs..], pitch, panel, &mut sums);
-                // A position's result lies behind the left end of the frame.
+                // A position's result lies behind the left end of the border.
                 let results = slab[(start + 1) * outputs..].chunks_mut(outputs);
                 for (result, sums) in results.zip(&sums).take(positions - start) {
                     let result = S::as_mut_simd_f32s(&mut result[index * PANEL..][..PANEL]).0;
@@ -102,7 +102,7 @@ impl WithSimd for Slab<'_, Panels> {
             }
         }
         for row in slab.chunks_exact_mut(target.row()) {
-            target.without_frame(row);
+            target.without_border(row);
         }
     }
 }

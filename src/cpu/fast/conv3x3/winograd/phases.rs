@@ -133,7 +133,7 @@ impl WithSimd for Results<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { job, grid, products: (layout, products), index, row } = self;
         for row in row.results.chunks_exact_mut(job.target.row()) {
-            job.target.without_frame(row);
+            job.target.without_border(row);
         }
         for column in 0..grid.across {
             let products = &products[layout.tile(index * grid.across + column)..];

@@ -41,7 +41,7 @@ impl WithSimd for Slab<'_, Panels> {
             .reach(of_patches.elements(together) + of_products.elements(together))
             .split_at_mut(of_patches.elements(together));
         for row in slab.chunks_exact_mut(target.row()) {
-            target.without_frame(row);
+            target.without_border(row);
         }
         for start in (0..all).step_by(together) {
             let count = together.min(all - start);

@@ -8,7 +8,7 @@ use std::{
 use pulp::Simd;
 
 use super::{super::Job, Layout, PATCH, TILE};
-use crate::cpu::fast::frame::Frame;
+use crate::cpu::fast::bordered::Bordered;
 
 /// B' d.
 #[inline(always)]
@@ -73,7 +73,7 @@ pub(super) fn transform_patch<S: Simd>(
 ) {
     let [left, top] = job.offset.map(|at| at as isize);
     let (y, x) = (top + y, left + x);
-    // Beyond the frame nothing is read: what comes of it is cut off.
+    // Beyond the border nothing is read: what comes of it is cut off.
     let (rows, columns) = (within::<PATCH>(y, job.source.height + 2), within::<PATCH>(x, job.source.pitch()));
     if rows.len() == PATCH && columns.len() == PATCH {
         transform_inputs::<S, true>(simd, (job.source, input), [y, x], (rows, columns), patch);
@@ -86,7 +86,7 @@ pub(super) fn transform_patch<S: Simd>(
 #[inline(always)]
 fn transform_inputs<S: Simd, const WHOLE: bool>(
     simd: S,
-    (source, input): (Frame, &[f32]),
+    (source, input): (Bordered, &[f32]),
     [y, x]: [isize; 2],
     (rows, columns): (Range<usize>, Range<usize>),
     (layout, patch): (Layout, &mut [f32]),

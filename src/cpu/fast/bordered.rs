@@ -1,16 +1,16 @@
-//! How a tensor lies in memory here: NHWC with a frame of one position around each image.
+//! How a tensor lies in memory here: NHWC with a border of one position around each image.
 //!
 //! Channels are innermost because they are what a convolution sums over, three neighbouring positions of a row
-//! being one run of memory. The frame is zero, as a convolution's padding is.
+//! being one run of memory. The border is zero, as a convolution's padding is.
 
 use rayon::prelude::*;
 
 use crate::plan::{Region, Tensor};
 
-/// The shape of one image of a tensor, frame included.
+/// The shape of one image of a tensor, border included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    /// Positions across and down, without the frame.
+pub(super) struct Bordered {
+    /// Positions across and down, without the border.
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) channels: usize,
@@ -26,7 +26,7 @@ pub(super) fn offset(from: &Tensor, written: &Region) -> [usize; 2] {
     [0, 1].map(|axis| (written.origin[axis] - from.region.origin[axis]) as usize)
 }
 
-impl Frame {
+impl Bordered {
     pub(super) fn of(tensor: &Tensor) -> Self {
         let [width, height] = tensor.region.extent.map(|side| side as usize);
         Self { width, height, channels: tensor.channels as usize, kept: 0 }
@@ -57,24 +57,24 @@ impl Frame {
         (self.height + 2).saturating_mul(self.row())
     }
 
-    /// The values of row `y`, frame left out.
+    /// The values of row `y`, border left out.
     pub(super) fn inner<'a>(&self, image: &'a [f32], y: usize) -> &'a [f32] {
         &image[(y + 1) * self.row() + self.channels..][..self.width * self.channels]
     }
 
     /// Fills an image below what is kept, a row at a time and rows in parallel: `fill` gets y, counted from there, and
-    /// the row's values without the frame, which is zeroed.
+    /// the row's values without the border, which is zeroed.
     pub(super) fn fill_rows(&self, image: &mut [f32], fill: impl Fn(usize, &mut [f32]) + Sync) {
         let rows = (TASK / self.row()).max(1);
         self.slabs(image, [rows, rows]).for_each(|(first, slab)| {
             for (y, row) in (first..).zip(slab.chunks_exact_mut(self.row())) {
-                fill(y, self.without_frame(row));
+                fill(y, self.without_border(row));
             }
         });
     }
 
     /// An image's rows below what is kept in slabs: one of `lead` rows and then of `rows` rows, each with its first row's y,
-    /// counted from there. They have the frame at their sides, which must be left zero ([`without_frame`](Self::without_frame)
+    /// counted from there. They have the border at their sides, which must be left zero ([`without_border`](Self::without_border)
     /// does that); above and below it is zeroed.
     pub(super) fn slabs<'a>(
         &self,
@@ -92,7 +92,7 @@ impl Frame {
     }
 
     /// What lies between the two ends of a row, which are zeroed.
-    pub(super) fn without_frame<'a>(&self, row: &'a mut [f32]) -> &'a mut [f32] {
+    pub(super) fn without_border<'a>(&self, row: &'a mut [f32]) -> &'a mut [f32] {
         let (left, rest) = row.split_at_mut(self.channels);
         let (inner, right) = rest.split_at_mut(self.width * self.channels);
         left.fill(0.0);
