@@ -19,6 +19,7 @@ mod kernels;
 mod lock;
 mod lower;
 mod model;
+mod once;
 mod peak;
 mod pipelines;
 mod prepared;

@@ -1,13 +1,10 @@
 //! Weights on the device, each layout of them made and uploaded when first asked for.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
 use wgpu::util::{BufferInitDescriptor, DeviceExt as _};
 
-use super::{arrange::Means, context::Gpu, kernel::labelled, lock::lock, tuning};
+use super::{arrange::Means, context::Gpu, kernel::labelled, once::Once, tuning};
 use crate::{
     error::{Error, Result},
     plan::{Operation, Plan},
@@ -28,14 +25,14 @@ pub(crate) struct Model {
     pub(super) gpu: Arc<Gpu>,
     pub(super) tunings: Tunings,
     parameters: Arc<Parameters>,
-    /// By layer and tuning. Each is made once, while others are made elsewhere.
-    buffers: Mutex<HashMap<(&'static str, Tuning), Arc<Mutex<Option<WeightBuffers>>>>>,
+    /// By layer and tuning.
+    buffers: Once<(&'static str, Tuning), WeightBuffers>,
 }
 
 impl Model {
     /// Nothing is uploaded yet.
     pub(crate) fn new(gpu: Arc<Gpu>, parameters: Arc<Parameters>, tunings: Tunings) -> Self {
-        Self { gpu, tunings, parameters, buffers: Mutex::default() }
+        Self { gpu, tunings, parameters, buffers: Once::default() }
     }
 
     /// What sessions are arranged and lowered by.
@@ -60,16 +57,13 @@ impl Model {
 
     /// Weights and bias of a convolution of a plan that was checked, uploaded as this tuning wants them when first asked for.
     pub(super) fn weights(&self, layer: &'static str, tuning: Tuning) -> Result<WeightBuffers> {
-        let place = Arc::clone(lock(&self.buffers).entry((layer, tuning)).or_default());
-        let mut place = lock(&place);
-        if let Some(found) = &*place {
-            return Ok(found.clone());
-        }
-        let convolution = self
-            .parameters
-            .convolution(layer)
-            .ok_or_else(|| Error::Weights(format!("the weights of {layer} were not loaded")))?;
-        Ok(place.insert(self.upload(convolution, tuning)?).clone())
+        self.buffers.get((layer, tuning), || {
+            let convolution = self
+                .parameters
+                .convolution(layer)
+                .ok_or_else(|| Error::Weights(format!("the weights of {layer} were not loaded")))?;
+            self.upload(convolution, tuning)
+        })
     }
 
     fn upload(&self, convolution: &Convolution, tuning: Tuning) -> Result<WeightBuffers> {

@@ -1,9 +1,8 @@
 //! A device's pipelines, each compiled when it is first asked for.
 
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -11,20 +10,20 @@ use std::{
 
 use super::{
     kernel::{Access, Kernel, labelled},
-    lock::lock,
+    once::Once,
 };
 use crate::error::Result;
 
-/// By kernel. While one compiles, others are there to take and to compile.
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
-    places: Mutex<HashMap<&'static str, Arc<Mutex<Option<Arc<Pipeline>>>>>>,
+    /// By kernel.
+    made: Once<&'static str, Arc<Pipeline>>,
     compiled: AtomicUsize,
     /// Nanoseconds.
     compiling: AtomicU64,
     /// Sources that tests put in place of kernels', to see them found wrong.
     #[cfg(test)]
-    pub(crate) replaced: HashMap<&'static str, String>,
+    pub(crate) replaced: std::collections::HashMap<&'static str, String>,
 }
 
 #[derive(Debug)]
@@ -35,23 +34,19 @@ pub(super) struct Pipeline {
 }
 
 impl Pipelines {
-    /// A kernel's pipeline, of its source. What does not compile is not kept.
+    /// A kernel's pipeline, of its source.
     pub(super) fn get(
         &self,
         kernel: &'static Kernel,
         compile: impl FnOnce(&str) -> Result<Pipeline>,
     ) -> Result<Arc<Pipeline>> {
-        let place = Arc::clone(lock(&self.places).entry(kernel.name).or_default());
-        let mut place = lock(&place);
-        if let Some(pipeline) = &*place {
-            return Ok(Arc::clone(pipeline));
-        }
-        let start = Instant::now();
-        let pipeline = Arc::new(compile(&self.source(kernel))?);
-        self.compiled.fetch_add(1, Ordering::Relaxed);
-        self.compiling.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        *place = Some(Arc::clone(&pipeline));
-        Ok(pipeline)
+        self.made.get(kernel.name, || {
+            let start = Instant::now();
+            let pipeline = Arc::new(compile(&self.source(kernel))?);
+            self.compiled.fetch_add(1, Ordering::Relaxed);
+            self.compiling.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            Ok(pipeline)
+        })
     }
 
     /// How many there are so far.

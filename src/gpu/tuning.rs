@@ -17,7 +17,10 @@ pub(super) struct Key<'a> {
 }
 
 /// The fixed table: the first line that fits is taken. On hardware nothing has been measured yet.
-const TABLE: &[(fn(&Key<'_>) -> bool, Tuning)] = &[(|_| true, Tuning::BLOCKED)];
+const TABLE: &[(Fits, Tuning)] = &[(|_| true, Tuning::BLOCKED)];
+
+/// Whether a line of the table is for a convolution.
+type Fits = fn(&Key<'_>) -> bool;
 
 /// # Errors
 /// [`Error::Config`] where a tuning was asked for that the device cannot run.

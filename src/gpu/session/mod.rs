@@ -36,9 +36,9 @@ pub(crate) struct Session(Way);
 #[derive(Debug)]
 enum Way {
     /// As a whole, many together.
-    Whole(Whole),
+    Whole(Box<Whole>),
     /// A pair at a time, in parts.
-    InParts(InParts),
+    InParts(Box<InParts>),
 }
 
 #[derive(Debug)]
@@ -77,9 +77,9 @@ impl Session {
         Ok(Self(match arranged {
             Arrangement::Whole(sets) => {
                 let executor = Executor::with_sets(model, sets, Mode::Pairs, Host::Memory)?;
-                Way::Whole(Whole::new(executor)?)
+                Way::Whole(Box::new(Whole::new(executor)?))
             }
-            Arrangement::Parts(parts) => Way::InParts(InParts::new(model, *parts, takes)?),
+            Arrangement::Parts(parts) => Way::InParts(Box::new(InParts::new(model, *parts, takes)?)),
         }))
     }
 
