@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Backend;
 #[cfg(feature = "cpu")]
 use crate::cpu;
-#[cfg(feature = "gpu")]
+#[cfg(all(feature = "gpu", feature = "cpu"))]
 use crate::error::Error;
 #[cfg(feature = "gpu")]
 use crate::gpu;

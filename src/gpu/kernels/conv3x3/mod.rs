@@ -42,6 +42,7 @@ pub(crate) struct Row {
     pub(in crate::gpu) grain: [u32; 2],
     /// How far a result may be from its twin's, relative to the magnitudes that it is made of (`doctor::CONV3X3` says
     /// of which).
+    #[cfg_attr(not(feature = "cpu"), expect(dead_code, reason = "twins are the CPU backend's"))]
     pub(crate) bound: f64,
 }
 

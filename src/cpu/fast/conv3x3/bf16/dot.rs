@@ -86,10 +86,6 @@ mod avx512 {
     /// Rows of sums that stay in registers, two registers a row.
     const ROWS: usize = 8;
 
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "what zip() calls is not always compiled into this, for its registers"
-    )]
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub(super) fn block(factors: &[u32], pitch: usize, panel: &[u32], sums: &mut [[f32; PANEL]; BLOCK]) {
         for (index, rows_sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
@@ -101,6 +97,7 @@ mod avx512 {
                 for (pair, weights) in weights.iter().enumerate() {
                     // SAFETY: 32 values fill two registers, of any bits.
                     let weights: [__m512bh; 2] = unsafe { std::mem::transmute(*weights) };
+                    // Plain loops: what `zip` calls is not always compiled into this, for its registers.
                     for row in 0..ROWS {
                         let factor = _mm512_set1_epi32(rows[row][pair].cast_signed());
                         // SAFETY: the same register, of 32 halves instead of 16 wholes.
