@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    network::{LayerKind, Network},
+};
 
 /// A tuning: one way to compute a 3x3 convolution on a GPU. All of them give the same numbers to rounding, at different
 /// speeds, and share the twin `src/cpu/twin/conv3x3.rs`.
@@ -69,6 +72,20 @@ impl Tunings {
     pub fn with_layer(mut self, layer: impl Into<String>, tuning: Tuning) -> Self {
         self.layers.push((layer.into(), tuning));
         self
+    }
+
+    /// # Errors
+    /// [`Error::Config`] where a layer that was named is no convolution of the network.
+    pub(crate) fn check(&self, network: Network) -> Result<()> {
+        let is_there = |name: &str| {
+            network.layers().iter().any(|layer| layer.kind == LayerKind::Conv && layer.name == name)
+        };
+        match self.layers.iter().find(|(name, _)| !is_there(name)) {
+            None => Ok(()),
+            Some((name, tuning)) => Err(Error::Config(format!(
+                "the tuning '{tuning}' is for '{name}', and {network} has no such convolution; there are conv1_1, conv1_2 and so on"
+            ))),
+        }
     }
 
     /// What was asked for a layer; none where the library chooses.
@@ -150,5 +167,10 @@ mod tests {
         let tunings = Tunings::forced(a).with_layer("conv1_1", b);
         assert_eq!((tunings.asked("conv1_1"), tunings.asked("conv1_2")), (Some(b), Some(a)));
         assert_eq!(Tunings::default().asked("conv1_1"), None);
+        tunings.check(Network::Vgg19).unwrap();
+        for wrong in ["relu1_1", "conv3_9", ""] {
+            let error = tunings.clone().with_layer(wrong, a).check(Network::Vgg19).unwrap_err();
+            assert!(error.to_string().contains(&format!("is for '{wrong}'")), "{error}");
+        }
     }
 }

@@ -56,7 +56,8 @@ impl Model {
     /// [`new`](Self::new), with other memory, another precision or other tunings.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`Error::Config`] where the context has no such precision.
+    /// As [`new`](Self::new), and [`Error::Config`] where the context has no such precision, or the network no layer that the
+    /// tunings name.
     pub fn with_options(
         context: &Context,
         config: &Config,
@@ -65,6 +66,7 @@ impl Model {
     ) -> Result<Self> {
         let ModelOptions { memory, precision, tunings } = options.clone();
         config.validate()?;
+        tunings.check(config.network)?;
         #[cfg(feature = "gpu")]
         if let (Device::Gpu(_), false) = (&context.0, precision == Precision::F32) {
             return Err(Error::Config(format!("GPUs compute in f32 alone; {precision} is for the CPU")));

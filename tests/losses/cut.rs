@@ -1,7 +1,7 @@
 //! Pictures that go through in parts: the whole's loss, in less memory, on both backends.
 
 use perceptual_loss::{
-    CancelToken, Config, Context, Error, Image, Model, ModelOptions, Preset, Report, Session, Weights,
+    CancelToken, Config, Context, Error, Image, Model, ModelOptions, Preset, Report, Session, Tuning, Weights,
 };
 
 use crate::{
@@ -54,8 +54,13 @@ fn least(model: &Model, width: u32, height: u32) -> u64 {
 }
 
 /// Every preset, odd sizes, odd budgets down to the least: the whole's loss.
-fn every_preset_and_budget(context: &Context, options: &ModelOptions, sizes: &[(u32, u32)]) {
-    for (index, preset) in Preset::ALL.into_iter().enumerate() {
+fn every_preset_and_budget(
+    context: &Context,
+    options: &ModelOptions,
+    presets: &[Preset],
+    sizes: &[(u32, u32)],
+) {
+    for (index, &preset) in presets.iter().enumerate() {
         let (width, height) = sizes[index % sizes.len()];
         let scenes = pair(width, height);
         let weights = Weights::seeded(1);
@@ -79,14 +84,21 @@ fn every_preset_and_budget(context: &Context, options: &ModelOptions, sizes: &[(
 #[test]
 fn every_preset_and_budget_on_the_cpu() {
     let sizes = [(131, 97), (97, 150), (64, 201), (175, 75)];
-    for options in [Some(ModelOptions::default()), bf16::options()].into_iter().flatten() {
-        every_preset_and_budget(&Context::cpu(), &options, &sizes);
+    every_preset_and_budget(&Context::cpu(), &ModelOptions::default(), &Preset::ALL, &sizes);
+    // Nothing of a cut depends on the precision but how its convolution goes through a part.
+    if let Some(options) = bf16::options() {
+        every_preset_and_budget(&Context::cpu(), &options, &Preset::ALL[..2], &sizes);
     }
 }
 
 #[test]
 fn every_preset_and_budget_on_the_gpu() {
-    every_preset_and_budget(context(), &ModelOptions::default(), &[(51, 49), (49, 39), (35, 66), (57, 37)]);
+    every_preset_and_budget(
+        context(),
+        &ModelOptions::default(),
+        &Preset::ALL,
+        &[(51, 49), (49, 39), (35, 66), (57, 37)],
+    );
 }
 
 /// The same bits each time, in any order of what is asked, against a target, and step by step.
@@ -112,6 +124,22 @@ fn the_same_bits(context: &Context, [width, height]: [u32; 2]) {
     // A batch's session is cut as one pair's is.
     let mut batch = cut.batch_session(width, height, 5).unwrap();
     assert_eq!(bits(&batch.compare_to_blocking(&target, &[image(&scenes[0])]).unwrap()[0]), expected);
+}
+
+/// A part's results are the whole's, whatever the tuning computes together.
+#[test]
+fn every_tuning() {
+    let scenes = pair(37, 53);
+    for tuning in Tuning::all() {
+        let options = ModelOptions::default().tunings(tuning);
+        let whole =
+            Model::with_options(context(), &config("relu1_2=1,conv2_1=1"), &Weights::seeded(1), &options)
+                .unwrap();
+        let all = whole.memory(37, 53, 1).unwrap().counted();
+        let cut = whole.with_memory((all + least(&whole, 37, 53)) / 2);
+        assert!(parts(&cut, &scenes) > 1, "{tuning}");
+        assert_same(&compare(&cut, &scenes), &compare(&whole, &scenes), tuning.name());
+    }
 }
 
 #[test]

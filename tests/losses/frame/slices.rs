@@ -2,31 +2,38 @@
 
 use std::time::{Duration, Instant};
 
-use perceptual_loss::gpu::{FrameSession, Progress, wgpu};
+use perceptual_loss::{
+    Model, ModelOptions, Tuning, Tunings, Weights,
+    gpu::{FrameSession, Progress, wgpu},
+};
 
 use super::{assert_is, loss, reported};
 use crate::{
     TAPS,
-    comparison::{bits, scenes},
+    comparison::{bits, config, scenes},
     host::Host,
 };
 
 #[test]
 fn slices_give_the_same_bits() {
-    hold_slices(TAPS, 100, Duration::from_millis(5));
-    hold_slices("relu1_1=1,conv1_2=1,pool1=1", 70, Duration::ZERO);
+    hold_slices(TAPS, Tunings::default(), 100, Duration::from_millis(5));
+    for tuning in Tuning::all() {
+        hold_slices("relu1_1=1,conv1_2=1,pool1=1", tuning.into(), 70, Duration::ZERO);
+    }
 }
 
 /// By hand: `cargo test --test losses slices_of_50_ms -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes half a minute on a software driver, and its times are for reading"]
 fn slices_of_50_ms() {
-    hold_slices("relu1_2=1,relu2_2=0.75,relu3_3=0.5,relu4_2=0.25", 256, Duration::from_millis(50));
+    let taps = "relu1_2=1,relu2_2=0.75,relu3_3=0.5,relu4_2=0.25";
+    hold_slices(taps, Tunings::default(), 256, Duration::from_millis(50));
 }
 
-fn hold_slices(taps: &str, size: u32, budget: Duration) {
+fn hold_slices(taps: &str, tunings: Tunings, size: u32, budget: Duration) {
     let host = Host::open();
-    let model = host.model(taps);
+    let options = ModelOptions::default().tunings(tunings);
+    let model = Model::with_options(&host.context(), &config(taps), &Weights::seeded(1), &options).unwrap();
     let all = scenes(size, size, 3);
     let [a, b, other] = [0, 1, 2].map(|k| host.texture(&all[k]));
     let mut session = FrameSession::new(&model, size, size).unwrap();

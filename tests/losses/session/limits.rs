@@ -6,7 +6,7 @@ use crate::{TAPS, comparison::model, host::Host};
 
 #[test]
 fn baseline_limits_take_every_shape_of_524288_pixels() {
-    let (gpu, twin) = (model(&Host::baseline().context(), "conv1_1"), model(&Context::twin(), "conv1_1"));
+    let (gpu, cpu) = (model(&Host::baseline().context(), "conv1_1"), model(&Context::cpu(), "conv1_1"));
     for (width, height) in [(724, 724), (524_288, 1), (1, 524_288)] {
         let mut random = 1u32;
         let mut draw = |_| {
@@ -17,7 +17,7 @@ fn baseline_limits_take_every_shape_of_524288_pixels() {
         let pair = [&a, &b].map(|pixels| Image::rgb8(pixels, width, height));
         let mut session = gpu.session(width, height).unwrap();
         let got = session.compare_blocking(pair[0], pair[1]).unwrap();
-        let want = twin.session(width, height).unwrap().compare_blocking(pair[0], pair[1]).unwrap();
+        let want = cpu.session(width, height).unwrap().compare_blocking(pair[0], pair[1]).unwrap();
         assert!(
             (got.total / want.total - 1.0).abs() < 1e-5,
             "{width}x{height}: {} and {}",

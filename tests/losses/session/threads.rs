@@ -17,28 +17,31 @@ use crate::{
 /// The shapes are such that strips of rows are full and partly empty, and that one row is a strip.
 #[test]
 fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
-    let taps = "relu1_2,relu2_1,relu3_1,conv4_1";
-    for (width, height) in [(37, 29), (300, 17), (8, 8), (64, 96)] {
-        let scenes = scenes(width, height, 2);
-        let on = |context: Context, options: &ModelOptions| {
-            let model = Model::with_options(&context, &config(taps), &Weights::seeded(1), options).unwrap();
-            let mut session = model.session(width, height).unwrap();
+    let sizes = [(37, 29), (300, 17), (8, 8), (64, 96)];
+    let all = sizes.map(|(width, height)| scenes(width, height, 2));
+    let on = |context: Context, options: &ModelOptions| {
+        let config = config("relu1_2,relu2_1,relu3_1,conv4_1");
+        let model = Model::with_options(&context, &config, &Weights::seeded(1), options).unwrap();
+        let bits_of = |scenes: &Vec<Scene>| {
+            let mut session = model.session(scenes[0].width, scenes[0].height).unwrap();
             // The second time in buffers that have been used.
-            [(); 2].map(|()| {
+            let [first, second] = [(); 2].map(|()| {
                 let report = session.compare_blocking(image(&scenes[0]), image(&scenes[1])).unwrap();
                 let target = session.target(image(&scenes[1])).unwrap();
                 let against = &session.compare_to_blocking(&target, &[image(&scenes[0])]).unwrap()[0];
                 assert_eq!(bits(against), bits(&report));
                 bits(&report)
-            })
+            });
+            assert_eq!(first, second);
+            first
         };
-        for options in [Some(ModelOptions::default()), bf16::options()].into_iter().flatten() {
-            let expected = on(Context::cpu(), &options);
-            assert_eq!(expected[0], expected[1]);
-            for threads in [1, 2, 3, 16] {
-                let on_threads = on(Context::cpu().on_threads(threads).unwrap(), &options);
-                assert_eq!(on_threads, expected, "{threads} threads, {options:?}");
-            }
+        all.each_ref().map(bits_of)
+    };
+    for options in [Some(ModelOptions::default()), bf16::options()].into_iter().flatten() {
+        let expected = on(Context::cpu(), &options);
+        for threads in [1, 2, 3, 16] {
+            let on_threads = on(Context::cpu().on_threads(threads).unwrap(), &options);
+            assert_eq!(on_threads, expected, "{threads} threads, {options:?}");
         }
     }
 }
