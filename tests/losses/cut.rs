@@ -54,13 +54,8 @@ fn least(model: &Model, width: u32, height: u32) -> u64 {
 }
 
 /// Every preset, odd sizes, odd budgets down to the least: the whole's loss.
-fn every_preset_and_budget(
-    context: &Context,
-    options: &ModelOptions,
-    presets: &[Preset],
-    sizes: &[(u32, u32)],
-) {
-    for (index, &preset) in presets.iter().enumerate() {
+fn every_preset_and_budget(context: &Context, options: &ModelOptions, sizes: &[(u32, u32)]) {
+    for (index, preset) in Preset::ALL.into_iter().enumerate() {
         let (width, height) = sizes[index % sizes.len()];
         let scenes = pair(width, height);
         let weights = Weights::seeded(1);
@@ -84,21 +79,14 @@ fn every_preset_and_budget(
 #[test]
 fn every_preset_and_budget_on_the_cpu() {
     let sizes = [(131, 97), (97, 150), (64, 201), (175, 75)];
-    every_preset_and_budget(&Context::cpu(), &ModelOptions::default(), &Preset::ALL, &sizes);
-    // Nothing of a cut depends on the precision but how its convolution goes through a part.
-    if let Some(options) = bf16::options() {
-        every_preset_and_budget(&Context::cpu(), &options, &Preset::ALL[..2], &sizes);
+    for options in [Some(ModelOptions::default()), bf16::options()].into_iter().flatten() {
+        every_preset_and_budget(&Context::cpu(), &options, &sizes);
     }
 }
 
 #[test]
 fn every_preset_and_budget_on_the_gpu() {
-    every_preset_and_budget(
-        context(),
-        &ModelOptions::default(),
-        &Preset::ALL,
-        &[(51, 49), (49, 39), (35, 66), (57, 37)],
-    );
+    every_preset_and_budget(context(), &ModelOptions::default(), &[(51, 49), (49, 39), (35, 66), (57, 37)]);
 }
 
 /// The same bits each time, in any order of what is asked, against a target, and step by step.
