@@ -1,8 +1,11 @@
 //! Threads: those that the CPU computes on, and those that sessions are moved to.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use perceptual_loss::{Context, Model, ModelOptions, Session, Target, Weights, cpu, gpu};
@@ -46,22 +49,34 @@ fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
     }
 }
 
+/// A comparison waits while the host keeps its pool's threads to itself: it has no others.
 #[test]
 fn a_host_hands_over_its_pool() {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    let pool = cpu::rayon::ThreadPoolBuilder::new()
-        .num_threads(2)
-        .start_handler(|_| {
-            THREADS.fetch_add(1, Ordering::Relaxed);
-        })
-        .build()
-        .unwrap();
-    let pool = Arc::new(pool);
+    let pool = Arc::new(cpu::rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
     let scene = Scene::new(16, 16, 1);
     let on_pool = Context::cpu().on_pool(Arc::clone(&pool)).unwrap();
     let mut session = model(&on_pool, "relu1_2").session(16, 16).unwrap();
-    assert_eq!(session.compare_blocking(image(&scene), image(&scene)).unwrap().total, 0.0);
-    assert_eq!((pool.current_num_threads(), THREADS.load(Ordering::Relaxed)), (2, 2));
+
+    // Both threads of the pool and this one.
+    let meeting = Arc::new(Barrier::new(3));
+    let kept = Arc::clone(&meeting);
+    pool.spawn_broadcast(move |_| {
+        kept.wait();
+        kept.wait();
+    });
+    meeting.wait();
+    let released = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let compared = scope.spawn(|| {
+            let report = session.compare_blocking(image(&scene), image(&scene)).unwrap();
+            (report.total, released.load(Ordering::SeqCst))
+        });
+        // Ample for a comparison on threads that are free.
+        std::thread::sleep(Duration::from_millis(200));
+        released.store(true, Ordering::SeqCst);
+        meeting.wait();
+        assert_eq!(compared.join().unwrap(), (0.0, true));
+    });
 
     let error = |result: perceptual_loss::Result<Context>| result.unwrap_err().to_string();
     assert!(error(Context::cpu().on_threads(0)).contains("0 threads cannot be used"));
