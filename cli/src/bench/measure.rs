@@ -5,7 +5,7 @@ use std::time::Instant;
 use perceptual_loss::{
     Backend, Clock, Image, Model, Preset, Profile, Session, Target, Tuning, cpu, gpu, weights::Precision,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::memory;
 use crate::{failure::Failure, progress::Progress};
@@ -34,7 +34,8 @@ pub struct Measurement {
     pub weights: String,
     pub precision: Precision,
     /// What told the steps' times: `gpu` or `wall`.
-    pub clock: &'static str,
+    #[serde(serialize_with = "clock_name")]
+    pub clock: Clock,
     pub steps: Vec<Step>,
     pub whole: Whole,
     pub peak: Peak,
@@ -42,6 +43,10 @@ pub struct Measurement {
     pub cpu: String,
     pub threads: Option<usize>,
     pub driver: Option<String>,
+}
+
+fn clock_name<S: Serializer>(clock: &Clock, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if *clock == Clock::Device { "gpu" } else { "wall" })
 }
 
 /// A step of the plan.
@@ -164,7 +169,7 @@ pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Re
         preset: report.preset.map(Preset::name),
         weights: report.weights.origin.clone(),
         precision: report.precision,
-        clock: if first.clock == Clock::Device { "gpu" } else { "wall" },
+        clock: first.clock,
         steps: steps.collect(),
         whole: Whole {
             first_s,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use perceptual_loss::Clock;
+
 use super::measure::{Measurement, Step, Whole};
 
 pub fn table(measurement: &Measurement) -> String {
@@ -72,10 +74,10 @@ pub fn table(measurement: &Measurement) -> String {
         peak.gflops,
         peak.bytes_per_s / 1e9
     );
-    let clock = if measurement.clock == "gpu" { "the GPU's timestamps" } else { "the wall clock" };
+    let clock = if measurement.clock == Clock::Device { "the GPU's timestamps" } else { "the wall clock" };
     let _ = writeln!(
         text,
-        "Steps are timed by {clock}. Convolutions count as direct ones, of whose multiplications Winograd's (on the CPU) does a quarter; bytes are what a step must read and write, each value once."
+        "Steps are timed by {clock}. Convolutions count as direct ones, of whose multiplications Winograd's does a quarter; bytes are what a step must read and write, each value once."
     );
     text
 }

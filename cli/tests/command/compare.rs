@@ -1,33 +1,13 @@
 //! The command, end to end: what it prints, its exit codes, and that an error is one line and nothing else.
 
-use std::{
-    io::Write as _,
-    path::PathBuf,
-    process::{Output, Stdio},
-};
+use std::{io::Write as _, process::Stdio};
 
 use image::{ImageBuffer, Rgb, Rgb32FImage, RgbImage, Rgba};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::{
-    command,
-    scene::{Distortion, Scene},
-};
-
-/// A folder with two pictures of 40x24, `a.png` a noisy `b.png`.
-struct Folder(TempDir);
+use crate::{command, folder::Folder, scene::Scene};
 
 impl Folder {
-    fn new() -> Self {
-        let folder = Self(TempDir::new().unwrap());
-        let scene = Scene::new(40, 24, 7);
-        for (name, scene) in [("a.png", &scene.distort(Distortion::Noise, 1)), ("b.png", &scene)] {
-            image::save_buffer(folder.path(name), &scene.rgb, 40, 24, image::ColorType::Rgb8).unwrap();
-        }
-        folder
-    }
-
     /// The total of one comparison on the CPU, and all of standard error.
     fn loss(&self, arguments: &str) -> (f64, String) {
         let output = self.run(&format!("compare {arguments} --taps relu1_2 --backend cpu --json"));
@@ -40,14 +20,6 @@ impl Folder {
         picture.into().save(self.path(name)).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        command::command().args(arguments.split_whitespace()).current_dir(self.0.path()).output().unwrap()
-    }
-
     /// One JSON object a line.
     fn json(&self, arguments: &str) -> Vec<Value> {
         let output = self.run(&format!("{arguments} --json"));
@@ -55,21 +27,11 @@ impl Folder {
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
-
-    /// The exit code and the one line that begins with "error: "; nothing may be on standard output.
-    fn fails(&self, arguments: &str) -> (i32, String) {
-        let output = self.run(arguments);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(output.stdout.is_empty(), "{arguments}: {:?}", output.stdout);
-        let errors: Vec<_> = text.lines().filter(|line| line.starts_with("error: ")).collect();
-        assert_eq!(errors.len(), 1, "{arguments}: {text}");
-        (output.status.code().unwrap(), errors[0].to_owned())
-    }
 }
 
 #[test]
 fn json_holds_what_is_needed_to_get_the_number_again() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let [report] = folder.json("compare a.png b.png --backend gpu").try_into().unwrap();
     assert_eq!(report["layers"][3]["name"], "relu4_2");
     assert_eq!(report["layers"][3]["shape"], serde_json::json!([512, 3, 5]));
@@ -102,7 +64,7 @@ fn json_holds_what_is_needed_to_get_the_number_again() {
 
 #[test]
 fn every_backend_gives_the_same_and_the_cpu_has_neither_adapter_nor_tuning() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let options =
         "compare a.png b.png --taps relu1_2=1,pool1=0.5 --criterion mae --norm caffe --weights seeded:3";
     let on = |more: &str| folder.json(&format!("{options} {more}")).remove(0);
@@ -133,7 +95,7 @@ fn every_backend_gives_the_same_and_the_cpu_has_neither_adapter_nor_tuning() {
 
 #[test]
 fn many_candidates_are_compared_with_one_target() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let many = folder.json("compare a.png b.png a.png --target b.png --taps relu2_1");
     let [alone] = folder.json("compare a.png b.png --taps relu2_1").try_into().unwrap();
     assert_eq!(many.len(), 3);
@@ -143,7 +105,7 @@ fn many_candidates_are_compared_with_one_target() {
 
 #[test]
 fn the_table_names_layers_and_says_that_weights_are_untrained() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let output = folder.run("compare a.png b.png --tuning direct --taps relu1_1,relu1_2");
     let (table, notes) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
@@ -160,7 +122,7 @@ fn the_table_names_layers_and_says_that_weights_are_untrained() {
 /// The same pixels in another format give the same loss; `files/tests/formats` holds the pixels themselves.
 #[test]
 fn picture_formats_hold_the_same_pixels() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let scene = Scene::new(40, 24, 7);
     let rgb: RgbImage = ImageBuffer::from_raw(40, 24, scene.rgb).unwrap();
     let dynamic = image::DynamicImage::from(rgb.clone());
@@ -190,7 +152,7 @@ fn picture_formats_hold_the_same_pixels() {
 /// Linear light against the same picture encoded by hand, in 16 bits.
 #[test]
 fn linear_light_is_compared_as_srgb() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let light = Rgb32FImage::from_fn(40, 24, |x, y| Rgb([x as f32 / 20.0, y as f32 / 24.0, 0.2]));
     folder.save("light.exr", light.clone());
     let curve = |v: f64| if v <= 0.0031308 { 12.92 * v } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
@@ -220,7 +182,7 @@ fn linear_light_is_compared_as_srgb() {
 
 #[test]
 fn ranges_of_two_pictures_are_told_apart() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     for name in ["a", "b"] {
         let unit = image::open(folder.path(&format!("{name}.png"))).unwrap().to_rgb32f();
         let signed = Rgb32FImage::from_fn(40, 24, |x, y| Rgb(unit[(x, y)].0.map(|v| v * 2.0 - 1.0)));
@@ -262,7 +224,7 @@ fn ranges_of_two_pictures_are_told_apart() {
 /// Pictures that a training loop has normalised give what they gave before.
 #[test]
 fn normalised_pictures_are_taken_as_they_are() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let (mean, deviation) = ([0.485, 0.456, 0.406f32], [0.229, 0.224, 0.225f32]);
     for name in ["a", "b"] {
         let unit = image::open(folder.path(&format!("{name}.png"))).unwrap().to_rgb32f();
@@ -282,7 +244,7 @@ fn normalised_pictures_are_taken_as_they_are() {
 
 #[test]
 fn a_difference_in_alpha_alone_is_told() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let rgb = image::open(folder.path("b.png")).unwrap().to_rgb8();
     for (name, alpha) in [("opaque.png", 255), ("clear.png", 100), ("clearer.png", 50)] {
         let [width, height] = [rgb.width(), rgb.height()];
@@ -309,7 +271,7 @@ fn a_difference_in_alpha_alone_is_told() {
 
 #[test]
 fn pictures_of_other_sizes_are_resized_and_cropped_on_request() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let target = image::open(folder.path("b.png")).unwrap().to_rgb8();
     let filter = image::imageops::FilterType::Triangle;
     let big = image::imageops::resize(&target, 60, 50, image::imageops::FilterType::CatmullRom);
@@ -363,12 +325,12 @@ fn pictures_of_other_sizes_are_resized_and_cropped_on_request() {
 
 #[test]
 fn standard_input_is_a_picture() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     let run = |arguments: &str, bytes: &[u8]| {
         let mut child = command::command()
             .args(arguments.split_whitespace())
             .args(["--taps", "relu1_2", "--backend", "cpu", "--json"])
-            .current_dir(folder.0.path())
+            .current_dir(folder.whole())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -403,7 +365,7 @@ fn standard_input_is_a_picture() {
 
 #[test]
 fn bad_usage_and_input_end_with_code_2_and_one_line() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     std::fs::write(folder.path("text.png"), "no picture").unwrap();
     std::fs::write(folder.path("empty.png"), "").unwrap();
     let whole = std::fs::read(folder.path("b.png")).unwrap();
@@ -469,7 +431,7 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
 
 #[test]
 fn a_device_is_no_picture() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     if cfg!(unix) {
         let (code, line) = folder.fails("compare /dev/zero b.png");
         assert_eq!((code, line.as_str()), (2, "error: /dev/zero: is a device; expected a picture file"));
@@ -478,13 +440,13 @@ fn a_device_is_no_picture() {
 
 #[test]
 fn a_run_that_fails_ends_with_code_3() {
-    let folder = Folder::new();
+    let folder = Folder::with_pictures();
     // A driver list that names no driver: no adapter is left.
     let output = command::command()
         .args(["compare", "a.png", "b.png", "--backend", "gpu"])
         .env("VK_DRIVER_FILES", folder.path("none.json"))
         .env("VK_ICD_FILENAMES", folder.path("none.json"))
-        .current_dir(folder.0.path())
+        .current_dir(folder.whole())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
@@ -498,7 +460,7 @@ fn a_run_that_fails_ends_with_code_3() {
         let output = command::command()
             .args(["compare", "a.png", "b.png", "--taps", "relu1_1", "--backend", "cpu"])
             .stdout(full)
-            .current_dir(folder.0.path())
+            .current_dir(folder.whole())
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");

@@ -6,6 +6,7 @@ mod compare;
 mod demo;
 mod devices;
 mod fetch;
+mod folder;
 mod memory;
 mod output;
 #[path = "../../../tests/weights/pickle.rs"]

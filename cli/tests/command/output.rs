@@ -3,56 +3,28 @@
 
 use std::{
     fs, io,
-    path::PathBuf,
     process::{Command, Output},
 };
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::{
-    command,
-    scene::{Distortion, Scene},
-};
+use crate::{command, folder::Folder};
 
 const COMPARE: &str = "compare a.png b.png --taps relu1_2=1,pool1=0.5 --backend cpu";
 
-/// A folder with two pictures of 40x24, `a.png` a noisy `b.png`, and weights as PyTorch saves them.
-struct Folder(TempDir);
+/// Two pictures, and weights as PyTorch saves them.
+fn folder() -> Folder {
+    Folder::with_pictures().and_weights("plain-zip")
+}
 
 impl Folder {
-    fn new() -> Self {
-        let folder = Self(TempDir::new().unwrap());
-        let scene = Scene::new(40, 24, 7);
-        for (name, scene) in [("a.png", &scene.distort(Distortion::Noise, 1)), ("b.png", &scene)] {
-            image::save_buffer(folder.path(name), &scene.rgb, 40, 24, image::ColorType::Rgb8).unwrap();
-        }
-        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/pytorch/plain-zip.pth");
-        fs::copy(golden, folder.path("w.pth")).unwrap();
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = command::command();
-        command.args(arguments.split_whitespace()).current_dir(self.0.path());
-        command
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
     /// The command with `shell` around it, in which it is `"$@"`.
     #[cfg(unix)]
     fn shell(&self, shell: &str, arguments: &str) -> Output {
         command::apart(Command::new("sh"))
             .args(["-c", shell, "sh", env!("CARGO_BIN_EXE_perceptual-loss")])
             .args(arguments.split_whitespace())
-            .current_dir(self.0.path())
+            .current_dir(self.whole())
             .output()
             .unwrap()
     }
@@ -62,10 +34,6 @@ impl Folder {
         let output = self.run(&format!("{arguments} --output {name}"));
         assert!(output.status.success() && output.stdout.is_empty(), "{arguments}: {output:?}");
         fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn names(&self) -> Vec<String> {
-        command::names(self.0.path())
     }
 }
 
@@ -77,7 +45,7 @@ fn texts(output: &Output) -> (String, String) {
 
 #[test]
 fn a_report_is_written_in_the_format_of_its_name() {
-    let folder = Folder::new();
+    let folder = folder();
     let printed = texts(&folder.run(&format!("{COMPARE} --json"))).0;
     for name in ["r.json", "r.jsonl", "r.ndjson", "R.JSON"] {
         assert_eq!(folder.written(COMPARE, name), printed, "{name}");
@@ -97,7 +65,7 @@ fn a_report_is_written_in_the_format_of_its_name() {
 
 #[test]
 fn a_csv_has_a_row_a_picture_and_a_column_a_layer() {
-    let folder = Folder::new();
+    let folder = folder();
     fs::rename(folder.path("a.png"), folder.path("a,1.png")).unwrap();
     let arguments = "compare a,1.png b.png --target b.png --taps relu1_2=1,pool1=0.5 --backend cpu --crop 2";
     let csv = folder.written(arguments, "r.csv");
@@ -125,7 +93,7 @@ fn a_csv_has_a_row_a_picture_and_a_column_a_layer() {
 
 #[test]
 fn a_report_that_cannot_be_written_is_told_before_the_work() {
-    let folder = Folder::new();
+    let folder = folder();
     fs::create_dir(folder.path("folder.json")).unwrap();
     let before = folder.names();
     for (output, part) in [
@@ -156,7 +124,7 @@ fn a_report_that_cannot_be_written_is_told_before_the_work() {
 #[cfg(unix)]
 #[test]
 fn a_file_that_there_is_no_room_for_ends_with_code_3_and_leaves_nothing() {
-    let folder = Folder::new();
+    let folder = folder();
     fs::write(folder.path("r.json"), "before").unwrap();
     fs::create_dir(folder.path("pages")).unwrap();
     let before = folder.names();
@@ -201,7 +169,7 @@ fn printing() -> Vec<String> {
 
 #[test]
 fn a_reader_that_has_gone_is_a_quiet_end() {
-    let folder = Folder::new();
+    let folder = folder();
     for arguments in printing() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
@@ -215,7 +183,7 @@ fn a_reader_that_has_gone_is_a_quiet_end() {
 #[cfg(unix)]
 #[test]
 fn a_reader_of_a_report_may_go_too() {
-    let folder = Folder::new();
+    let folder = folder();
     let shell = "mkfifo r.json; (exec 3<r.json) & exec \"$@\"";
     let output = folder.shell(shell, &format!("--quiet {COMPARE} -o r.json"));
     assert_eq!((output.status.code(), texts(&output)), (Some(0), (String::new(), String::new())));
@@ -224,7 +192,7 @@ fn a_reader_of_a_report_may_go_too() {
 #[cfg(target_os = "linux")]
 #[test]
 fn standard_output_that_cannot_be_written_ends_with_code_3() {
-    let folder = Folder::new();
+    let folder = folder();
     for arguments in printing() {
         for (place, part) in [
             (">/dev/full", "standard output cannot be written: No space left on device"),
@@ -251,7 +219,7 @@ fn standard_output_that_cannot_be_written_ends_with_code_3() {
 #[cfg(target_os = "linux")]
 #[test]
 fn standard_error_that_is_gone_changes_nothing() {
-    let folder = Folder::new();
+    let folder = folder();
     let expected = folder.run(COMPARE);
     for place in ["2>&-", "2>/dev/full"] {
         for options in ["", "--verbose", "--color always"] {
@@ -271,7 +239,7 @@ fn standard_error_that_is_gone_changes_nothing() {
 
 #[test]
 fn quiet_leaves_errors_and_results() {
-    let folder = Folder::new();
+    let folder = folder();
     let compare = format!("{COMPARE} --exposure 1");
     let (printed, said) = texts(&folder.run(&compare));
     assert!(said.contains("note: the weights") && said.contains("warning: no picture holds"), "{said}");
@@ -285,7 +253,7 @@ fn quiet_leaves_errors_and_results() {
 
 #[test]
 fn verbose_tells_what_is_done() {
-    let folder = Folder::new();
+    let folder = folder();
     let compare = COMPARE.replace("cpu", "gpu");
     let (printed, said) = texts(&folder.run(&format!("{compare} -v")));
     assert_eq!(printed, texts(&folder.run(&compare)).0);
@@ -305,7 +273,7 @@ fn verbose_tells_what_is_done() {
 
 #[test]
 fn colour_is_for_terminals_or_where_it_is_asked_for() {
-    let folder = Folder::new();
+    let folder = folder();
     let coloured = |arguments: &str, environment: &[(&str, &str)]| {
         let mut command = folder.command(arguments);
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {

@@ -1,57 +1,17 @@
 //! `perceptual-loss weights`, end to end: what it prints and writes, its exit codes, and that nothing partial is left.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::{fs, process::Command};
 
 use perceptual_loss::{Network, Weights};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::{command, pickle};
-
-struct Folder(TempDir);
+use crate::{folder::Folder, pickle};
 
 impl Folder {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    /// With a file that PyTorch saved.
-    fn with(golden: &str) -> Self {
-        let folder = Self::new();
-        let from = format!("{}/../tests/golden/pytorch/{golden}.pth", env!("CARGO_MANIFEST_DIR"));
-        fs::copy(from, folder.path("w.pth")).unwrap();
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        command::command().args(arguments.split_whitespace()).current_dir(self.0.path()).output().unwrap()
-    }
-
     fn prints(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         assert!(output.status.success() && output.stderr.is_empty(), "{arguments}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The exit code and the only line; nothing may be on standard output.
-    fn fails(&self, arguments: &str) -> (i32, String) {
-        let output = self.run(arguments);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(output.stdout.is_empty(), "{arguments}: {:?}", output.stdout);
-        assert!(text.starts_with("error: "), "{arguments}: {text}");
-        (output.status.code().unwrap(), text)
-    }
-
-    fn names(&self) -> Vec<String> {
-        command::names(self.0.path())
     }
 }
 
@@ -62,7 +22,7 @@ fn first_of_seeded() -> String {
 
 #[test]
 fn inspect_says_what_a_file_holds() {
-    let folder = Folder::with("checkpoint-old");
+    let folder = Folder::new().and_weights("checkpoint-old");
     let text = folder.prints("weights inspect w.pth");
     for part in [
         "w.pth (PyTorch, before version 1.6)\n",
@@ -87,7 +47,7 @@ fn inspect_says_what_a_file_holds() {
 #[test]
 fn convert_keeps_the_tensors() {
     for golden in ["plain-zip", "channels-last-old", "checkpoint-zip"] {
-        let folder = Folder::with(golden);
+        let folder = Folder::new().and_weights(golden);
         let text = folder.prints("weights convert w.pth --output w.safetensors --dtype f32");
         assert!(text.starts_with("w.safetensors: vgg16, conv1_1 to conv1_1, f32, "), "{text}");
         assert!(text.contains(&first_of_seeded()) && !text.contains("rounded"), "{text}");
@@ -102,7 +62,7 @@ fn convert_keeps_the_tensors() {
 
 #[test]
 fn convert_rounds_to_f16_by_default_and_says_what_that_changed() {
-    let folder = Folder::with("plain-zip");
+    let folder = Folder::new().and_weights("plain-zip");
     let text = folder.prints("weights convert w.pth -o w.safetensors");
     let json: Value = serde_json::from_str(&folder.prints("weights inspect w.safetensors --json")).unwrap();
     assert_eq!(json["convolutions"][0]["dtype"], "F16");
@@ -158,7 +118,7 @@ fn exported_weights_are_those_that_ship() {
 }
 
 /// A folder with two pictures that are no photographs, but have edges, slopes and grain.
-fn with_pictures() -> Folder {
+fn with_patterns() -> Folder {
     let folder = Folder::new();
     for (name, turn) in [("a.png", 1), ("b.png", 3)] {
         let picture = image::RgbImage::from_fn(48, 40, |x, y| {
@@ -182,7 +142,7 @@ fn agreement(folder: &Folder, options: &str) -> Value {
 
 #[test]
 fn weights_agree_with_themselves_and_others_less() {
-    let folder = with_pictures();
+    let folder = with_patterns();
     let own = agreement(&folder, "--reference default --weights default");
     assert_eq!((&own["images"], &own["pairs"], &own["network"]), (&2.into(), &80.into(), &"vgg19".into()));
     for number in
@@ -214,7 +174,7 @@ fn weights_agree_with_themselves_and_others_less() {
 
 #[test]
 fn an_agreement_that_cannot_be_measured_is_said_in_a_line() {
-    let folder = with_pictures();
+    let folder = with_patterns();
     image::RgbImage::new(4, 4).save(folder.path("small.png")).unwrap();
     for (arguments, part) in [
         ("a.png", "--reference"),
@@ -224,15 +184,15 @@ fn an_agreement_that_cannot_be_measured_is_said_in_a_line() {
         ("--reference default small.png", "4x4 is too small"),
         ("--reference default --weights seeded:x a.png", "'seeded:x' names no seed"),
     ] {
-        let (code, line) = folder.fails(&format!("weights agreement {arguments}"));
-        assert_eq!(code, 2, "{line}");
-        assert!(line.contains(part), "{arguments}: {line}");
+        let (code, text) = folder.failure(&format!("weights agreement {arguments}"));
+        assert_eq!(code, 2, "{text}");
+        assert!(text.starts_with("error: ") && text.contains(part), "{arguments}: {text}");
     }
 }
 
 #[test]
 fn what_cannot_be_used_ends_with_code_2_and_leaves_nothing() {
-    let folder = Folder::with("plain-zip");
+    let folder = Folder::new().and_weights("plain-zip");
     fs::write(folder.path("page.pth"), "<!doctype html><title>404").unwrap();
     fs::write(folder.path("empty.pth"), "").unwrap();
     let whole = fs::read(folder.path("w.pth")).unwrap();
@@ -267,14 +227,15 @@ fn what_cannot_be_used_ends_with_code_2_and_leaves_nothing() {
 
 #[test]
 fn a_file_that_cannot_be_written_ends_with_code_3() {
-    let folder = Folder::with("plain-zip");
+    let folder = Folder::new().and_weights("plain-zip");
     for place in ["no/such/folder", ".", "/dev/null"] {
         if place == "/dev/null" && !cfg!(unix) {
             continue;
         }
-        let (code, line) = folder.fails(&format!("weights convert w.pth -o {place}"));
-        assert_eq!(code, 3, "{line}");
-        assert!(line.contains("not written: ") && line.lines().count() == 1, "{line}");
+        let (code, text) = folder.failure(&format!("weights convert w.pth -o {place}"));
+        assert_eq!(code, 3, "{text}");
+        assert!(text.starts_with("error: ") && text.contains("not written: "), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
     assert_eq!(folder.names(), ["w.pth"]);
 }
@@ -290,7 +251,7 @@ fn a_hostile_pickle_takes_little_memory_and_no_stack() {
         let output = Command::new("sh")
             .args(["-c", "ulimit -v 200000; ulimit -s 512; exec \"$0\" weights inspect w.pth"])
             .arg(env!("CARGO_BIN_EXE_perceptual-loss"))
-            .current_dir(folder.0.path())
+            .current_dir(folder.whole())
             .output()
             .unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
