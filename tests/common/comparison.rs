@@ -1,6 +1,6 @@
 //! What most tests compare: small pictures, by a model with seeded weights; and a report to the bit.
 
-use perceptual_loss::{Config, Context, Image, Model, Report, Tap, Weights};
+use perceptual_loss::{Config, Context, Image, Model, ModelOptions, Report, Tap, Weights};
 
 use crate::scene::{Distortion, Scene};
 
@@ -12,7 +12,11 @@ pub fn config(taps: &str) -> Config {
 }
 
 pub fn model(context: &Context, taps: &str) -> Model {
-    Model::new(context, &config(taps), &Weights::seeded(1)).unwrap()
+    model_with(context, taps, &ModelOptions::default())
+}
+
+pub fn model_with(context: &Context, taps: &str, options: &ModelOptions) -> Model {
+    Model::with_options(context, &config(taps), &Weights::seeded(1), options).unwrap()
 }
 
 /// Pictures of one size, no two alike.

@@ -6,7 +6,7 @@ use perceptual_loss::{
 
 use crate::{
     bf16,
-    comparison::{bits, config, image},
+    comparison::{bits, config, image, model_with},
     gpu_device::context,
     scene::{Distortion, Scene},
 };
@@ -120,9 +120,7 @@ fn every_tuning() {
     let scenes = pair(37, 53);
     for tuning in Tuning::all() {
         let options = ModelOptions::default().tunings(tuning);
-        let whole =
-            Model::with_options(context(), &config("relu1_2=1,conv2_1=1"), &Weights::seeded(1), &options)
-                .unwrap();
+        let whole = model_with(context(), "relu1_2=1,conv2_1=1", &options);
         let all = whole.memory(37, 53, 1).unwrap().counted();
         let cut = whole.with_memory((all + least(&whole, 37, 53)) / 2);
         assert!(parts(&cut, &scenes) > 1, "{tuning}");

@@ -5,7 +5,7 @@ use std::{io::Write as _, process::Stdio};
 use image::{ImageBuffer, Rgb, Rgb32FImage, RgbImage, Rgba};
 use serde_json::Value;
 
-use crate::{command, folder::Folder, scene::Scene};
+use crate::{folder::Folder, scene::Scene};
 
 impl Folder {
     /// The total of one comparison on the CPU, and all of standard error.
@@ -327,10 +327,8 @@ fn pictures_of_other_sizes_are_resized_and_cropped_on_request() {
 fn standard_input_is_a_picture() {
     let folder = Folder::with_pictures();
     let run = |arguments: &str, bytes: &[u8]| {
-        let mut child = command::command()
-            .args(arguments.split_whitespace())
-            .args(["--taps", "relu1_2", "--backend", "cpu", "--json"])
-            .current_dir(folder.whole())
+        let mut child = folder
+            .command(&format!("{arguments} --taps relu1_2 --backend cpu --json"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -442,11 +440,10 @@ fn a_device_is_no_picture() {
 fn a_run_that_fails_ends_with_code_3() {
     let folder = Folder::with_pictures();
     // A driver list that names no driver: no adapter is left.
-    let output = command::command()
-        .args(["compare", "a.png", "b.png", "--backend", "gpu"])
+    let output = folder
+        .command("compare a.png b.png --backend gpu")
         .env("VK_DRIVER_FILES", folder.path("none.json"))
         .env("VK_ICD_FILENAMES", folder.path("none.json"))
-        .current_dir(folder.whole())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
@@ -457,12 +454,8 @@ fn a_run_that_fails_ends_with_code_3() {
     }
     // A full disk.
     if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
-        let output = command::command()
-            .args(["compare", "a.png", "b.png", "--taps", "relu1_1", "--backend", "cpu"])
-            .stdout(full)
-            .current_dir(folder.whole())
-            .output()
-            .unwrap();
+        let output =
+            folder.command("compare a.png b.png --taps relu1_1 --backend cpu").stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
     }
 }

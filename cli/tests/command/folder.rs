@@ -38,22 +38,22 @@ impl Folder {
         self
     }
 
-    pub fn whole(&self) -> &Path {
+    pub fn root(&self) -> &Path {
         self.0.path()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.whole().join(name)
+        self.root().join(name)
     }
 
     /// The names of what is in it, sorted.
     pub fn names(&self) -> Vec<String> {
-        command::names(self.whole())
+        command::names(self.root())
     }
 
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = command::command();
-        command.args(arguments.split_whitespace()).current_dir(self.whole());
+        command.args(arguments.split_whitespace()).current_dir(self.root());
         command
     }
 

@@ -24,7 +24,7 @@ impl Folder {
         command::apart(Command::new("sh"))
             .args(["-c", shell, "sh", env!("CARGO_BIN_EXE_perceptual-loss")])
             .args(arguments.split_whitespace())
-            .current_dir(self.whole())
+            .current_dir(self.root())
             .output()
             .unwrap()
     }

@@ -251,7 +251,7 @@ fn a_hostile_pickle_takes_little_memory_and_no_stack() {
         let output = Command::new("sh")
             .args(["-c", "ulimit -v 200000; ulimit -s 512; exec \"$0\" weights inspect w.pth"])
             .arg(env!("CARGO_BIN_EXE_perceptual-loss"))
-            .current_dir(folder.whole())
+            .current_dir(folder.root())
             .output()
             .unwrap();
         let text = String::from_utf8(output.stderr).unwrap();

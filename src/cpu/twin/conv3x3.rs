@@ -1,4 +1,4 @@
-//! Twin of `shaders/conv3x3.direct.wgsl` and `shaders/conv3x3.blocked.wgsl`.
+//! Twin of every tuning, `shaders/conv3x3.*.wgsl`: of Winograd's three stages together.
 
 use rayon::prelude::*;
 

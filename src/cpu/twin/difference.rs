@@ -1,4 +1,4 @@
-//! Twin of `shaders/difference.wgsl`.
+//! Twin of `shaders/difference.wgsl` and `shaders/difference.map.wgsl`.
 
 use crate::{config::Criterion, plan::Tensor};
 

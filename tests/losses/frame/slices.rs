@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use perceptual_loss::{
-    Model, ModelOptions, Tuning, Tunings, Weights,
+    ModelOptions, Tuning, Tunings,
     gpu::{FrameSession, Progress, wgpu},
 };
 
 use super::{assert_is, loss, reported};
 use crate::{
     TAPS,
-    comparison::{bits, config, scenes},
+    comparison::{bits, model_with, scenes},
     host::Host,
 };
 
@@ -33,7 +33,7 @@ fn slices_of_50_ms() {
 fn hold_slices(taps: &str, tunings: Tunings, size: u32, budget: Duration) {
     let host = Host::open();
     let options = ModelOptions::default().tunings(tunings);
-    let model = Model::with_options(&host.context(), &config(taps), &Weights::seeded(1), &options).unwrap();
+    let model = model_with(&host.context(), taps, &options);
     let all = scenes(size, size, 3);
     let [a, b, other] = [0, 1, 2].map(|k| host.texture(&all[k]));
     let mut session = FrameSession::new(&model, size, size).unwrap();

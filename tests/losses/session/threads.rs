@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use perceptual_loss::{Context, Model, ModelOptions, Session, Target, Weights, cpu, gpu};
+use perceptual_loss::{Context, Model, ModelOptions, Session, Target, cpu, gpu};
 
 use crate::{
     TAPS, bf16, buffer_memory,
-    comparison::{bits, config, image, model, scenes},
+    comparison::{bits, image, model, model_with, scenes},
     gpu_device::{self, context},
     scene::Scene,
 };
@@ -23,8 +23,7 @@ fn the_cpu_gives_the_same_bits_on_any_number_of_threads() {
     let sizes = [(37, 29), (300, 17), (8, 8), (64, 96)];
     let all = sizes.map(|(width, height)| scenes(width, height, 2));
     let on = |context: Context, options: &ModelOptions| {
-        let config = config("relu1_2,relu2_1,relu3_1,conv4_1");
-        let model = Model::with_options(&context, &config, &Weights::seeded(1), options).unwrap();
+        let model = model_with(&context, "relu1_2,relu2_1,relu3_1,conv4_1", options);
         let bits_of = |scenes: &Vec<Scene>| {
             let mut session = model.session(scenes[0].width, scenes[0].height).unwrap();
             // The second time in buffers that have been used.
