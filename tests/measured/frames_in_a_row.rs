@@ -1,4 +1,4 @@
-//! A thousand frames: nothing grows. The memory of the whole process is watched.
+//! Frame after frame: nothing grows. The memory of the whole process is watched.
 
 use std::time::Duration;
 
@@ -11,8 +11,11 @@ use crate::{
 };
 
 #[test]
-fn a_thousand_frames_with_three_in_flight() {
-    const FRAMES: u64 = 1000;
+fn nothing_grows_with_three_frames_in_flight() {
+    // A driver's memory grows by less and less for some hundred frames, whatever they hold: SwiftShader's by 10 MB in
+    // its first thousand and by 0.3 to 2 MB in the second. What leaks with every frame grows in both alike.
+    const SETTLING: u64 = 1000;
+    const FRAMES: u64 = SETTLING + 1000;
     let _alone = alone();
     let host = Host::open();
     // One tap, so that a software driver is through in half a minute.
@@ -54,10 +57,10 @@ fn a_thousand_frames_with_three_in_flight() {
             assert_eq!(again, Recorded::Yes);
         }
         host.submit(encoder);
-        // Each texture was seen once; drivers set memory aside for somewhat longer.
+        // Each texture was seen once.
         if frame == 4 {
             objects = host.objects();
-        } else if frame == FRAMES / 10 {
+        } else if frame == SETTLING {
             resident = memory();
         }
     }
@@ -68,7 +71,7 @@ fn a_thousand_frames_with_three_in_flight() {
     let (median, slowest) = (cpu[cpu.len() / 2], cpu[cpu.len() - 1]);
     assert!(median < Duration::from_millis(1), "{median:?}");
     let grown = memory().saturating_sub(resident);
-    assert!(grown < 4 << 20, "{grown} bytes more than after the first hundred frames");
+    assert!(grown < 4 << 20, "{grown} bytes more than after the first thousand frames");
     println!(
         "record() took {median:?} of its thread's time, {slowest:?} at most; {grown} bytes more memory; lasting objects: 0 more"
     );
