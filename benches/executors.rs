@@ -1,4 +1,4 @@
-//! A whole plan, the default loss at 64x64, through each executor: no upload, no readback, no session.
+//! A whole plan, a pair at the default loss at 64x64, through each executor: no upload, no readback, no session.
 
 mod common;
 
@@ -15,13 +15,13 @@ const SIZE: u32 = 64;
 
 fn executors(c: &mut Criterion) {
     let config = Config::default();
-    let plan = Plan::new(&config, SIZE, SIZE, 2).expect("a size that is large enough");
+    let plan = Plan::new(&config, SIZE, SIZE, 1).expect("a size that is large enough");
     let parameters = Weights::seeded(0).load(config.network, config.network.layers().len());
     let parameters = Arc::new(parameters.expect("seeded weights"));
     let pixels = [0, 1].map(|seed| common::noise(SIZE, SIZE, seed));
     let pictures = pixels.each_ref().map(|pixels| Image::rgb8(pixels, SIZE, SIZE));
     let steps = 0..plan.steps().len();
-    let flops = steps.clone().map(|step| plan.cost(step, 2, false).flops).sum();
+    let flops = steps.clone().map(|step| plan.cost(step, 1).flops).sum();
 
     let mut group = c.benchmark_group("executor");
     group.throughput(Throughput::Elements(flops)).sample_size(10).measurement_time(Duration::from_secs(2));

@@ -14,69 +14,50 @@ use perceptual_loss::{
     Criterion as Difference, Image, Normalization, Tuning, Tunings,
     low_level::{
         cpu::Executor,
-        plan::{Builder, Operation, Plan, Region, Step},
+        doctor::plans::{inputs, one_step, pixels as pixels_of},
+        plan::{Builder, Maps, Operation, Plan, Region},
     },
     network::Layer,
     weights::{Convolution, Parameters},
 };
 
-/// A plan of one step over `images` pictures of `size` by `size`.
-fn plan(operation: Operation, images: u32, size: u32, [inputs, outputs]: [u32; 2]) -> Plan {
-    let mut plan = Builder::new();
-    let whole = Region::whole(size, size);
-    let half = Region::whole(size / 2, size / 2);
-    match operation {
-        Operation::Pixels { .. } => {
-            let output = plan.tensor("output", images, outputs, whole);
-            plan.step(Step::new("pixels", operation, [], [output]));
-        }
-        Operation::Difference { criterion, .. } => {
-            let input = plan.tensor("input", images, inputs, whole);
-            plan.tap("input", 1.0, criterion, input);
-        }
-        _ => {
-            let input = plan.tensor("input", images, inputs, whole);
-            let region = if operation == Operation::MaxPool { half } else { whole };
-            let output = plan.tensor("output", images, outputs, region);
-            plan.step(Step::new("step", operation, [input], [output]));
-        }
-    }
-    plan.finish().expect("a step whose tensors fit")
+/// A plan of one step that makes both maps of so many pairs, from whole maps to maps of this size.
+fn both(operation: Operation, pairs: u32, [from, to]: [u32; 2], channels: u32) -> Plan {
+    let shape = |size: u32| (pairs, channels, Region::whole(size, size));
+    one_step(operation, &[shape(from); 2], &[shape(to); 2], 0).expect("a step whose tensors fit")
 }
 
-/// Times the plan's only step on the CPU, in its twin and on the GPU, there in each of these tunings; where there are none, the
-/// kernel has one shader.
+/// Times the plan's only step on the CPU, in its twin and on the GPU, there in each of these tunings; where there are
+/// none, the kernel has one shader.
 fn times(
     group: &mut BenchmarkGroup<'_, WallTime>,
     tunings: &[Tuning],
     plan: &Plan,
     parameters: &Arc<Parameters>,
 ) {
-    let flops = plan.cost(0, u64::from(plan.images()), false).flops;
+    let flops = plan.cost(0, u64::from(plan.images())).flops;
     group.throughput(Throughput::Elements(flops)).sample_size(10).measurement_time(Duration::from_secs(1));
-    let input: Vec<f32> = plan
-        .tensors()
-        .first()
-        .map_or(vec![], |tensor| (0..tensor.elements()).map(|i| (i * 7919 % 1009) as f32 / 1009.0).collect());
+    let values = |_, count: u64| (0..count).map(|i| (i * 7919 % 1009) as f32 / 1009.0 - 0.25).collect();
+    let inputs = inputs(plan, 0, values);
     let [width, height] = plan.picture_size().unwrap_or([1, 1]);
     let pixels: Vec<u8> = (0..width * height * 3).map(|i| (i * 31 % 251) as u8).collect();
     let pictures = match plan.picture_size() {
-        Some([width, height]) => vec![Image::rgb8(&pixels, width, height); plan.images() as usize],
+        Some([width, height]) => vec![Image::rgb8(&pixels, width, height); plan.pictures() as usize],
         None => vec![],
     };
-    let given = plan.steps()[0].input();
+    let given = || plan.steps()[0].reads.iter().zip(&inputs);
 
     for (name, executor) in [
         ("cpu", Executor::fast(plan.clone(), parameters)),
         ("twin", Executor::twin(plan.clone(), Arc::clone(parameters))),
     ] {
         let mut executor = executor.expect("weights for the plan");
-        given.iter().for_each(|&id| executor.write(id, &input).expect("values as many as the tensor has"));
+        given().for_each(|(&id, values)| executor.write(id, values).expect("values as many as it has"));
         group.bench_function(name, |b| b.iter(|| executor.run(0..1, black_box(&pictures)).expect("a step")));
     }
     let mut on_gpu = |name: String, tunings: Tunings| {
         let executor = gpu::executor(plan, parameters, tunings);
-        given.iter().for_each(|&id| executor.write(id, &input).expect("values as many as the tensor has"));
+        given().for_each(|(&id, values)| executor.write(id, values).expect("values as many as it has"));
         group.bench_function(name, |b| {
             b.iter(|| {
                 executor.run(0..1, black_box(&pictures)).expect("a step");
@@ -93,8 +74,8 @@ fn times(
 }
 
 fn pixels(c: &mut Criterion) {
-    let operation = Operation::Pixels { normalization: Normalization::IMAGENET };
-    let plan = plan(operation, 2, 256, [3, 3]);
+    let plan = pixels_of(1, Region::whole(256, 256), Normalization::IMAGENET, Maps::Both);
+    let plan = plan.expect("a step whose tensors fit");
     times(&mut c.benchmark_group("pixels"), &[], &plan, &common::parameters(vec![]));
 }
 
@@ -105,23 +86,29 @@ fn conv3x3(c: &mut Criterion) {
     let convolution =
         Convolution::new(layer, values(64 * 64 * 9), values(64)).expect("as many as the layer has");
     let parameters = common::parameters(vec![convolution]);
-    let plan = plan(Operation::Conv3x3 { layer, relu: true }, 1, 64, [64, 64]);
+    let operation = Operation::Conv3x3 { layer, maps: Maps::Both, input_relu: true, relu: true };
+    let plan = both(operation, 1, [64, 64], 64);
     times(&mut c.benchmark_group("conv3x3"), &Tuning::all(), &plan, &parameters);
 }
 
 fn relu(c: &mut Criterion) {
-    let plan = plan(Operation::Relu, 2, 128, [64, 64]);
+    let shape = (1, 64, Region::whole(128, 128));
+    let plan = one_step(Operation::Relu, &[shape; 2], &[shape], 0).expect("a step whose tensors fit");
     times(&mut c.benchmark_group("relu"), &[], &plan, &common::parameters(vec![]));
 }
 
 fn max_pool(c: &mut Criterion) {
-    let plan = plan(Operation::MaxPool, 2, 128, [64, 64]);
+    let operation = Operation::MaxPool { maps: Maps::Both, input_relu: true };
+    let plan = both(operation, 1, [128, 64], 64);
     times(&mut c.benchmark_group("max_pool"), &[], &plan, &common::parameters(vec![]));
 }
 
 /// With `sum`, the second stage of a GPU's reduction.
 fn difference(c: &mut Criterion) {
-    let plan = plan(Operation::Difference { criterion: Difference::Mse, tap: 0 }, 2, 128, [64, 64]);
+    let mut plan = Builder::new();
+    let tensor = plan.tensor("difference", 1, 64, Region::whole(128, 128));
+    plan.tap("difference", 1.0, Difference::Mse, tensor);
+    let plan = plan.finish().expect("a step whose tensors fit");
     times(&mut c.benchmark_group("difference"), &[], &plan, &common::parameters(vec![]));
 }
 

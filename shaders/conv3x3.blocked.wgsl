@@ -12,25 +12,15 @@
 
 #include "tensor"
 #include "grid"
-
-struct Params {
-    input: Tensor,
-    output: Tensor,
-    // An output position plus this is the input position under the kernel's centre.
-    shift: vec2<i32>,
-    relu: u32,
-    groups: u32,
-    first_group: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
-}
+#include "activation"
+#include "conv3x3"
+#include "convolution"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 // [block of 4 output channels][input channel][ky][kx], one vec4 (the block's channels) each, zeros past the last channel.
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> beside: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // GROUP_X by GROUP_Y threads make TILE_W by TILE_H pixels, 4 by 8 each, of BLOCK output channels.
@@ -48,16 +38,19 @@ fn columns_from(x: i32) -> Columns {
     );
 }
 
-// Reads outside the input are 0. Bounds are unchecked, hence clamped addresses; the selects cost nothing measurable.
-fn load_row(plane: u32, y: i32, columns: Columns) -> Row {
+// Reads outside the input are 0. Bounds are unchecked, hence clamped addresses; the selects cost nothing measurable, nor do the
+// comparisons with `floor`, which are `loaded` of several values.
+fn load_row(plane: u32, y: i32, columns: Columns, floor: i32) -> Row {
     let last = i32(params.input.height) - 1;
     let at = plane + u32(clamp(y, 0, last)) * params.input.row_stride;
     let inside = y >= 0 && y <= last;
     let l = at + columns.left;
     let r = at + columns.right;
+    let left = bitcast<vec4<i32>>(vec4(input[l.x], input[l.y], input[l.z], input[l.w]));
+    let right = bitcast<vec2<i32>>(vec2(input[r.x], input[r.y]));
     return Row(
-        select(vec4(0.0), vec4(input[l.x], input[l.y], input[l.z], input[l.w]), columns.left_inside & vec4(inside)),
-        select(vec2(0.0), vec2(input[r.x], input[r.y]), columns.right_inside & vec2(inside)),
+        select(vec4(0.0), bitcast<vec4<f32>>(max(left, vec4(floor))), columns.left_inside & vec4(inside)),
+        select(vec2(0.0), bitcast<vec2<f32>>(max(right, vec2(floor))), columns.right_inside & vec2(inside)),
     );
 }
 
@@ -76,14 +69,37 @@ fn add_taps(sum: mat4x4<f32>, row: Row, taps: Taps) -> mat4x4<f32> {
     );
 }
 
+// The sums of a pixel through their difference's activation, where the target's value of the first lies at `at`. The last channel
+// stands in for those that there are not.
+fn activated_pixel(sum: vec4<f32>, at: u32, channels: u32) -> vec4<f32> {
+    let last = channels - 1u;
+    let stride = params.beside.channel_stride;
+    return vec4(
+        difference_through_relu(sum.x, beside[at]),
+        difference_through_relu(sum.y, beside[at + min(1u, last) * stride]),
+        difference_through_relu(sum.z, beside[at + min(2u, last) * stride]),
+        difference_through_relu(sum.w, beside[at + min(3u, last) * stride]),
+    );
+}
+
+fn activated(sum: mat4x4<f32>, x: u32, y: u32, plane: u32, channels: u32) -> mat4x4<f32> {
+    let row = plane + min(y, params.beside.height - 1u) * params.beside.row_stride;
+    let last = params.beside.width - 1u;
+    return mat4x4(
+        activated_pixel(sum[0], row + min(x, last), channels),
+        activated_pixel(sum[1], row + min(x + 1u, last), channels),
+        activated_pixel(sum[2], row + min(x + 2u, last), channels),
+        activated_pixel(sum[3], row + min(x + 3u, last), channels),
+    );
+}
+
 fn store_pixel(sum: vec4<f32>, x: u32, at: u32, channels: u32) {
     if x >= params.output.width { return; }
-    let value = select(sum, max(sum, vec4(0.0)), params.relu != 0u);
     let stride = params.output.channel_stride;
-    output[at + x] = value.x;
-    if channels > 1u { output[at + x + stride] = value.y; }
-    if channels > 2u { output[at + x + 2u * stride] = value.z; }
-    if channels > 3u { output[at + x + 3u * stride] = value.w; }
+    output[at + x] = sum.x;
+    if channels > 1u { output[at + x + stride] = sum.y; }
+    if channels > 2u { output[at + x + 2u * stride] = sum.z; }
+    if channels > 3u { output[at + x + 3u * stride] = sum.w; }
 }
 
 fn store_row(sum: mat4x4<f32>, x: u32, y: u32, plane: u32, channels: u32) {
@@ -115,8 +131,12 @@ fn main(
     let top = i32(y) + params.shift.y - 1;
     let columns = columns_from(i32(x) + params.shift.x - 1);
     var plane = group_id.z * params.input.image_stride;
+    let floor = params.input_floor;
     var weight = block * params.input.channels * 9u;
-    let start = mat4x4(bias[block], bias[block], bias[block], bias[block]);
+    let first = block * BLOCK;
+    // There are biases up to a whole block.
+    let bias = vec4(bias_of(first), bias_of(first + 1u), bias_of(first + 2u), bias_of(first + 3u));
+    let start = mat4x4(bias, bias, bias, bias);
     var s0 = start;
     var s1 = start;
     var s2 = start;
@@ -131,47 +151,59 @@ fn main(
         let k1 = load_taps(weight + 3u);
         let k2 = load_taps(weight + 6u);
         // Each input row is loaded once, for the up to three output rows that see it.
-        let r0 = load_row(plane, top, columns);
+        let r0 = load_row(plane, top, columns, floor);
         s0 = add_taps(s0, r0, k0);
-        let r1 = load_row(plane, top + 1, columns);
+        let r1 = load_row(plane, top + 1, columns, floor);
         s0 = add_taps(s0, r1, k1);
         s1 = add_taps(s1, r1, k0);
-        let r2 = load_row(plane, top + 2, columns);
+        let r2 = load_row(plane, top + 2, columns, floor);
         s0 = add_taps(s0, r2, k2);
         s1 = add_taps(s1, r2, k1);
         s2 = add_taps(s2, r2, k0);
-        let r3 = load_row(plane, top + 3, columns);
+        let r3 = load_row(plane, top + 3, columns, floor);
         s1 = add_taps(s1, r3, k2);
         s2 = add_taps(s2, r3, k1);
         s3 = add_taps(s3, r3, k0);
-        let r4 = load_row(plane, top + 4, columns);
+        let r4 = load_row(plane, top + 4, columns, floor);
         s2 = add_taps(s2, r4, k2);
         s3 = add_taps(s3, r4, k1);
         s4 = add_taps(s4, r4, k0);
-        let r5 = load_row(plane, top + 5, columns);
+        let r5 = load_row(plane, top + 5, columns, floor);
         s3 = add_taps(s3, r5, k2);
         s4 = add_taps(s4, r5, k1);
         s5 = add_taps(s5, r5, k0);
-        let r6 = load_row(plane, top + 6, columns);
+        let r6 = load_row(plane, top + 6, columns, floor);
         s4 = add_taps(s4, r6, k2);
         s5 = add_taps(s5, r6, k1);
         s6 = add_taps(s6, r6, k0);
-        let r7 = load_row(plane, top + 7, columns);
+        let r7 = load_row(plane, top + 7, columns, floor);
         s5 = add_taps(s5, r7, k2);
         s6 = add_taps(s6, r7, k1);
         s7 = add_taps(s7, r7, k0);
-        let r8 = load_row(plane, top + 8, columns);
+        let r8 = load_row(plane, top + 8, columns, floor);
         s6 = add_taps(s6, r8, k2);
         s7 = add_taps(s7, r8, k1);
-        let r9 = load_row(plane, top + 9, columns);
+        let r9 = load_row(plane, top + 9, columns, floor);
         s7 = add_taps(s7, r9, k2);
         plane += params.input.channel_stride;
         weight += 9u;
     }
 
-    let first = block * BLOCK;
     let channels = params.output.channels - first;
-    let into = params.output.offset + group_id.z * params.output.image_stride + first * params.output.channel_stride;
+    let of_block = vec3(0u, 0u, first);
+    // One branch for all rows: a software rasteriser goes through both ways of each, one of them for nothing.
+    if params.mode == ACTIVATED {
+        let beside_at = address(params.beside, group_id.z, of_block);
+        s0 = activated(s0, x, y, beside_at, channels);
+        s1 = activated(s1, x, y + 1u, beside_at, channels);
+        s2 = activated(s2, x, y + 2u, beside_at, channels);
+        s3 = activated(s3, x, y + 3u, beside_at, channels);
+        s4 = activated(s4, x, y + 4u, beside_at, channels);
+        s5 = activated(s5, x, y + 5u, beside_at, channels);
+        s6 = activated(s6, x, y + 6u, beside_at, channels);
+        s7 = activated(s7, x, y + 7u, beside_at, channels);
+    }
+    let into = address(params.output, group_id.z, of_block);
     store_row(s0, x, y, into, channels);
     store_row(s1, x, y + 1u, into, channels);
     store_row(s2, x, y + 2u, into, channels);

@@ -3,24 +3,14 @@
 
 #include "tensor"
 #include "grid"
-
-struct Params {
-    input: Tensor,
-    output: Tensor,
-    // An output position plus this is the input position under the kernel's centre.
-    shift: vec2<i32>,
-    relu: u32,
-    groups: u32,
-    first_group: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
-}
+#include "activation"
+#include "conv3x3"
+#include "convolution"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> beside: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -42,7 +32,7 @@ fn main(
     let y = position / params.output.width;
     let centre = vec2<i32>(vec2<u32>(x, y)) + params.shift;
 
-    var sum = bias[channel];
+    var sum = bias_of(channel);
     for (var ky = 0; ky < 3; ky++) {
         for (var kx = 0; kx < 3; kx++) {
             let at = centre + vec2<i32>(kx, ky) - 1;
@@ -53,14 +43,12 @@ fn main(
             var at_channel = group.z * params.input.image_stride + u32(at.y) * params.input.row_stride + u32(at.x);
             var weight = channel * params.input.channels * 9 + u32(ky * 3 + kx);
             for (var c = 0u; c < params.input.channels; c++) {
-                sum += weights[weight] * input[at_channel];
+                sum += weights[weight] * loaded(input[at_channel], params.input_floor);
                 at_channel += params.input.channel_stride;
                 weight += 9;
             }
         }
     }
-    if params.relu != 0 {
-        sum = max(sum, 0.0);
-    }
-    output[address(params.output, group.z, vec3(x, y, channel))] = sum;
+    let place = vec3(x, y, channel);
+    output[address(params.output, group.z, place)] = finished(sum, address(params.beside, group.z, place));
 }

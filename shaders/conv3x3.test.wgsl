@@ -3,25 +3,15 @@
 
 #include "tensor"
 #include "grid"
-
-struct Params {
-    input: Tensor,
-    output: Tensor,
-    // An output position plus this is the input position under the kernel's centre.
-    shift: vec2<i32>,
-    relu: u32,
-    groups: u32,
-    first_group: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
-}
+#include "activation"
+#include "conv3x3"
+#include "convolution"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 // (output channel, input channel, ky, kx).
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> beside: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -43,24 +33,26 @@ fn main(
     let first = index / runs * 2;
     // The last channel stands in for one that there is not.
     let second = min(first + 1, params.output.channels - 1);
-    var sums = vec2(bias[first], bias[second]);
+    var sums = vec2(bias_of(first), bias_of(second));
     for (var channel = 0u; channel < params.input.channels; channel++) {
         let plane = group.z * params.input.image_stride + channel * params.input.channel_stride;
         for (var tap = 0; tap < 9; tap++) {
             let at = centre + vec2(tap % 3, tap / 3) - 1;
             if at.x >= 0 && at.y >= 0 && at.x < i32(params.input.width) && at.y < i32(params.input.height) {
-                let value = input[plane + u32(at.y) * params.input.row_stride + u32(at.x)];
+                let at_input = plane + u32(at.y) * params.input.row_stride + u32(at.x);
+                let value = loaded(input[at_input], params.input_floor);
                 let weight = channel * 9 + u32(tap);
                 let each = params.input.channels * 9;
                 sums += vec2(weights[first * each + weight], weights[second * each + weight]) * value;
             }
         }
     }
-    if params.relu != 0 {
-        sums = max(sums, vec2(0.0));
-    }
-    output[address(params.output, group.z, vec3(x, y, first))] = sums.x;
+    store(sums.x, group.z, vec3(x, y, first));
     if second != first {
-        output[address(params.output, group.z, vec3(x, y, second))] = sums.y;
+        store(sums.y, group.z, vec3(x, y, second));
     }
+}
+
+fn store(sum: f32, image: u32, place: vec3<u32>) {
+    output[address(params.output, image, place)] = finished(sum, address(params.beside, image, place));
 }

@@ -3,6 +3,7 @@
 
 #include "tensor"
 #include "grid"
+#include "activation"
 #include "winograd"
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,7 +37,8 @@ fn load(plane: u32, at: vec2<i32>) -> f32 {
     let last = vec2(i32(params.input.width), i32(params.input.height)) - 1;
     let inside = all(at >= vec2(0)) && all(at <= last);
     let place = vec2<u32>(clamp(at, vec2(0), last));
-    return select(0.0, input[plane + place.y * params.input.row_stride + place.x], inside);
+    let value = input[plane + place.y * params.input.row_stride + place.x];
+    return select(0.0, loaded(value, params.input_floor), inside);
 }
 
 fn load_column(plane: u32, at: vec2<i32>) -> Six {

@@ -1,13 +1,15 @@
 // Winograd's convolution F(4x4, 3x3), third stage: a tile's 4x4 results of a channel from its products at the 36 places,
-// A' m A, with bias and ReLU. A tile of a channel a thread. Twin: src/cpu/twin/conv3x3.rs, of all three stages together.
+// A' m A, with bias or through the difference's activation. A tile of a channel a thread. Twin: src/cpu/twin/conv3x3.rs, of all three stages together.
 
 #include "tensor"
 #include "grid"
+#include "activation"
 #include "winograd"
+#include "convolution"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> products: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(2) var<storage, read> beside: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
 const SQRT_2 = 1.4142135623730951f;
@@ -36,14 +38,18 @@ fn load_column(at: u32, column: u32, stride: u32) -> vec4<f32> {
     );
 }
 
-fn store_pixel(value: f32, x: i32, at: u32) {
+// Where an image's channel begins, or a row of it, in the output and beside it.
+struct Start { output: u32, beside: u32 }
+
+fn store_pixel(sum: f32, x: i32, row: Start) {
     if x < 0 || x >= i32(params.output.width) { return; }
-    output[at + u32(x)] = select(value, max(value, 0.0), params.relu != 0u);
+    output[row.output + u32(x)] = finished(sum, row.beside + u32(x));
 }
 
-fn store_row(values: vec4<f32>, at: vec2<i32>, plane: u32) {
+fn store_row(values: vec4<f32>, at: vec2<i32>, plane: Start) {
     if at.y < 0 || at.y >= i32(params.output.height) { return; }
-    let row = plane + u32(at.y) * params.output.row_stride;
+    let y = u32(at.y);
+    let row = Start(plane.output + y * params.output.row_stride, plane.beside + y * params.beside.row_stride);
     store_pixel(values.x, at.x, row);
     store_pixel(values.y, at.x + 1, row);
     store_pixel(values.z, at.x + 2, row);
@@ -70,10 +76,10 @@ fn main(
     let c3 = load_column(first, 3u, stride);
     let c4 = load_column(first, 4u, stride);
     let c5 = load_column(first, 5u, stride);
-    let all = vec4(bias[place.channel]);
+    let all = vec4(bias_of(place.channel));
     let at = first_result(place.tile);
-    let plane = params.output.offset + group.z * params.output.image_stride
-        + place.channel * params.output.channel_stride;
+    let of_channel = vec3(0u, 0u, place.channel);
+    let plane = Start(address(params.output, group.z, of_channel), address(params.beside, group.z, of_channel));
     store_row(transform(c0.x, c1.x, c2.x, c3.x, c4.x, c5.x) + all, at, plane);
     store_row(transform(c0.y, c1.y, c2.y, c3.y, c4.y, c5.y) + all, at + vec2(0, 1), plane);
     store_row(transform(c0.z, c1.z, c2.z, c3.z, c4.z, c5.z) + all, at + vec2(0, 2), plane);

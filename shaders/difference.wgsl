@@ -1,33 +1,33 @@
-// Fused squared (or absolute) difference and its sum, first stage: reads two feature maps once, writes one
-// partial sum a workgroup and no difference map. The order of additions depends on one pair's shape alone, so
-// the same pair gives the same bits in any batch. Twin: src/cpu/twin/difference.rs; second stage: sum.wgsl.
+// The sum of a difference's squares or magnitudes, first stage: reads a map once, writes one partial sum a workgroup and no map.
+// The order of additions depends on one image's shape alone, so that the same image gives the same bits in any batch.
+// Twin: src/cpu/twin/difference.rs; second stage: sum.wgsl.
 
 #include "grid"
 #include "tree"
+#include "activation"
 
 struct Params {
-    // Where each operand's first image begins, and the elements from there to the next one's; a stride of 0
-    // compares all images of a with one of b.
-    a_offset: u32,
-    a_stride: u32,
-    b_offset: u32,
-    b_stride: u32,
+    // Where the first image begins, and the elements from there to the next one.
+    offset: u32,
+    stride: u32,
     // What is summed of each image, and how it lies in memory. A whole image is one long row.
     width: u32,
     height: u32,
     channels: u32,
     row_stride: u32,
     channel_stride: u32,
+    // What the map is read through: see include/activation.wgsl.
+    input_floor: i32,
     // Mean absolute error rather than squared.
     absolute: u32,
     groups: u32,
     first_group: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> partials: array<f32>;
 
 // Each thread sums SPAN spans of SPAN elements, each span by itself first: rounding errors then grow with
 // twice SPAN instead of its square.
@@ -52,8 +52,7 @@ fn main(
         return;
     }
     let elements = params.width * params.height * params.channels;
-    let a_start = params.a_offset + group.z * params.a_stride;
-    let b_start = params.b_offset + group.z * params.b_stride;
+    let start = params.offset + group.z * params.stride;
 
     // Neighbouring threads read neighbouring elements.
     var element = index * WORKGROUP * SPAN * SPAN + thread;
@@ -62,8 +61,7 @@ fn main(
         var span_sum = 0.0;
         for (var i = 0u; i < SPAN; i++) {
             if element < elements {
-                let at = address(element);
-                let difference = a[a_start + at] - b[b_start + at];
+                let difference = loaded(input[start + address(element)], params.input_floor);
                 span_sum += select(difference * difference, abs(difference), params.absolute != 0);
             }
             element += WORKGROUP;

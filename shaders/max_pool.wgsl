@@ -1,16 +1,23 @@
-// 2x2 maximum, stride 2, one output element a thread. An odd last row or column is dropped, since the output
+// 2x2 maximum of a target's map, stride 2, one output element a thread. An odd last row or column is dropped, since the output
 // has half as many, rounded down. Twin: src/cpu/twin/max_pool.rs.
 
 #include "tensor"
 #include "grid"
+#include "elements"
+#include "activation"
 
 struct Params {
     input: Tensor,
     output: Tensor,
     // Twice an output position plus this is the upper left of its four input positions.
     shift: vec2<u32>,
+    // What the input is read through: see include/activation.wgsl.
+    input_floor: i32,
     groups: u32,
     first_group: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -24,18 +31,12 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let index = params.first_group + group_index(group, grid);
-    let positions = params.output.width * params.output.height;
-    let element = index * WORKGROUP + thread;
-    if index >= params.groups || element >= positions * params.output.channels {
+    let element = element_of(index, thread, params.output);
+    if index >= params.groups || !element.inside {
         return;
     }
-    let channel = element / positions;
-    let x = element % params.output.width;
-    let y = (element % positions) / params.output.width;
-
-    let corner = group.z * params.input.image_stride + channel * params.input.channel_stride
-        + (2 * y + params.shift.y) * params.input.row_stride + 2 * x + params.shift.x;
+    let corner = address(params.input, group.z, vec3(2 * element.place.xy + params.shift, element.place.z));
     let below = corner + params.input.row_stride;
-    output[address(params.output, group.z, vec3(x, y, channel))]
-        = max(max(input[corner], input[corner + 1]), max(input[below], input[below + 1]));
+    let largest = max(max(input[corner], input[corner + 1]), max(input[below], input[below + 1]));
+    output[address(params.output, group.z, element.place)] = loaded(largest, params.input_floor);
 }

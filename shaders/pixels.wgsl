@@ -3,12 +3,14 @@
 
 #include "tensor"
 #include "grid"
+#include "packed"
 
 struct Params {
     output: Tensor,
-    // For each channel of the network, value * scale + offset; 8-bit values are scaled from 0..255 at once.
+    // For each channel of the network, value * scale + offset; levels of 8 and of 16 bits are scaled at once.
     scale: vec4<f32>,
     scale_8bit: vec4<f32>,
+    scale_16bit: vec4<f32>,
     offset: vec4<f32>,
     // For each channel of the network, the channel of the picture that it reads.
     source: vec4<u32>,
@@ -20,9 +22,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// What the output's region holds of each picture, packed: four words (format, and the strides between pixels, channels
-// and rows), then data.
-// Format 0 has a pixel a word, red in the low byte; format 1 a float32 a word. The format is the first word's low byte.
+// What the output's region holds of each picture, packed.
 @group(0) @binding(1) var<storage, read> pictures: array<u32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
@@ -37,20 +37,21 @@ fn main(
     if index >= params.groups || position >= params.output.width * params.output.height {
         return;
     }
-    let x = position % params.output.width;
-    let y = position / params.output.width;
+    let pixel = vec2(position % params.output.width, position / params.output.width);
     let picture = group.z * params.picture_stride;
-    let pixel = picture + 4 + y * pictures[picture + 3] + x * pictures[picture + 1];
+    let header = vec4(pictures[picture], pictures[picture + 1], pictures[picture + 2], pictures[picture + 3]);
+    let format = format_of(header);
 
     for (var c = 0u; c < 3; c++) {
         let source = params.source[c];
-        let word = pictures[pixel + source * pictures[picture + 2]];
+        let word = pictures[picture + word_of(header, pixel, source)];
         var value: f32;
-        if (pictures[picture] & 255) == 0 {
-            value = f32((word >> (8 * source)) & 255) * params.scale_8bit[c];
-        } else {
+        if format == F32 {
             value = bitcast<f32>(word) * params.scale[c];
+        } else {
+            let scale = select(params.scale_8bit[c], params.scale_16bit[c], format == RGB16);
+            value = f32(level(word, format, source)) * scale;
         }
-        output[address(params.output, group.z, vec3(x, y, c))] = value + params.offset[c];
+        output[address(params.output, group.z, vec3(pixel, c))] = value + params.offset[c];
     }
 }

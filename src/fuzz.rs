@@ -1,7 +1,7 @@
 //! Any loss, any picture, any budget, any device: planning and lowering give an error, or what holds.
 //!
-//! `cargo test --lib fuzz` tries some cases. `cargo test --lib fuzz -- --ignored --nocapture` goes on for a minute, or for
-//! what PERCEPTUAL_LOSS_FUZZ_SECONDS or PERCEPTUAL_LOSS_FUZZ_CASES says, on all cores.
+//! `cargo test --lib fuzz` tries some cases. `cargo test --lib fuzz -- --ignored --nocapture` goes on for a minute, or
+//! for what PERCEPTUAL_LOSS_FUZZ_SECONDS or PERCEPTUAL_LOSS_FUZZ_CASES says, on all cores.
 
 use std::{
     ops::Range,
@@ -18,7 +18,7 @@ use proptest::{
 use crate::{
     Config, Error, Preset, Tap, Tuning, Tunings, cpu,
     gpu::{Capabilities, fuzz as gpu},
-    plan::{Operation, Part, Parts, Plan},
+    plan::{Operation, Part, Parts, Plan, Plans},
 };
 
 #[derive(Clone, Debug)]
@@ -95,19 +95,19 @@ impl Counts {
 
 fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
     Counts::add(&counts.cases);
-    let Case { config, size: [width, height], pairs, tunings, memory, capabilities, picked } = case;
-    let plan = |images| Plan::new(config, *width, *height, images);
+    let Case { config, size, pairs, tunings, memory, capabilities, picked } = case;
+    let plans = Plans { config: config.clone(), size: *size };
     let means = gpu::means(tunings, capabilities);
-    let one = match plan(1) {
-        Ok(one) => one,
+    match plans.pairs(1) {
+        Ok(_) => hold_plans(&plans, *pairs)?,
         Err(Error::Image(_) | Error::Config(_)) => {
             Counts::add(&counts.refused);
             return Ok(());
         }
         Err(error) => return Err(unexpected(error)),
-    };
-    gpu::hold_frames(&one, means)?;
-    match gpu::hold(plan, *pairs, *memory, means)? {
+    }
+    gpu::hold_frames(&plans, *memory, means)?;
+    match gpu::hold(&plans, *pairs, *memory, means)? {
         None => Counts::add(&counts.refused),
         Some(None) => {}
         Some(Some(parts)) => {
@@ -115,7 +115,7 @@ fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
             hold_parts(&parts, picked, counts, |part| gpu::hold_part(&parts, part, means))?;
         }
     }
-    match cpu::outline(one, *pairs % 2, *memory) {
+    match cpu::outline(&plans, *pairs % 2, *memory) {
         Ok((takes, parts)) => {
             prop_assert!(takes.counted() <= *memory, "{takes:?}");
             hold_parts(&parts, picked, counts, |_| Ok(()))?;
@@ -129,6 +129,25 @@ fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
 /// An error that the case does not account for.
 pub(crate) fn unexpected(error: Error) -> TestCaseError {
     TestCaseError::fail(error.to_string())
+}
+
+/// A target keeps the maps that candidates are given, and every plan of what is compared has the taps of a pair's.
+fn hold_plans(plans: &Plans, images: u32) -> TestCaseResult {
+    let [pairs, target, candidates, magnitudes] =
+        [plans.pairs(images), plans.target(), plans.candidates(images), plans.magnitudes(images)]
+            .map(|plan| plan.map_err(unexpected));
+    let (pairs, target, candidates, magnitudes) = (pairs?, target?, candidates?, magnitudes?);
+    let kept = |plan: &Plan| plan.kept().iter().map(|&id| plan.tensors()[id].clone()).collect::<Vec<_>>();
+    prop_assert_eq!(kept(&target), kept(&candidates));
+    for plan in [candidates, magnitudes] {
+        for (tap, of_pairs) in plan.taps().iter().zip(pairs.taps()) {
+            let [tensor, of_pair] = [&plan.tensors()[tap.tensor], &pairs.tensors()[of_pairs.tensor]];
+            prop_assert_eq!((tap.name, tap.weight), (of_pairs.name, of_pairs.weight));
+            prop_assert_eq!((tensor.channels, tensor.region), (of_pair.channels, of_pair.region));
+        }
+        prop_assert_eq!(plan.taps().len(), pairs.taps().len());
+    }
+    Ok(())
 }
 
 /// Looks at some parts: they fit their slots, and what they compare adds up to every position of every tap.
@@ -175,7 +194,8 @@ fn hold_parts(
     Ok(())
 }
 
-/// What a part compares ends where the next one's begins; of a tap that strips have nothing of yet, at the picture's edge.
+/// What a part compares ends where the next one's begins; of a tap that strips have nothing of yet, at the picture's
+/// edge.
 fn hold_neighbours(own: Option<Range<u32>>, next: Option<Range<u32>>, axis: usize) -> TestCaseResult {
     match (own, next) {
         (Some(own), next) => prop_assert_eq!(next.map(|next| next.start), Some(own.end)),

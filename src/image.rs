@@ -18,6 +18,7 @@ pub struct Image<'a> {
 enum Pixels<'a> {
     Rgb8(&'a [u8]),
     Rgba8(&'a [u8]),
+    Rgb16(&'a [u16]),
     RgbF32(&'a [f32]),
     PlanarF32(&'a [f32]),
 }
@@ -33,6 +34,12 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn rgba8(pixels: &'a [u8], width: u32, height: u32) -> Self {
         Self::new(Pixels::Rgba8(pixels), width, height)
+    }
+
+    /// Interleaved 16-bit red, green, blue: `width * height * 3` values, 65535 is full intensity.
+    #[must_use]
+    pub fn rgb16(pixels: &'a [u16], width: u32, height: u32) -> Self {
+        Self::new(Pixels::Rgb16(pixels), width, height)
     }
 
     /// Interleaved float32 red, green, blue: `width * height * 3` values, 1.0 is full intensity.
@@ -53,7 +60,7 @@ impl<'a> Image<'a> {
         image
     }
 
-    /// The same pixels with `elements` bytes or floats from a row's start to the next one's. The planes of a
+    /// The same pixels with `elements` bytes, 16-bit values or floats from a row's start to the next one's. The planes of a
     /// planar picture follow each other after `height` such rows.
     #[must_use]
     pub fn with_row_stride(self, elements: usize) -> Self {
@@ -75,7 +82,7 @@ impl<'a> Image<'a> {
     /// Elements in a row, padding left out.
     fn row_elements(&self) -> usize {
         let per_pixel = match self.pixels {
-            Pixels::Rgb8(_) | Pixels::RgbF32(_) => 3,
+            Pixels::Rgb8(_) | Pixels::Rgb16(_) | Pixels::RgbF32(_) => 3,
             Pixels::Rgba8(_) => 4,
             Pixels::PlanarF32(_) => 1,
         };
@@ -108,6 +115,7 @@ impl<'a> Image<'a> {
         let (format, length) = match self.pixels {
             Pixels::Rgb8(p) => ("RGB8", p.len()),
             Pixels::Rgba8(p) => ("RGBA8", p.len()),
+            Pixels::Rgb16(p) => ("RGB16", p.len()),
             Pixels::RgbF32(p) => ("RGB float32", p.len()),
             Pixels::PlanarF32(p) => ("planar float32", p.len()),
         };
@@ -121,7 +129,7 @@ impl<'a> Image<'a> {
         }
         match self.pixels {
             Pixels::RgbF32(p) | Pixels::PlanarF32(p) => self.check_finite(p),
-            Pixels::Rgb8(_) | Pixels::Rgba8(_) => Ok(()),
+            Pixels::Rgb8(_) | Pixels::Rgba8(_) | Pixels::Rgb16(_) => Ok(()),
         }
     }
 
@@ -164,33 +172,43 @@ impl<'a> Image<'a> {
         };
         let per_pixel = match self.pixels {
             Pixels::Rgb8(_) | Pixels::Rgba8(_) => 1,
+            Pixels::Rgb16(_) => 2,
             Pixels::RgbF32(_) | Pixels::PlanarF32(_) => 3,
         };
         words.clear();
         words.reserve_exact(HEADER_WORDS + width as usize * height as usize * per_pixel);
         match self.pixels {
             Pixels::Rgb8(p) => {
-                words.extend([FORMAT_RGBA8, 1, 0, width]);
+                words.extend([WRITTEN | FORMAT_RGBA8, 1, 0, width]);
                 for row in rows(0) {
                     let pixels = p[row..][columns(3)].as_chunks().0;
                     words.extend(pixels.iter().map(|&[r, g, b]| u32::from_le_bytes([r, g, b, 255])));
                 }
             }
             Pixels::Rgba8(p) => {
-                words.extend([FORMAT_RGBA8, 1, 0, width]);
+                words.extend([WRITTEN | FORMAT_RGBA8, 1, 0, width]);
                 for row in rows(0) {
                     let pixels = p[row..][columns(4)].as_chunks().0;
                     words.extend(pixels.iter().copied().map(u32::from_le_bytes));
                 }
             }
+            Pixels::Rgb16(p) => {
+                words.extend([WRITTEN | FORMAT_RGB16, 2, 0, width * 2]);
+                for row in rows(0) {
+                    let pixels = p[row..][columns(3)].as_chunks().0;
+                    words.extend(
+                        pixels.iter().flat_map(|&[r, g, b]| [u32::from(r) | u32::from(g) << 16, b.into()]),
+                    );
+                }
+            }
             Pixels::RgbF32(p) => {
-                words.extend([FORMAT_F32, 3, 1, width * 3]);
+                words.extend([WRITTEN | FORMAT_F32, 3, 1, width * 3]);
                 for row in rows(0) {
                     words.extend(p[row..][columns(3)].iter().map(|value| value.to_bits()));
                 }
             }
             Pixels::PlanarF32(p) => {
-                words.extend([FORMAT_F32, 1, width.saturating_mul(height), width]);
+                words.extend([WRITTEN | FORMAT_F32, 1, width.saturating_mul(height), width]);
                 for row in (0..3).flat_map(rows) {
                     words.extend(p[row..][columns(1)].iter().map(|value| value.to_bits()));
                 }
@@ -226,6 +244,7 @@ impl<'a> Image<'a> {
         let Self { width, height, .. } = *self;
         let pixels = match self.pixels {
             Pixels::Rgb8(p) => OwnedPixels::Rgb8(self.rows_of(p).flatten().copied().collect()),
+            Pixels::Rgb16(p) => OwnedPixels::Rgb16(self.rows_of(p).flatten().copied().collect()),
             Pixels::Rgba8(p) => OwnedPixels::Rgba8(self.rows_of(p).flatten().copied().collect()),
             Pixels::RgbF32(p) => OwnedPixels::RgbF32(self.rows_of(p).flatten().copied().collect()),
             Pixels::PlanarF32(p) => OwnedPixels::PlanarF32(self.rows_of(p).flatten().copied().collect()),
@@ -234,7 +253,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// A picture of its own: what a target is that is too large for its features to be kept. 8-bit values stay 8-bit.
+/// A picture of its own: what a target is that is too large for its features to be kept. Values stay as they are stored.
 #[derive(Debug)]
 pub(crate) struct Owned {
     pixels: OwnedPixels,
@@ -246,6 +265,7 @@ pub(crate) struct Owned {
 enum OwnedPixels {
     Rgb8(Vec<u8>),
     Rgba8(Vec<u8>),
+    Rgb16(Vec<u16>),
     RgbF32(Vec<f32>),
     PlanarF32(Vec<f32>),
 }
@@ -256,6 +276,7 @@ impl Owned {
         let pixels = match &self.pixels {
             OwnedPixels::Rgb8(p) => Pixels::Rgb8(p),
             OwnedPixels::Rgba8(p) => Pixels::Rgba8(p),
+            OwnedPixels::Rgb16(p) => Pixels::Rgb16(p),
             OwnedPixels::RgbF32(p) => Pixels::RgbF32(p),
             OwnedPixels::PlanarF32(p) => Pixels::PlanarF32(p),
         };
@@ -263,12 +284,22 @@ impl Owned {
     }
 }
 
-/// Words before a packed picture's data: format, then the strides between pixels, channels and rows.
+/// Words before a packed picture's data: format and marks, then the strides between pixels, channels and rows.
 pub(crate) const HEADER_WORDS: usize = 4;
+/// The format's bits of the first word.
+#[cfg(feature = "cpu")]
+pub(crate) const FORMAT: u32 = 255;
+/// The bit of the first word that says that a value was not finite.
+#[cfg(feature = "cpu")]
+pub const NOT_FINITE: u32 = 1 << 8;
+/// The bit of the first word that says that there is a picture.
+pub const WRITTEN: u32 = 1 << 9;
 /// A word a pixel: red in the low byte, then green, blue and alpha.
 pub(crate) const FORMAT_RGBA8: u32 = 0;
 /// A float32's bits a word.
 pub(crate) const FORMAT_F32: u32 = 1;
+/// Two words a pixel: red in the lower half of the first and green in its upper, blue in the lower half of the second.
+pub(crate) const FORMAT_RGB16: u32 = 2;
 
 #[cfg(feature = "image")]
 mod from_image {
@@ -338,13 +369,13 @@ mod tests {
         let picture = Image::rgb8(&padded, 2, 2).with_row_stride(7);
         picture.pack([0, 0], [2, 2], &mut words);
         let pixels = [[1, 2, 3, 255], [4, 5, 6, 255], [7, 8, 9, 255], [10, 11, 12, 255]];
-        assert_eq!(words[..4], [FORMAT_RGBA8, 1, 0, 2]);
+        assert_eq!(words[..4], [WRITTEN | FORMAT_RGBA8, 1, 0, 2]);
         assert_eq!(words[4..], pixels.map(u32::from_le_bytes));
 
         let planes = [1.0, 2.0, -1.0, 3.0, 4.0, -1.0, 5.0, 6.0f32];
         let picture = Image::planar_f32(&planes, 2, 1).with_row_stride(3);
         picture.pack([0, 0], [2, 1], &mut words);
-        assert_eq!(words[..4], [FORMAT_F32, 1, 2, 2]);
+        assert_eq!(words[..4], [WRITTEN | FORMAT_F32, 1, 2, 2]);
         assert_eq!(words[4..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32].map(f32::to_bits));
     }
 
@@ -360,18 +391,23 @@ mod tests {
             at.map(|at| pixel([at, at + 1, at + 2, alpha.unwrap_or(at + 3)])).to_vec()
         };
         let bits = |values: &[u8]| values.iter().map(|&v| f32::from(v).to_bits()).collect::<Vec<u32>>();
+        let shorts: Vec<u16> = (1000..1060).collect();
+        let of_three = |first: u32| [(1000 + first) | (1001 + first) << 16, 1002 + first];
+        let wide = [16, 19, 29, 32].into_iter().flat_map(of_three).collect();
         let interleaved = bits(&[16, 17, 18, 19, 20, 21, 29, 30, 31, 32, 33, 34]);
         let planar = bits(&[6, 7, 11, 12, 21, 22, 26, 27, 36, 37, 41, 42]);
         for (image, header, data) in [
             (Image::rgb8(&bytes, 4, 3).with_row_stride(13), [0, 1, 0, 2], pixels(16, 13, 3, Some(255))),
             (Image::rgba8(&bytes, 4, 3).with_row_stride(17), [0, 1, 0, 2], pixels(21, 17, 4, None)),
+            (Image::rgb16(&shorts, 4, 3).with_row_stride(13), [2, 2, 0, 4], wide),
             (Image::rgb_f32(&floats, 4, 3).with_row_stride(13), [1, 3, 1, 6], interleaved),
             (Image::planar_f32(&floats, 4, 3).with_row_stride(5), [1, 1, 4, 2], planar),
         ] {
             for image in [image, image.owned().view()] {
                 let mut words = vec![7];
                 image.pack([1, 1], [2, 2], &mut words);
-                assert_eq!((&words[..4], &words[4..]), (&header[..], &data[..]), "{image:?}");
+                assert_eq!(words[0], WRITTEN | header[0], "{image:?}");
+                assert_eq!((&words[1..4], &words[4..]), (&header[1..], &data[..]), "{image:?}");
             }
         }
     }

@@ -9,7 +9,7 @@ pub use crate::{
 /// What is to be computed, as data: steps over tensors.
 pub mod plan {
     pub use crate::plan::{
-        Builder, Cost, Element, Operation, Part, Parts, Plan, Region, Step, TapPlan, Tensor, TensorId,
+        Builder, Cost, Element, Maps, Operation, Part, Parts, Plan, Region, Step, TapPlan, Tensor, TensorId,
     };
 }
 
@@ -36,7 +36,7 @@ pub mod gpu {
 #[cfg(all(feature = "gpu", feature = "cpu"))]
 pub mod doctor {
     pub use crate::doctor::{
-        Bounds, CONV3X3, Deviation, Finding, LOSS, PIXELS, SOURCE, SUM, TOTAL, bounds, compare, compare_sums,
-        conv3x3_magnitudes, examine, first_step, on_twin, source_bounds, values,
+        AnyExecutor, Bounds, CONV3X3, Deviation, Finding, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL,
+        bounds, compare, compare_sums, examine, first_step, judge, on_twin, plans, source_bounds, values,
     };
 }

@@ -10,10 +10,13 @@ pub struct Memory {
     pub pictures: u64,
     /// Partial sums, sums, parameters and what results are read through.
     pub scratch: u64,
+    /// What a [`Target`](crate::Target) of the session's keeps beside: a map of each convolution, and the picture. It keeps the
+    /// picture alone where that and `counted` are more than the budget.
+    pub target: u64,
 }
 
 impl Memory {
-    /// All of it.
+    /// All that the session takes itself.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counted().saturating_add(self.pictures)

@@ -59,6 +59,7 @@ pub struct Peak {
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     pub(crate) clock: Clock,
+    names: Vec<String>,
     seconds: Vec<f64>,
     costs: Vec<Cost>,
 }
@@ -66,16 +67,20 @@ pub(crate) struct Stopwatch {
 impl Stopwatch {
     pub(crate) fn new(plan: &Plan) -> Self {
         let steps = plan.steps().len();
-        Self { clock: Clock::Wall, seconds: vec![0.0; steps], costs: vec![Cost::default(); steps] }
+        let names = plan.steps().iter().map(|step| step.name.clone()).collect();
+        Self { clock: Clock::Wall, names, seconds: vec![0.0; steps], costs: vec![Cost::default(); steps] }
     }
 
-    /// Adds a round of `pictures` pictures: the seconds of each step.
-    pub(crate) fn round(&mut self, plan: &Plan, pictures: usize, cached_target: bool, seconds: &[f64]) {
+    /// Adds a round of so many pairs or pictures: the seconds of each step of its plan, which has steps of a pair's names.
+    pub(crate) fn round(&mut self, plan: &Plan, images: usize, seconds: &[f64]) {
         for (step, more) in seconds.iter().enumerate() {
-            self.seconds[step] += more;
-            let cost = plan.cost(step, pictures as u64, cached_target);
-            self.costs[step].flops = self.costs[step].flops.saturating_add(cost.flops);
-            self.costs[step].bytes = self.costs[step].bytes.saturating_add(cost.bytes);
+            let Some(place) = self.names.iter().position(|name| *name == plan.steps()[step].name) else {
+                continue;
+            };
+            self.seconds[place] += more;
+            let cost = plan.cost(step, images as u64);
+            self.costs[place].flops = self.costs[place].flops.saturating_add(cost.flops);
+            self.costs[place].bytes = self.costs[place].bytes.saturating_add(cost.bytes);
         }
     }
 

@@ -1,12 +1,13 @@
 // A planar tensor in memory, as `src/gpu/kernels/tensor.rs` writes it: element (image, channel, y, x) lies at
-// offset + image * image_stride + channel * channel_stride + y * row_stride + x. Only outputs, and inputs of copies, have
-// an offset.
+// offset + image * image_stride + channel * channel_stride + y * row_stride + x. Only outputs, and what is read position for
+// position with them, have an offset.
 struct Tensor {
     width: u32,
     height: u32,
     channels: u32,
     row_stride: u32,
     channel_stride: u32,
+    // 0 where one image is that of all: a target of many differences.
     image_stride: u32,
     // Where the part that a step reads or writes begins: width and height are the part's.
     offset: u32,

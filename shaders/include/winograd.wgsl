@@ -5,6 +5,8 @@
 struct Params {
     input: Tensor,
     output: Tensor,
+    // The target's map of a difference that goes through its activation.
+    beside: Tensor,
     // An output position plus this is the input position under the kernel's centre.
     shift: vec2<i32>,
     // Columns and rows of the first tile that lie before what is written.
@@ -13,11 +15,13 @@ struct Params {
     across: u32,
     tiles: u32,
     first_row: u32,
-    relu: u32,
+    // One of include/convolution.wgsl.
+    mode: u32,
+    // What the input is read through: see include/activation.wgsl.
+    input_floor: i32,
     groups: u32,
     first_group: u32,
-    pad0: u32,
-    pad1: u32,
+    pad: u32,
 }
 
 // A thread's tile and channel, of `channels`: neighbouring threads have neighbouring tiles.

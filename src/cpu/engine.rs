@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     image::Image,
     memory::Memory,
-    plan::{Parts, Plan, Room},
+    plan::{Parts, Plans, Room},
     weights::{Parameters, Precision},
 };
 
@@ -85,20 +85,28 @@ impl Engine {
 /// More than any machine has cores; each thread takes a stack.
 const MOST_THREADS: usize = 1024;
 
-/// What pictures take that go through in at most `memory` bytes of a pair's features, and the parts in which they go, for a plan
-/// of one image and an executor whose tensors have `border` positions around each image.
+/// What pictures take that go through in at most `memory` bytes of a pair's maps, and the parts in which they go, for an executor
+/// whose tensors have `border` positions around each image.
 ///
 /// # Errors
 /// [`Error::TooLarge`] where no parts are small enough.
-pub(crate) fn outline(plan: Plan, border: u32, memory: u64) -> Result<(Memory, Parts)> {
+pub(crate) fn outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
+    let picture = |size: [u32; 2]| Image::packed_words(size).saturating_mul(4);
+    let target = plans.target()?;
+    let kept = target.kept().iter().map(|&id| {
+        let tensor = &target.tensors()[id];
+        tensor.bytes_of(tensor.region.extent, border)
+    });
+    let of_target = kept.fold(picture(plans.size), u64::saturating_add);
     let takes = |parts: &Parts| Memory {
-        features: parts.bytes().saturating_mul(2),
-        pictures: Image::packed_words(parts.largest_picture()).saturating_mul(4 * 2),
+        features: parts.bytes(),
+        pictures: picture(parts.largest_picture()).saturating_mul(2),
         scratch: 0,
+        target: of_target,
     };
     let needs = |parts: &Parts| takes(parts).counted();
     let room = Room { bytes: memory, largest: u64::MAX, needs: &needs, grain: [1, 1] };
-    let parts = Parts::within(plan, border, &room)?;
+    let parts = Parts::within(plans.pairs(1)?, border, &room)?;
     Ok((takes(&parts), parts))
 }
 
@@ -135,18 +143,18 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::TooLarge`] where no parts are small enough.
-    pub(crate) fn outline(&self, plan: Plan, memory: u64) -> Result<(Memory, Parts)> {
-        outline(plan, self.kernels.border(), memory)
+    pub(crate) fn outline(&self, plans: &Plans, memory: u64) -> Result<(Memory, Parts)> {
+        outline(plans, self.kernels.border(), memory)
     }
 
-    /// A session over a plan of one image, in parts where a pair's features take more than `memory` bytes.
+    /// A session for pairs, in parts where their maps take more than `memory` bytes.
     ///
     /// # Errors
     /// As [`outline`](Self::outline).
-    pub(crate) fn session(&self, plan: Plan, memory: u64) -> Result<Session> {
-        let (_, parts) = self.outline(plan.clone(), memory)?;
-        let executor = Executor::with_kernels(plan, Arc::clone(&self.kernels))?;
-        Ok(Session::new(self.engine.clone(), parts, executor))
+    pub(crate) fn session(&self, plans: &Plans, memory: u64) -> Result<Session> {
+        let (takes, parts) = self.outline(plans, memory)?;
+        let executor = Executor::with_kernels(plans.pairs(1)?, Arc::clone(&self.kernels))?;
+        Ok(Session::new(self.engine.clone(), plans.clone(), parts, executor, (takes, memory)))
     }
 }
 
@@ -167,11 +175,11 @@ mod tests {
         let (width, height) = (64, 48);
         let pixels = vec![77; width as usize * height as usize * 3];
         let picture = Image::rgb8(&pixels, width, height);
-        let plan = Plan::new(&config, width, height, 1).unwrap();
+        let plans = Plans { config: config.clone(), size: [width, height] };
         let compute = |session: &mut Session| drop(session.target(&picture).unwrap().unwrap());
 
         let models = [(); 2].map(|()| Model::new(&engine, &parameters, Precision::F32).unwrap());
-        let [mut one, mut two] = models.each_ref().map(|model| model.session(plan.clone(), 1 << 30).unwrap());
+        let [mut one, mut two] = models.each_ref().map(|model| model.session(&plans, 1 << 30).unwrap());
         let shared = Arc::downgrade(&engine.scratch());
         let bytes = || shared.upgrade().map(|scratch| scratch.bytes());
         assert_eq!(bytes(), Some(0));

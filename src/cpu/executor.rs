@@ -1,19 +1,19 @@
 //! Runs a plan's steps through a set of kernels: the twins or the fast ones.
 
-use std::{mem, ops::Range, sync::Arc};
+use std::{borrow::Cow, mem, ops::Range, sync::Arc};
 
 use super::{
     fast::{Factors, Fast},
-    kernels::{Input, Kernels, Output},
+    kernels::{BothMaps, Input, Kernels, Output, PoolDifference},
     lines::Lines,
     twin::Twins,
     values::Values,
 };
 use crate::{
-    config::Criterion,
     error::{Error, Result},
     image::Image,
-    plan::{Operation, Part, Plan, Step, TensorId},
+    network::Layer,
+    plan::{Maps, Operation, Part, Plan, Step, TensorId},
     weights::{Parameters, Precision},
 };
 
@@ -24,18 +24,25 @@ pub struct Executor {
     plan: Plan,
     kernels: Arc<dyn Kernels>,
     values: Values,
-    /// For each tap and pair of images, the sum of differences.
+    /// For each tap and image, the sum of its difference.
     sums: Vec<Vec<f64>>,
     /// Which tensors keep rows for the next part, and which will hold them there.
     kept: Vec<[TensorId; 2]>,
+}
+
+/// Pictures as the pixels step reads them.
+#[derive(Debug, Default)]
+pub(super) struct Packed<'a> {
+    pub(super) generated: Vec<Vec<u32>>,
+    /// One for each of them, or for all; or what is compared with nothing.
+    pub(super) targets: Vec<Cow<'a, [u32]>>,
 }
 
 impl Executor {
     /// An executor of `plan` through the twins: plain loops with float64 sums.
     ///
     /// # Errors
-    /// [`Error::Weights`] where `parameters` lack a convolution of the plan's or have it with other channels;
-    /// [`Error::Config`] where a step writes a map of differences from a cached target, which the CPU does not compute.
+    /// [`Error::Weights`] where `parameters` lack a convolution of the plan's or have it with other channels.
     pub fn twin(plan: Plan, parameters: Arc<Parameters>) -> Result<Self> {
         Self::with_kernels(plan, Arc::new(Twins::new(parameters)))
     }
@@ -64,19 +71,28 @@ impl Executor {
         Ok(Self { plan, kernels, values, sums, kept: vec![] })
     }
 
-    /// Goes on with another part of as many pictures: the next strip, or the first of another band. What strips have kept
-    /// stays; all features are let go of.
+    /// Goes on with another part: the next strip, or the first of another band. What strips have kept stays; all features are
+    /// let go of.
     ///
     /// # Errors
     /// As [`twin`](Self::twin), where the part is of another plan.
     pub fn begin(&mut self, part: Part) -> Result<()> {
         let features = part.features();
-        let Part { mut plan, kept, .. } = part;
+        let Part { plan, kept, .. } = part;
         check(&plan, &*self.kernels)?;
-        plan.set_images(self.plan.images());
         self.values.go_on(&self.plan, &mem::take(&mut self.kept), features, &plan);
-        self.sums.resize(plan.taps().len(), vec![]);
+        self.sums = vec![vec![]; plan.taps().len()];
         (self.plan, self.kept) = (plan, kept);
+        Ok(())
+    }
+
+    /// Begins with this plan, whatever became of what was before: lets go of everything, rows that were kept too.
+    pub(super) fn restart(&mut self, plan: Plan) -> Result<()> {
+        check(&plan, &*self.kernels)?;
+        self.kept.clear();
+        self.values.release_all(&self.plan, plan.tensors().len());
+        self.sums = vec![vec![]; plan.taps().len()];
+        self.plan = plan;
         Ok(())
     }
 
@@ -93,7 +109,9 @@ impl Executor {
     pub fn read(&self, tensor: TensorId) -> Result<Vec<f32>> {
         let shape = self.plan.tensor(tensor)?;
         let mut planes = vec![];
-        for image in self.images(tensor).chunks(self.kernels.image(shape).max(1)) {
+        let values = self.values.of(tensor);
+        let images = &values[..values.len().min(self.kernels.elements(shape))];
+        for image in images.chunks(self.kernels.image(shape).max(1)) {
             self.kernels.to_planes(shape, image, &mut planes);
         }
         Ok(planes)
@@ -116,46 +134,59 @@ impl Executor {
         Ok(())
     }
 
-    /// For each tap and each pair of images (2k, 2k + 1), the sum of differences.
+    /// For each tap and each image, the sum of its difference; of taps whose steps have not run, nothing.
     #[must_use]
     pub fn sums(&self) -> &[Vec<f64>] {
         &self.sums
     }
 
-    /// Runs a range of steps. `pictures` are one for each image of the plan; only the pixels step reads them.
+    /// Whether its way of computing this convolution makes unequal results of equal patches.
+    #[must_use]
+    pub fn breaks_ties(&self, layer: &Layer) -> bool {
+        self.kernels.breaks_ties(layer)
+    }
+
+    /// Runs a range of steps. Only the pixels step reads `pictures`: one for each image of a target's plan; of any other plan
+    /// pairs of a generated picture and its target.
     ///
     /// # Errors
     /// [`Error::Config`] where the plan has no such steps, or a step reads a tensor that has no values yet; [`Error::Image`]
     /// where a picture is not valid or not of the plan's size, or there are too few or too many; [`Error::OutOfMemory`].
     pub fn run(&mut self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
         self.plan.check_range(&steps)?;
-        Image::validate_all(pictures, self.plan.picture_size(), self.plan.images())?;
+        Image::validate_all(pictures, self.plan.picture_size(), self.plan.pictures())?;
         let packed = self.packed(pictures);
         steps.into_iter().try_for_each(|step| self.step(step, &packed))
     }
 
     /// Valid pictures of the plan's size, packed as the pixels step reads them.
-    pub(super) fn packed(&self, pictures: &[Image<'_>]) -> Vec<Vec<u32>> {
+    pub(super) fn packed(&self, pictures: &[Image<'_>]) -> Packed<'static> {
+        let Some((maps, region)) = self.plan.pixels() else { return Packed::default() };
         let pack = |picture: &Image<'_>| {
             let mut words = vec![];
-            if let Some(region) = self.plan.pixels() {
-                picture.pack(region.origin, region.extent, &mut words);
-            }
+            picture.pack(region.origin, region.extent, &mut words);
             words
         };
-        pictures.iter().map(pack).collect()
+        if !maps.difference() {
+            let targets = pictures.iter().map(|picture| pack(picture).into()).collect();
+            return Packed { targets, generated: vec![] };
+        }
+        let of = |first: usize| pictures.iter().skip(first).step_by(2).map(pack);
+        Packed { generated: of(0).collect(), targets: of(1).map(Cow::from).collect() }
     }
 
-    /// Lets go of everything, rows that were kept too, whatever became of what was before: a comparison of so many pictures
-    /// begins.
-    pub(super) fn reset(&mut self, pictures: u32) {
-        self.kept.clear();
-        self.values.release_all(&self.plan);
-        self.plan.set_images(pictures);
+    /// Gives a tensor values that others have, too, as kernels of the same set lay them out.
+    pub(super) fn give(&mut self, tensor: TensorId, values: Arc<Lines>) {
+        self.values.give(tensor, values);
+    }
+
+    /// Takes a tensor's values.
+    pub(super) fn take(&mut self, tensor: TensorId) -> Lines {
+        self.values.take(tensor)
     }
 
     /// Runs one of the plan's steps, with packed pictures.
-    pub(super) fn step(&mut self, index: usize, packed: &[Vec<u32>]) -> Result<()> {
+    pub(super) fn step(&mut self, index: usize, packed: &Packed<'_>) -> Result<()> {
         let step = &self.plan.steps()[index];
         if let Some(&id) = step.reads.iter().find(|&&id| !self.is_made(id)) {
             return Err(Error::Config(format!(
@@ -164,60 +195,43 @@ impl Executor {
                 self.plan.tensors()[id].name
             )));
         }
-        let output = step.output();
-        let mut out = match output {
-            Some(id) => self.room_for(id, index)?,
-            None => Lines::default(),
-        };
+        let outputs = step.writes.clone();
+        let mut out = outputs.iter().map(|&id| self.room_for(id, index)).collect::<Result<Vec<_>>>()?;
         let Self { plan, kernels, values, sums, .. } = self;
         let step = &plan.steps()[index];
-        let to = output.map(|id| &plan.tensors()[id]);
-        let to = to.map(|tensor| (tensor, step.kept, &mut out[..kernels.elements(tensor)]));
-        let from = step.input().map(|id| {
+        let input = |id: &TensorId| {
+            let tensor = &plan.tensors()[*id];
+            (tensor, &values.of(*id)[..kernels.elements(tensor)])
+        };
+        let reads: Vec<Input<'_>> = step.reads.iter().map(input).collect();
+        let mut writes: Vec<Output<'_>> = vec![];
+        for (&id, out) in outputs.iter().zip(&mut out) {
             let tensor = &plan.tensors()[id];
-            (tensor, &values.of(id)[..kernels.elements(tensor)])
-        });
-        compute(&**kernels, step, packed, from, to, sums)?;
-        if let Some(id) = output {
-            values.set(id, out);
+            writes.push((tensor, step.kept, &mut out[..kernels.elements(tensor)]));
+        }
+        compute(plan, &**kernels, step, packed, (&reads, writes), sums)?;
+        for (id, out) in outputs.into_iter().zip(out) {
+            self.values.set(id, out);
         }
         Ok(())
     }
 
-    /// A picture's values of a tensor as the kernels lay them out, which are what other executors of the same kernels and plan
-    /// have.
-    pub(super) fn values(&self, picture: usize, tensor: TensorId) -> &[f32] {
-        let image = self.kernels.image(&self.plan.tensors()[tensor]);
-        &self.images(tensor)[picture * image..][..image]
-    }
-
-    /// Lets go of what this step read, and no later one reads.
+    /// Lets go of what this step read, and no later one reads, but for what is kept.
     pub(super) fn release_after(&mut self, step: usize) {
         let (now, later) = match self.plan.steps().get(step..) {
             Some([now, later @ ..]) => (now, later),
             _ => return,
         };
-        for &id in &now.reads {
+        for &id in now.reads.iter().filter(|id| !self.plan.kept().contains(id)) {
             if later.iter().all(|later| !later.reads.contains(&id)) {
                 self.values.release(&self.plan, id);
             }
         }
     }
 
-    /// The sum of differences between two pictures' [`values`](Self::values) of a tensor.
-    pub(super) fn difference(&self, tensor: TensorId, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
-        self.kernels.difference(&self.plan.tensors()[tensor], criterion, a, b)
-    }
-
     /// Whether a tensor has values.
     fn is_made(&self, tensor: TensorId) -> bool {
         self.values.of(tensor).len() >= self.kernels.elements(&self.plan.tensors()[tensor])
-    }
-
-    /// A tensor's images, one after another.
-    fn images(&self, tensor: TensorId) -> &[f32] {
-        let values = self.values.of(tensor);
-        &values[..values.len().min(self.kernels.elements(&self.plan.tensors()[tensor]))]
     }
 
     /// The buffer that a step writes this tensor to: its own where a part of it stays, else any.
@@ -239,56 +253,86 @@ impl Executor {
     }
 }
 
-/// That all of a plan's steps can be computed.
+/// That there are weights for all of a plan's convolutions.
 fn check(plan: &Plan, kernels: &dyn Kernels) -> Result<()> {
-    let images = |id: TensorId| plan.tensors()[id].images;
-    for step in plan.steps() {
-        match (step.operation, step.input(), step.output()) {
-            (Operation::Conv3x3 { layer, .. }, ..) => kernels.check_layer(&layer)?,
-            (Operation::Difference { .. }, Some(from), Some(map)) if images(map) != images(from) / 2 => {
-                return Err(Error::Config(format!(
-                    "step '{}': a map of differences from a cached target is not computed on the CPU; the map must have \
-                     an image for each pair",
-                    step.name
-                )));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    plan.steps().iter().try_for_each(|step| match step.operation {
+        Operation::Conv3x3 { layer, .. } => kernels.check_layer(&layer),
+        _ => Ok(()),
+    })
 }
 
-/// Computes a step.
+/// Computes a step: of both maps the target's first.
 fn compute(
+    plan: &Plan,
     kernels: &dyn Kernels,
     step: &Step,
-    packed: &[Vec<u32>],
-    from: Option<Input<'_>>,
-    to: Option<Output<'_>>,
+    packed: &Packed<'_>,
+    (reads, writes): (&[Input<'_>], Vec<Output<'_>>),
     sums: &mut [Vec<f64>],
 ) -> Result<()> {
-    match (step.operation, from, to) {
-        (Operation::Pixels { normalization }, _, Some(to)) => {
-            let (given, images) = (packed.len(), to.0.images);
-            if given != images as usize {
-                return Err(Error::Image(format!("{given} pictures were given; the plan is for {images}")));
+    let mut writes = writes.into_iter();
+    let (first, second) = (writes.next(), writes.next());
+    match (step.operation, reads, first, second) {
+        (Operation::Pixels { normalization, maps }, [], Some(first), second) => {
+            packed.check(maps, first.0.images)?;
+            let generated: Vec<&[u32]> = packed.generated.iter().map(Vec::as_slice).collect();
+            let targets: Vec<&[u32]> = packed.targets.iter().map(|words| &**words).collect();
+            match (maps, second) {
+                (Maps::Target, _) => kernels.pixels(&targets, &normalization, first),
+                (_, None) => kernels.pixels_difference(&generated, &targets, &normalization, first),
+                (_, Some(second)) => {
+                    kernels.pixels(&targets, &normalization, first)?;
+                    kernels.pixels_difference(&generated, &targets, &normalization, second)
+                }
             }
-            kernels.pixels(packed, &normalization, to)
         }
-        (Operation::Conv3x3 { layer, relu }, Some(from), Some(to)) => kernels.conv3x3(from, &layer, relu, to),
-        (Operation::Relu, Some(from), Some(to)) => kernels.relu(from, to),
-        (Operation::MaxPool, Some(from), Some(to)) => kernels.max_pool(from, to),
-        (Operation::Copy, Some(from), Some(to)) => {
+        (Operation::Conv3x3 { layer, maps: Maps::Target, input_relu, .. }, &[target], Some(to), None) => {
+            kernels.conv3x3(target, input_relu, &layer, to)
+        }
+        (Operation::Conv3x3 { layer, maps: Maps::Difference, .. }, &[difference], Some(to), None) => {
+            kernels.conv3x3_difference(difference, None, &layer, to)
+        }
+        (Operation::Conv3x3 { layer, maps: Maps::Difference, .. }, &[difference, made], Some(to), None) => {
+            kernels.conv3x3_difference(difference, Some(made), &layer, to)
+        }
+        (
+            Operation::Conv3x3 { layer, maps: Maps::Both, input_relu, relu },
+            &[target, difference],
+            Some(to_target),
+            Some(to_difference),
+        ) => {
+            let maps = BothMaps { target, input_relu, difference, relu, to_target, to_difference };
+            kernels.conv3x3_both(maps, &layer)
+        }
+        (Operation::Relu, &[difference, target], Some(to), None) => kernels.relu(difference, target, to),
+        (Operation::MaxPool { maps: Maps::Target, input_relu }, &[target], Some(to), None) => {
+            kernels.max_pool(target, input_relu, to)
+        }
+        (Operation::MaxPool { maps, input_relu }, &[one, other], Some(first), second) => {
+            let is_both = maps == Maps::Both;
+            let place = usize::from(is_both);
+            let breaks_ties =
+                plan.convolution_of(step.reads[place]).is_some_and(|layer| kernels.breaks_ties(&layer));
+            let how = PoolDifference { input_relu, breaks_ties };
+            match second {
+                Some(second) => {
+                    kernels.max_pool(one, input_relu, first)?;
+                    kernels.max_pool_difference(other, one, how, second)
+                }
+                None => kernels.max_pool_difference(one, other, how, first),
+            }
+        }
+        (Operation::Copy, &[from], Some(to), None) => {
             kernels.copy(from, to);
             Ok(())
         }
-        (Operation::Difference { criterion, tap }, Some((tensor, values)), map) => {
-            let image = kernels.image(tensor);
-            let pairs = values.chunks_exact(2 * image).map(|pair| pair.split_at(image));
-            sums[tap] = pairs.clone().map(|(a, b)| kernels.difference(tensor, criterion, a, b)).collect();
+        (Operation::Difference { criterion, tap, input_relu }, &[(tensor, values)], map, None) => {
+            let images = values.chunks_exact(kernels.image(tensor));
+            let sum = |image: &[f32]| kernels.difference(tensor, criterion, input_relu, image);
+            sums[tap] = images.clone().map(sum).collect();
             if let Some((shape, kept, map)) = map {
-                for ((a, b), map) in pairs.zip(map.chunks_exact_mut(kernels.image(shape))) {
-                    kernels.difference_map(tensor, criterion, [a, b], (shape, kept, map));
+                for (image, map) in images.zip(map.chunks_exact_mut(kernels.image(shape))) {
+                    kernels.difference_map(tensor, criterion, input_relu, image, (shape, kept, map));
                 }
             }
             Ok(())
@@ -298,7 +342,7 @@ fn compute(
             Operation::Pixels { .. }
             | Operation::Conv3x3 { .. }
             | Operation::Relu
-            | Operation::MaxPool
+            | Operation::MaxPool { .. }
             | Operation::Copy
             | Operation::Difference { .. },
             ..,
@@ -306,10 +350,28 @@ fn compute(
     }
 }
 
+impl Packed<'_> {
+    /// That there are as many pictures as the step has images.
+    fn check(&self, maps: Maps, images: u32) -> Result<()> {
+        let (generated, targets) = (self.generated.len(), self.targets.len());
+        let (given, wanted, fits) = if maps.difference() {
+            let fits = generated == images as usize && (targets == generated || targets == 1);
+            (generated + targets, 2 * images, fits)
+        } else {
+            (targets, images, targets == images as usize)
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::Image(format!("{given} pictures were given; the plan is for {wanted}")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        config::Criterion,
         network::Layer,
         plan::{Builder, Region, Tensor},
         weights::Convolution,
@@ -345,7 +407,7 @@ mod tests {
         let to = builder.tensor(&map.name, map.images, map.channels, map.region);
         builder.tap("the tap", 1.0, criterion, from);
         // What the map keeps is given.
-        let difference = Operation::Difference { criterion, tap: 0 };
+        let difference = Operation::Difference { criterion, tap: 0, input_relu: false };
         builder.step(Step::new("map", difference, [from], [to]).keeping(kept));
         builder.finish().unwrap()
     }
@@ -358,10 +420,9 @@ mod tests {
             (Criterion::Mae, [1.0, 0.0, 3.0, 0.5, 2.0, 10.0, 0.0, 1.0]),
         ] {
             let plan =
-                with_map(criterion, Tensor::new("in", 2, 2, whole), Tensor::new("map", 1, 2, whole), 0);
-            let a = [1.0, 2.0, 3.0, 0.5, -1.0, 10.0, 7.0, 0.0];
-            let b = [2.0, 2.0, 0.0, 1.0, 1.0, 0.0, 7.0, -1.0f32];
-            for executor in run(&plan, &[&[a, b].concat()]).unwrap() {
+                with_map(criterion, Tensor::new("in", 1, 2, whole), Tensor::new("map", 1, 2, whole), 0);
+            let d = [1.0, 0.0, -3.0, 0.5, 2.0, -10.0, 0.0, -1.0f32];
+            for executor in run(&plan, &[&d]).unwrap() {
                 assert_eq!(executor.read(1).unwrap(), expected, "{criterion}");
                 let sum: f64 = expected.iter().map(|&part| f64::from(part)).sum();
                 assert_eq!(executor.sums(), [vec![sum]]);
@@ -369,11 +430,11 @@ mod tests {
         }
     }
 
-    /// Several pairs, a part of the tensor, and rows that stay.
+    /// Several images, a part of the tensor, and rows that stay.
     #[test]
     fn maps_of_the_twins_and_the_fast_kernels_are_the_same() {
         let whole = [40, 30];
-        let input = Tensor::new("in", 4, 5, Region::part(whole, [3, 4], [33, 17]).with_halo([1, 2, 3, 0]));
+        let input = Tensor::new("in", 2, 5, Region::part(whole, [3, 4], [33, 17]).with_halo([1, 2, 3, 0]));
         let map = Tensor::new("map", 2, 5, Region::part(whole, [5, 2], [20, 18]));
         for criterion in Criterion::ALL {
             let plan = with_map(criterion, input.clone(), map.clone(), 3);
@@ -389,33 +450,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_map_from_a_cached_target_is_refused() {
-        let tensor = |name: &str| Tensor::new(name, 2, 3, Region::whole(4, 4));
-        let plan = with_map(Criterion::Mse, tensor("in"), tensor("map"), 0);
-        let error = run(&plan, &[]).unwrap_err().to_string();
-        assert!(error.contains("from a cached target is not computed on the CPU"), "{error}");
-    }
-
-    /// ReLU takes from a tensor that holds more what its output holds, and leaves rows that are kept.
+    /// A difference's activation takes from tensors that hold more what its output holds, and leaves rows that are kept. One
+    /// target is that of all differences.
     #[test]
     fn relu_of_a_part_of_what_is_there() {
         let whole = [20, 30];
-        for (images, kept) in [(1, 0), (2, 2)] {
+        for (images, kept, targets) in [(1, 0, 1), (2, 2, 2), (2, 0, 1)] {
             let (from, to) = (Region::part(whole, [2, 5], [18, 20]), Region::part(whole, [6, 5], [9, 12]));
+            let of = Region::part(whole, [5, 4], [12, 16]);
             let mut builder = Builder::new();
-            builder.tensor("in", images, 3, from);
+            builder.tensor("difference", images, 3, from);
+            builder.tensor("target", targets, 3, of);
             builder.tensor("out", images, 3, to);
-            builder.step(Step::new("relu", Operation::Relu, [0], [1]).keeping(kept));
+            builder.step(Step::new("relu", Operation::Relu, [0, 1], [2]).keeping(kept));
             let plan = builder.finish().unwrap();
-            let [input, there] = [0, 1].map(|id| values(plan.tensors()[id].elements(), id as u64));
-            let both = run(&plan, &[&input, &there]).unwrap();
-            let [twin, fast] = both.each_ref().map(|executor| executor.read(1).unwrap());
+            let [input, target, there] = [0, 1, 2].map(|id| values(plan.tensors()[id].elements(), id as u64));
+            let both = run(&plan, &[&input, &target, &there]).unwrap();
+            let [twin, fast] = both.each_ref().map(|executor| executor.read(2).unwrap());
             assert_eq!(twin, fast);
             for (index, value) in twin.iter().enumerate() {
                 let (plane, y, x) = (index / 108, index / 9 % 12, index % 9);
-                let raised = input[plane * 360 + y * 18 + x + 4].max(0.0);
-                assert_eq!(*value, if y < kept as usize { there[index] } else { raised });
+                let d = input[plane * 360 + y * 18 + x + 4];
+                let a = target[plane % (3 * targets as usize) * 192 + (y + 1) * 12 + x + 1];
+                let through = (d + a.min(0.0)).max(-a.max(0.0));
+                assert_eq!(*value, if y < kept as usize { there[index] } else { through });
             }
         }
     }
@@ -427,7 +485,7 @@ mod tests {
             let mut builder = Builder::new();
             let from = builder.tensor("in", 1, layer.inputs, Region::whole(4, 4));
             let to = builder.tensor("out", 1, layer.outputs, Region::whole(4, 4));
-            let operation = Operation::Conv3x3 { layer, relu: false };
+            let operation = Operation::Conv3x3 { layer, maps: Maps::Target, input_relu: false, relu: false };
             builder.step(Step::new("conv", operation, [from], [to]).keeping(kept));
             builder.finish().unwrap()
         };
@@ -473,7 +531,7 @@ mod tests {
     /// A step that reads pictures says how many it wants.
     #[test]
     fn pictures_are_counted() {
-        let whole = Plan::new(&crate::Config::default(), 8, 8, 2).unwrap();
+        let whole = Plan::new(&crate::Config::default(), 8, 8, 1).unwrap();
         let parameters = crate::Weights::seeded(0).load(crate::Network::Vgg19, 24).unwrap();
         let mut executor = Executor::fast(whole, &parameters).unwrap();
         let pixels = [0; 192];

@@ -3,7 +3,13 @@
 
 use std::fmt;
 
-use crate::{config::Criterion, error::Result, network::Layer, normalization::Normalization, plan::Tensor};
+use crate::{
+    config::Criterion,
+    error::Result,
+    network::Layer,
+    normalization::Normalization,
+    plan::{TIED, Tensor},
+};
 
 /// A tensor that a kernel reads, with the values of all its images, as the set of kernels lays them out.
 pub(super) type Input<'a> = (&'a Tensor, &'a [f32]);
@@ -11,8 +17,20 @@ pub(super) type Input<'a> = (&'a Tensor, &'a [f32]);
 /// A tensor that a kernel writes, the rows at its top that are there and stay, and the values of all its images.
 pub(super) type Output<'a> = (&'a Tensor, u32, &'a mut [f32]);
 
+/// A convolution of both maps.
+pub(super) struct BothMaps<'a> {
+    pub(super) target: Input<'a>,
+    /// Whether the target is read through max(x, 0).
+    pub(super) input_relu: bool,
+    pub(super) difference: Input<'a>,
+    /// Whether the difference goes through its activation.
+    pub(super) relu: bool,
+    pub(super) to_target: Output<'a>,
+    pub(super) to_difference: Output<'a>,
+}
+
 /// A set of kernels, with a model's weights in the layout that they want. Plans are checked before they get here: tensors fit the
-/// operation.
+/// operation. A target of one image is that of all images of a difference.
 pub(super) trait Kernels: fmt::Debug + Send + Sync {
     /// Positions that each image of a tensor has around it in memory.
     fn border(&self) -> u32;
@@ -23,6 +41,9 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Error::Weights`](crate::Error::Weights) where there are no weights of this convolution, or those of other channels.
     fn check_layer(&self, layer: &Layer) -> Result<()>;
+
+    /// Whether this convolution makes unequal results of equal patches, by their place.
+    fn breaks_ties(&self, layer: &Layer) -> bool;
 
     /// Elements of an image of a tensor, border included.
     fn image(&self, tensor: &Tensor) -> usize {
@@ -42,23 +63,90 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
     fn to_planes(&self, tensor: &Tensor, image: &[f32], planes: &mut Vec<f32>);
 
     /// Packed pictures to a normalised tensor, one to each image.
-    fn pixels(&self, packed: &[Vec<u32>], normalization: &Normalization, output: Output<'_>) -> Result<()>;
+    fn pixels(&self, pictures: &[&[u32]], normalization: &Normalization, output: Output<'_>) -> Result<()>;
 
-    /// 3x3 cross-correlation with bias.
-    fn conv3x3(&self, input: Input<'_>, layer: &Layer, relu: bool, output: Output<'_>) -> Result<()>;
+    /// What packed pictures, one for each image, have more than their targets.
+    fn pixels_difference(
+        &self,
+        generated: &[&[u32]],
+        targets: &[&[u32]],
+        normalization: &Normalization,
+        output: Output<'_>,
+    ) -> Result<()>;
 
-    /// max(x, 0).
-    fn relu(&self, input: Input<'_>, output: Output<'_>) -> Result<()>;
+    /// 3x3 cross-correlation with bias, of an input that may be read through max(x, 0).
+    fn conv3x3(&self, input: Input<'_>, input_relu: bool, layer: &Layer, output: Output<'_>) -> Result<()>;
 
-    /// 2x2 maximum, stride 2.
-    fn max_pool(&self, input: Input<'_>, output: Output<'_>) -> Result<()>;
+    /// 3x3 cross-correlation of a difference, without bias; through its activation where there is the `target`'s result.
+    fn conv3x3_difference(
+        &self,
+        input: Input<'_>,
+        target: Option<Input<'_>>,
+        layer: &Layer,
+        output: Output<'_>,
+    ) -> Result<()>;
+
+    /// Both.
+    fn conv3x3_both(&self, maps: BothMaps<'_>, layer: &Layer) -> Result<()> {
+        let BothMaps { target, input_relu, difference, relu, to_target, to_difference } = maps;
+        let (to, kept, values) = to_target;
+        self.conv3x3(target, input_relu, layer, (to, kept, values))?;
+        let made: Input<'_> = (to, values);
+        self.conv3x3_difference(difference, relu.then_some(made), layer, to_difference)
+    }
+
+    /// The activation of a difference from a target before its own.
+    fn relu(&self, input: Input<'_>, target: Input<'_>, output: Output<'_>) -> Result<()>;
+
+    /// 2x2 maximum, stride 2, of an input that may be read through max(x, 0).
+    fn max_pool(&self, input: Input<'_>, input_relu: bool, output: Output<'_>) -> Result<()>;
+
+    /// That of a difference from a target, which may be read through max(x, 0); where the target's convolution `breaks_ties`,
+    /// values that are all but the largest count as that.
+    fn max_pool_difference(
+        &self,
+        input: Input<'_>,
+        target: Input<'_>,
+        how: PoolDifference,
+        output: Output<'_>,
+    ) -> Result<()>;
 
     /// The positions that both tensors hold; all others of the output stay as they are.
     fn copy(&self, input: Input<'_>, output: Output<'_>);
 
-    /// The sum of differences between two images `a` and `b` of tensors like `shape`, over all that its region owns.
-    fn difference(&self, shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) -> f64;
+    /// The sum of squares or magnitudes over an image of a tensor like `shape`, as far as its region owns it, which may be read
+    /// through max(x, 0).
+    fn difference(&self, shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64;
 
     /// Each position's own part of that sum, to one image of a map.
-    fn difference_map(&self, shape: &Tensor, criterion: Criterion, images: [&[f32]; 2], map: Output<'_>);
+    fn difference_map(
+        &self,
+        shape: &Tensor,
+        criterion: Criterion,
+        input_relu: bool,
+        image: &[f32],
+        map: Output<'_>,
+    );
+}
+
+/// How a difference is pooled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolDifference {
+    /// Whether the target is read through max(x, 0).
+    pub(super) input_relu: bool,
+    /// Whether equal patches may have come out unequal.
+    pub(super) breaks_ties: bool,
+}
+
+impl PoolDifference {
+    /// The share by which a value may be less than the largest and count as that.
+    pub(super) fn tied(self) -> f32 {
+        if self.breaks_ties { TIED } else { 0.0 }
+    }
+}
+
+/// The images of a target for each of so many images of a difference: its own, or the only one.
+pub(super) fn of_target<'a>(target: &'a [f32], image: usize, images: usize) -> impl Fn(usize) -> &'a [f32] {
+    let only = target.len() < image.saturating_mul(images);
+    move |index| &target[if only { 0 } else { index * image }..][..image]
 }

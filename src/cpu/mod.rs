@@ -24,7 +24,7 @@ pub use self::processor::{Processor, processor};
 pub(crate) use self::{
     engine::{Engine, KernelSet, Model},
     peak::peak,
-    session::{Features, Session},
+    session::{Session, Target},
 };
 use crate::{
     error::{Error, Result},

@@ -1,15 +1,19 @@
-//! Comparing on the CPU. The two pictures of a pair go through the steps side by side, so that features are compared while both
-//! are there and are let go of at once.
+//! Comparing on the CPU. The target's maps and the difference's go through the steps side by side, so that each is let go of as
+//! soon as nothing reads it.
 
-use std::time::Instant;
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
-use super::{Engine, executor::Executor};
+use super::{
+    Engine,
+    executor::{Executor, Packed},
+    lines::Lines,
+};
 use crate::{
-    config::Criterion,
     error::Result,
     follow::{Follow, Wait},
     image::Image,
-    plan::{Operation, Parts, TensorId},
+    memory::Memory,
+    plan::{Parts, Plans},
     profile::Stopwatch,
 };
 
@@ -17,18 +21,41 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Session {
     engine: Engine,
+    plans: Plans,
     parts: Parts,
+    /// Whether there is room for a target's maps.
+    keeps_targets: bool,
     executor: Executor,
 }
 
-/// A picture's features at every tap, as the kernels lay them out.
+/// A picture, packed, and the maps that the network makes of it, as the kernels lay them out.
 #[derive(Debug)]
-pub(crate) struct Features(Vec<Vec<f32>>);
+pub(crate) struct Target {
+    picture: Vec<u32>,
+    maps: Vec<Arc<Lines>>,
+}
+
+/// What is compared.
+#[derive(Clone, Copy)]
+enum Compared<'a> {
+    /// A generated picture and its target.
+    Pair(&'a Image<'a>, &'a Image<'a>),
+    Candidate(&'a Image<'a>, &'a Target),
+    /// A picture by itself.
+    Magnitude(&'a Image<'a>),
+}
 
 impl Session {
-    /// `executor` is one of the whole picture's plan.
-    pub(super) fn new(engine: Engine, parts: Parts, executor: Executor) -> Self {
-        Self { engine, parts, executor }
+    /// `executor` is one of a pair's plan; the session takes `memory` of so many bytes that are allowed.
+    pub(super) fn new(
+        engine: Engine,
+        plans: Plans,
+        parts: Parts,
+        executor: Executor,
+        (memory, allowed): (Memory, u64),
+    ) -> Self {
+        let keeps_targets = !parts.is_cut() && memory.counted().saturating_add(memory.target) <= allowed;
+        Self { engine, plans, parts, keeps_targets, executor }
     }
 
     /// Whether pictures go through in parts.
@@ -36,123 +63,117 @@ impl Session {
         self.parts.is_cut()
     }
 
-    /// A picture's features; none where they are too large to keep, since pictures go through in parts.
-    pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Option<Features>> {
-        if self.is_cut() {
+    /// A picture's maps; none where there is no room to keep them.
+    pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Option<Target>> {
+        if !self.keeps_targets {
             return Ok(None);
         }
         let Self { engine, executor, .. } = self;
-        let mut features = vec![];
-        executor.reset(1);
+        executor.restart(self.plans.target()?)?;
         engine.run(|| {
             let packed = executor.packed(&[*picture]);
-            (0..executor.plan().steps().len()).try_for_each(|step| {
-                run_step(executor, step, &packed, |executor, _, tensor, _| {
-                    features.push(executor.values(0, tensor).to_vec());
-                })
-            })
-        })?;
-        Ok(Some(Features(features)))
+            for now in 0..executor.plan().steps().len() {
+                executor.step(now, &packed)?;
+                executor.release_after(now);
+            }
+            let kept = executor.plan().kept().to_vec();
+            let maps = kept.into_iter().map(|id| Arc::new(executor.take(id))).collect();
+            let picture = packed.targets.into_iter().map(Cow::into_owned).next().unwrap_or_default();
+            Ok(Some(Target { picture, maps }))
+        })
     }
 
-    /// Features of nothing but zeros, where features are kept at all.
-    pub(crate) fn zero_target(&mut self) -> Result<Option<Features>> {
-        if self.is_cut() {
-            return Ok(None);
-        }
-        let [width, height] = self.parts.plan().picture_size().unwrap_or_default();
-        let black = vec![0; width as usize * height as usize * 3];
-        let mut target = self.target(&Image::rgb8(&black, width, height))?;
-        if let Some(Features(features)) = &mut target {
-            features.iter_mut().for_each(|values| values.fill(0.0));
-        }
-        Ok(target)
-    }
-
-    /// The sum of differences between a pair of pictures at each tap.
+    /// The sum of differences between a generated picture and its target at each tap.
     pub(crate) async fn pair(
         &mut self,
-        a: &Image<'_>,
-        b: &Image<'_>,
+        generated: &Image<'_>,
+        target: &Image<'_>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        self.run(&[*a, *b], wait, watch, follow, |executor, _, tensor, criterion| {
-            let [a, b] = [0, 1].map(|picture| executor.values(picture, tensor));
-            executor.difference(tensor, criterion, a, b)
-        })
-        .await
+        self.run(Compared::Pair(generated, target), wait, watch, follow).await
     }
 
-    /// The sum of differences between a picture and features at each tap, where pictures do not go through in parts.
+    /// The sum of differences between a picture and a target at each tap, where pictures do not go through in parts.
     pub(crate) async fn candidate(
         &mut self,
         picture: &Image<'_>,
-        Features(features): &Features,
+        target: &Target,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        self.run(&[*picture], wait, watch, follow, |executor, tap, tensor, criterion| {
-            executor.difference(tensor, criterion, executor.values(0, tensor), &features[tap])
-        })
-        .await
+        self.run(Compared::Candidate(picture, target), wait, watch, follow).await
     }
 
-    /// Runs every step of every part. Gives for each tap the sum of what `difference` says of it, which gets the tap's number and
-    /// its tensor. One picture is compared with a target.
-    async fn run(
+    /// The sum over a picture's own features at each tap, where pictures do not go through in parts.
+    pub(crate) async fn magnitude(
         &mut self,
-        pictures: &[Image<'_>],
+        picture: &Image<'_>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
-        difference: impl Fn(&Executor, usize, TensorId, Criterion) -> f64 + Sync,
     ) -> Result<Vec<f64>> {
-        let Self { engine, parts, executor } = self;
-        let whole = parts.plan();
+        self.run(Compared::Magnitude(picture), wait, watch, follow).await
+    }
+
+    /// Runs every step of every part, and gives the sum at each tap.
+    async fn run(
+        &mut self,
+        compared: Compared<'_>,
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<Vec<f64>> {
+        let Self { engine, plans, parts, executor, .. } = self;
+        let whole = match compared {
+            Compared::Pair(..) => plans.pairs(1)?,
+            Compared::Candidate(..) => plans.candidates(1)?,
+            Compared::Magnitude(_) => plans.magnitudes(1)?,
+        };
         let (mut sums, mut seconds) = (vec![0.0; whole.taps().len()], vec![0.0; whole.steps().len()]);
-        executor.reset(pictures.len() as u32);
+        executor.restart(whole.clone())?;
         for (index, (band, strip)) in parts.order().enumerate() {
             let mut follow = follow.share(index, parts.count() as usize);
             if parts.is_cut() {
                 executor.begin(parts.part(band, strip)?)?;
             }
-            let packed = engine.run(|| executor.packed(pictures));
+            let packed = engine.run(|| pack(executor, compared));
             let steps = executor.plan().steps().len();
             for now in 0..steps {
                 follow.at(now as f64 / steps as f64)?;
                 let start = Instant::now();
-                engine.run(|| {
-                    run_step(executor, now, &packed, |executor, tap, tensor, criterion| {
-                        sums[tap] += difference(executor, tap, tensor, criterion);
-                    })
-                })?;
-                seconds[parts.step_of(&executor.plan().steps()[now])] += start.elapsed().as_secs_f64();
+                engine.run(|| executor.step(now, &packed))?;
+                executor.release_after(now);
+                let step = if parts.is_cut() { parts.step_of(&executor.plan().steps()[now]) } else { now };
+                seconds[step] += start.elapsed().as_secs_f64();
                 wait.give_way().await;
+            }
+            // A part may have nothing of a deep tap.
+            for (sum, of_part) in sums.iter_mut().zip(executor.sums()) {
+                *sum += of_part.iter().sum::<f64>();
             }
         }
         follow.at(1.0)?;
         if let Some(watch) = watch {
-            watch.round(whole, pictures.len(), pictures.len() == 1, &seconds);
+            watch.round(&whole, 1, &seconds);
         }
         Ok(sums)
     }
 }
 
-/// Runs a step of the executor's plan; where features are compared, `at_tap` does it.
-fn run_step(
-    executor: &mut Executor,
-    now: usize,
-    pictures: &[Vec<u32>],
-    mut at_tap: impl FnMut(&Executor, usize, TensorId, Criterion),
-) -> Result<()> {
-    let step = &executor.plan().steps()[now];
-    match (step.operation, step.input()) {
-        (Operation::Difference { criterion, tap }, Some(tensor)) => at_tap(executor, tap, tensor, criterion),
-        _ => executor.step(now, pictures)?,
+/// The pictures as the executor's plan reads them, with a target's maps where there is one.
+fn pack<'a>(executor: &mut Executor, compared: Compared<'a>) -> Packed<'a> {
+    match compared {
+        Compared::Pair(generated, target) => executor.packed(&[*generated, *target]),
+        Compared::Magnitude(picture) => executor.packed(&[*picture]),
+        Compared::Candidate(picture, Target { picture: target, maps }) => {
+            let kept = executor.plan().kept().to_vec();
+            for (id, map) in kept.into_iter().zip(maps) {
+                executor.give(id, Arc::clone(map));
+            }
+            Packed { targets: vec![target.into()], ..executor.packed(&[*picture]) }
+        }
     }
-    executor.release_after(now);
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Tensors' values, and the buffers that wait for the next tensor.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use super::lines::Lines;
 use crate::{
@@ -13,6 +13,8 @@ use crate::{
 pub(super) struct Values {
     /// Each tensor's images, one after another, at the front of what may be a longer buffer; empty until a step makes them.
     tensors: Vec<Lines>,
+    /// What others share with this plan, in the place of its own: a target's maps.
+    given: Vec<Option<Arc<Lines>>>,
     /// Buffers that were let go of, for the next tensor: fresh ones would have to be zeroed first.
     spare: Vec<Lines>,
     /// The same where a picture is cut into parts, each slot's own: memory is what the cut says.
@@ -22,12 +24,22 @@ pub(super) struct Values {
 impl Values {
     /// None yet, of so many tensors.
     pub(super) fn new(tensors: usize) -> Self {
-        Self { tensors: vec![Lines::default(); tensors], spare: vec![], slots: None }
+        Self {
+            tensors: vec![Lines::default(); tensors],
+            given: vec![None; tensors],
+            spare: vec![],
+            slots: None,
+        }
     }
 
     /// A tensor's buffer; empty where it has no values.
     pub(super) fn of(&self, tensor: TensorId) -> &[f32] {
-        &self.tensors[tensor]
+        self.given[tensor].as_deref().unwrap_or(&self.tensors[tensor])
+    }
+
+    /// Values that others have, too, for a plan's tensor.
+    pub(super) fn give(&mut self, tensor: TensorId, values: Arc<Lines>) {
+        self.given[tensor] = Some(values);
     }
 
     /// Takes a tensor's buffer out, to be written and to be put back by [`set`](Self::set).
@@ -50,14 +62,21 @@ impl Values {
         }
     }
 
-    /// Lets go of all values.
-    pub(super) fn release_all(&mut self, plan: &Plan) {
+    /// Lets go of all values, for those of another plan of so many tensors.
+    pub(super) fn release_all(&mut self, plan: &Plan, tensors: usize) {
         (0..self.tensors.len()).for_each(|id| self.release(plan, id));
+        self.tensors.resize(tensors, Lines::default());
+        self.given.clear();
+        self.given.resize(tensors, None);
     }
 
     /// A buffer for so many elements of a tensor, with whatever was there before.
     pub(super) fn room(&mut self, plan: &Plan, tensor: TensorId, elements: usize) -> Result<Lines> {
         let shape = plan.tensor(tensor)?;
+        // What outlives the plan goes elsewhere, and takes no more than it needs.
+        if plan.kept().contains(&tensor) {
+            return Lines::of(shape, elements);
+        }
         if let Some(slots) = &mut self.slots {
             let slot = plan.slot_of()[tensor];
             let buffer = mem::take(&mut slots[slot]);
@@ -95,5 +114,6 @@ impl Values {
             self.release(plan, id);
         }
         self.tensors.resize(next.tensors().len(), Lines::default());
+        self.given.resize(next.tensors().len(), None);
     }
 }

@@ -1,31 +1,44 @@
-//! How far a kernel may stray from its twin, and how far it does.
+//! How far a kernel may stray from its twin.
 
+use std::sync::Arc;
+
+use super::{on_twin, plans};
 use crate::{
     cpu::{executor::Executor, twin},
     error::{Error, Result},
-    plan::{Operation, Tensor, TensorId},
+    image::Image,
+    normalization::Normalization,
+    plan::{Maps, Operation, Region, Tensor, TensorId},
     tuning::Tuning,
     weights::{Convolution, Parameters},
 };
 
-/// How far a step's result may be from its twin's.
+/// How far a result may be from its twin's.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Bounds {
     /// Not at all.
     Bits,
+    /// In no value. A zero may have either sign: WGSL leaves it open which of 0 and -0 is the larger, and nothing that
+    /// reads a map tells them apart.
+    Values,
     /// By a factor times the magnitude of what each element is made of.
     Relative(f64, Vec<f32>),
 }
 
 /// A convolution's result may differ from its twin's by this times the convolution of |input| with |weights|, plus
-/// |bias|, at the position among those up to 3 away where that is largest: Winograd's convolution makes the results of a tile of
-/// 4x4 from each other's inputs.
+/// |bias| where it has one, at the position among those up to 3 away where that is largest: Winograd's convolution makes
+/// the results of a tile of 4x4 from each other's inputs.
 ///
 /// A float32 sum is rounded at each addition, by up to 2^-24 of the sum so far; that is bounded by the sum of
 /// magnitudes, not by the result, which may cancel to nothing. Roundings point either way, and sums of both signs
 /// stay far below the sum of their magnitudes, so that even after the 4608 products of 512 channels a few roundings
 /// (6e-8 each) are what is left. A product that is missed or counted twice is 2e-4 of the sum on average.
+///
+/// A difference's activation, max(d + min(a, 0), -max(a, 0)), adds no magnitude to that. Its results are no further
+/// apart than those of d. Where a is above 0 the sum is d. Elsewhere the sum is a result only where it is above 0: it
+/// is then less than d, and so is its rounding. So a difference is held by its own magnitude, however large the
+/// target's value is.
 pub const CONV3X3: f64 = 1e-6;
 
 /// A sum of differences may differ from its twin's by this, relative to the sum: its terms are all positive.
@@ -33,7 +46,14 @@ pub const SUM: f64 = 1e-6;
 
 /// Two float32 roundings (of one unit in the last place each), relative to |value * factor| + |offset|: factor,
 /// product, offset and sum are each rounded by half a unit at most.
+///
+/// Of a difference, relative to its own magnitude. Levels are subtracted without a rounding, also those of 8 bits from
+/// those of 16, floats with one of half a unit; the factor, the product and the twin's result are rounded as well.
 pub const PIXELS: f64 = 2.0 * f32::EPSILON as f64;
+
+/// A difference of a float and a level, relative to |float * factor| + |level * factor|: the level is first divided by
+/// 255 or 65,535, which WGSL may do two and a half units in the last place off. The rest is as [`PIXELS`].
+pub const MIXED_PIXELS: f64 = 4.5 * f32::EPSILON as f64;
 
 /// A value that a source's shader converts may differ from its twin's by this, relative to it, or to 0.04 where it is
 /// less.
@@ -47,41 +67,61 @@ pub const SOURCE: f64 = 1e-6;
 /// of them negative, whose factors are rounded once and their products once.
 pub const TOTAL: f64 = 1e-6;
 
-/// A layer's loss may differ from the twins' by this, relative to it: features differ by a few roundings, and the
-/// differences between two pictures' features are smaller than the features.
+/// A layer's loss may differ from the twins' by this, relative to it, where pictures differ in many places: a difference
+/// keeps its own precision, and a few of its roundings are left. Where they differ in one, an activation whose value is
+/// within a rounding of 0, and which takes the other side, can be more of the loss.
 pub const LOSS: f64 = 1e-5;
 
-/// The bounds of step `step`, whose input and output `twin` holds.
+/// The bounds of the tensors that step `step` writes, in their order. `twin` holds what it reads and writes. Pixels are
+/// those of pairs that are both of levels or both of floats.
 ///
 /// # Errors
-/// [`Error::Config`] where the step has no output, and [`Error::Weights`] where its weights are not among
-/// `parameters`.
-pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<Bounds> {
+/// [`Error::Config`] where there is no such step, and [`Error::Weights`] where its weights are not among `parameters`.
+pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<Vec<Bounds>> {
     let plan = twin.plan();
     let step = plan.steps().get(step).ok_or_else(|| Error::Config(format!("there is no step {step}")))?;
-    let values = |id: Option<TensorId>| {
-        let id =
-            id.ok_or_else(|| Error::Config(format!("step '{}' is from no tensor to a tensor", step.name)))?;
-        Ok::<_, Error>((plan.tensor(id)?, twin.read(id)?))
-    };
-    Ok(match step.operation {
-        Operation::Conv3x3 { layer, .. } => {
+    let values = |id: TensorId| Ok::<_, Error>((plan.tensor(id)?, twin.read(id)?));
+    match step.operation {
+        Operation::Conv3x3 { layer, maps, input_relu, .. } => {
             let convolution = parameters.of_layer(&layer)?;
-            let (from, input) = values(step.input())?;
-            let (to, _) = values(step.output())?;
-            Bounds::Relative(CONV3X3, conv3x3_magnitudes((from, &input), convolution, to)?)
+            let magnitudes = |(place, map): (usize, Map)| {
+                let ((from, input), (to, _)) = (values(step.reads[place])?, values(step.writes[place])?);
+                let magnitudes = match map {
+                    Map::Target => conv3x3_magnitudes((from, &input), input_relu, convolution, to)?,
+                    Map::Difference => conv3x3_difference_magnitudes((from, &input), convolution, to)?,
+                };
+                Ok(Bounds::Relative(CONV3X3, magnitudes))
+            };
+            each(maps).map(magnitudes).collect()
         }
-        Operation::Pixels { normalization } => {
-            let (to, values) = values(step.output())?;
-            let offsets = normalization.channels().map(|(_, _, offset)| offset as f32);
-            let planes = values.chunks(to.channel_stride() as usize).zip(offsets.iter().cycle());
-            let magnitudes = planes
-                .flat_map(|(plane, offset)| plane.iter().map(move |v| (v - offset).abs() + offset.abs()))
-                .collect();
-            Bounds::Relative(PIXELS, magnitudes)
+        Operation::Pixels { normalization, maps } => {
+            let magnitudes = |(place, map): (usize, Map)| {
+                let (to, values) = values(step.writes[place])?;
+                let magnitudes = match map {
+                    Map::Target => pixels_magnitudes(&values, to, &normalization),
+                    Map::Difference => absolute(&values),
+                };
+                Ok(Bounds::Relative(PIXELS, magnitudes))
+            };
+            each(maps).map(magnitudes).collect()
         }
-        Operation::Relu | Operation::MaxPool | Operation::Copy | Operation::Difference { .. } => Bounds::Bits,
-    })
+        // Twins round as float32 does: sums of two values by float64 are rounded to the same float32.
+        Operation::Relu | Operation::MaxPool { .. } => Ok(vec![Bounds::Values; step.writes.len()]),
+        Operation::Copy | Operation::Difference { .. } => Ok(vec![Bounds::Bits; step.writes.len()]),
+    }
+}
+
+/// One of the maps that a step makes.
+#[derive(Clone, Copy)]
+enum Map {
+    Target,
+    Difference,
+}
+
+/// Each of the maps that a step makes, and its place among what it reads and writes.
+fn each(maps: Maps) -> impl Iterator<Item = (usize, Map)> {
+    let target = maps.target().then_some(Map::Target);
+    target.into_iter().chain(maps.difference().then_some(Map::Difference)).enumerate()
 }
 
 impl Bounds {
@@ -90,7 +130,7 @@ impl Bounds {
     pub fn of_tuning(self, tuning: Tuning) -> Self {
         match self {
             Self::Relative(_, magnitudes) => Self::Relative(tuning.row().bound, magnitudes),
-            Self::Bits => Self::Bits,
+            other => other,
         }
     }
 }
@@ -101,22 +141,72 @@ pub fn source_bounds(twin: &[f32]) -> Bounds {
     Bounds::Relative(SOURCE, twin.iter().map(|value| value.abs().max(0.04)).collect())
 }
 
-/// The convolution of absolute values, and of those up to 3 positions away the largest.
-///
-/// # Errors
-/// None that the values of a checked plan give.
-pub fn conv3x3_magnitudes(
+/// |value * factor| + |offset| of the pixels that these were made of.
+fn pixels_magnitudes(values: &[f32], shape: &Tensor, normalization: &Normalization) -> Vec<f32> {
+    let offsets = normalization.channels().map(|(_, _, offset)| offset as f32);
+    let planes = values.chunks(shape.channel_stride() as usize).zip(offsets.iter().cycle());
+    planes.flat_map(|(plane, offset)| plane.iter().map(move |v| (v - offset).abs() + offset.abs())).collect()
+}
+
+/// The bounds of what pictures have more than their targets in pairs of levels and floats.
+pub(super) fn mixed_pixels_bounds(
+    pairs: &[Image<'_>],
+    region: Region,
+    normalization: &Normalization,
+) -> Result<Bounds> {
+    // Without a mean to subtract, a pixel is value * factor.
+    let scaled = Normalization { mean: [0.0; 3], ..*normalization };
+    let plan = plans::pixels(pairs.len() as u32, region, scaled, Maps::Target)?;
+    let values = on_twin(&plan, &Arc::new(Parameters::new(vec![], "none")), &[], pairs)?.read(0)?;
+    let image = plan.tensors()[0].image_stride() as usize;
+    let of_pair = |pair: &[f32]| -> Vec<f32> {
+        let (generated, target) = pair.split_at(image);
+        generated.iter().zip(target).map(|(generated, target)| generated.abs() + target.abs()).collect()
+    };
+    let magnitudes = values.chunks_exact(2 * image).flat_map(of_pair).collect();
+    Ok(Bounds::Relative(MIXED_PIXELS, magnitudes))
+}
+
+fn absolute(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|value| value.abs()).collect()
+}
+
+/// The same convolution of absolute values.
+fn of_absolutes(conv: &Convolution) -> Result<Convolution> {
+    Convolution::new(conv.layer(), absolute(conv.weight()), absolute(conv.bias()))
+}
+
+/// The convolution of absolute values, and of those up to 3 positions away the largest: of a target's map, which may be
+/// read through max(x, 0).
+fn conv3x3_magnitudes(
+    (from, input): (&Tensor, &[f32]),
+    input_relu: bool,
+    conv: &Convolution,
+    to: &Tensor,
+) -> Result<Vec<f32>> {
+    let read = |value: &f32| if input_relu { value.max(0.0) } else { value.abs() };
+    let input: Vec<f32> = input.iter().map(read).collect();
+    let mut magnitudes = vec![0.0; to.elements() as usize];
+    twin::conv3x3((from, &input), false, &of_absolutes(conv)?, (to, &mut magnitudes));
+    Ok(largest_around(&magnitudes, to))
+}
+
+/// The same of a difference, which has no bias.
+fn conv3x3_difference_magnitudes(
     (from, input): (&Tensor, &[f32]),
     conv: &Convolution,
     to: &Tensor,
 ) -> Result<Vec<f32>> {
-    let abs = |values: &[f32]| values.iter().map(|v| v.abs()).collect::<Vec<_>>();
-    let conv = Convolution::new(conv.layer(), abs(conv.weight()), abs(conv.bias()))?;
     let mut magnitudes = vec![0.0; to.elements() as usize];
-    twin::conv3x3((from, &abs(input)), &conv, false, (to, &mut magnitudes));
-    let [width, height] = to.region.extent.map(|side| side as usize);
-    let planes = magnitudes.chunks(width * height);
-    Ok(planes.flat_map(|plane| largest_within(plane, [width, height], 3)).collect())
+    twin::conv3x3_difference((from, &absolute(input)), None, &of_absolutes(conv)?, (to, &mut magnitudes));
+    Ok(largest_around(&magnitudes, to))
+}
+
+/// For each element the largest of its plane up to 3 places away, across and down.
+fn largest_around(values: &[f32], shape: &Tensor) -> Vec<f32> {
+    let [width, height] = shape.region.extent.map(|side| side as usize);
+    let planes = values.chunks(width * height);
+    planes.flat_map(|plane| largest_within(plane, [width, height], 3)).collect()
 }
 
 /// For each place of a plane, the largest value up to `reach` places away, across and down.
@@ -129,94 +219,4 @@ fn largest_within(plane: &[f32], [width, height]: [usize; 2], reach: usize) -> V
     (0..width * height)
         .map(|at| largest(&mut around(at / width, height).map(|y| across[y * width + at % width])))
         .collect()
-}
-
-/// How far results are from the twin's.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Deviation {
-    /// The largest difference, relative to the bounds' magnitudes; where bits must be the same, to the twin's
-    /// value.
-    pub largest: f64,
-    /// The first result that is out of bounds, if one is.
-    pub fault: Option<String>,
-}
-
-impl Deviation {
-    /// The larger of both, and the first fault of either.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { largest: self.largest.max(other.largest), fault: self.fault.or(other.fault) }
-    }
-
-    /// The largest difference, or the fault.
-    ///
-    /// # Errors
-    /// The fault.
-    pub fn into_result(self) -> Result<f64, String> {
-        self.fault.map_or(Ok(self.largest), Err)
-    }
-
-    /// Takes in one result, which is `difference` off where `magnitude` is what it is measured by.
-    fn add(&mut self, difference: f64, magnitude: f64, fits: bool, fault: impl FnOnce() -> String) {
-        // Where both are the same infinity they are not apart, and where one is not a number they are far apart.
-        if !(fits && difference.is_nan()) && difference != 0.0 {
-            let relative = difference / magnitude;
-            self.largest = self.largest.max(if relative.is_nan() { f64::INFINITY } else { relative });
-        }
-        if !fits && self.fault.is_none() {
-            self.fault = Some(fault());
-        }
-    }
-}
-
-/// How far `result` is from the twin's.
-#[must_use]
-pub fn compare(result: &[f32], twin: &[f32], bounds: &Bounds) -> Deviation {
-    let mut deviation = Deviation::default();
-    if result.len() != twin.len() {
-        deviation.fault =
-            Some(format!("there are {} elements, and {} from the twin", result.len(), twin.len()));
-        return deviation;
-    }
-    for (i, (r, t)) in result.iter().zip(twin).enumerate() {
-        let difference = (f64::from(*r) - f64::from(*t)).abs();
-        let (fits, magnitude, allowed) = match bounds {
-            Bounds::Bits => (r.to_bits() == t.to_bits(), f64::from(t.abs()), 0.0),
-            Bounds::Relative(factor, magnitudes) => {
-                let magnitude = f64::from(magnitudes[i]);
-                (difference <= factor * magnitude, magnitude, factor * magnitude)
-            }
-        };
-        deviation.add(difference, magnitude, fits, || {
-            format!(
-                "element {i} of {}: {r:e}, and {t:e} from the twin; {difference:e} apart, {allowed:e} allowed",
-                result.len()
-            )
-        });
-    }
-    deviation
-}
-
-/// How far sums of differences are from the twin's, relative to these, by [`SUM`].
-#[must_use]
-pub fn compare_sums<T: Copy + Into<f64>>(sums: &[T], twin: &[f64]) -> Deviation {
-    compare_totals(sums, twin, SUM)
-}
-
-/// How far sums, or means, are from the twin's, relative to these.
-pub(super) fn compare_totals<T: Copy + Into<f64>>(sums: &[T], twin: &[f64], allowed: f64) -> Deviation {
-    let mut deviation = Deviation::default();
-    if sums.len() != twin.len() {
-        deviation.fault = Some(format!("there are {} sums, and {} from the twin", sums.len(), twin.len()));
-        return deviation;
-    }
-    for (i, (&sum, &twin)) in sums.iter().zip(twin).enumerate() {
-        let sum: f64 = sum.into();
-        let difference = (sum - twin).abs();
-        deviation.add(difference, twin, difference <= allowed * twin, || {
-            format!("sum {i} of {} is {sum:e}, and {twin:e} from the twin", sums.len())
-        });
-    }
-    deviation
 }

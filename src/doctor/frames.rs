@@ -1,9 +1,7 @@
 //! What the doctor holds of frames inside a host: its textures and buffers, and the loss that stays on the device.
 
 use super::{
-    Bounds, Deviation, TOTAL,
-    bounds::compare_totals,
-    compare,
+    Bounds, Deviation, TOTAL, compare, compare_totals,
     kernels::all,
     source_bounds,
     sources::{self, Filled},
@@ -152,7 +150,7 @@ pub(super) fn total(context: &Context) -> Result<Deviation> {
     let sums_kept = compare_totals(&loss[3..], &own_sums, 0.0);
     let added_up = compare_totals(&loss[..1], &[twin::total(&sums, &factors)], TOTAL);
     let all = [never, infinite_target, infinite_picture, good, sums_kept, added_up];
-    Ok(all.into_iter().fold(Deviation::default(), Deviation::and))
+    Ok(all.into_iter().collect())
 }
 
 /// A texture of one colour.

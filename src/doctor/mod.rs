@@ -1,9 +1,9 @@
 //! Whether what computes can be trusted: each kernel, in each of its tunings, held against its twin.
 //!
-//! [`examine`] is what `perceptual-loss doctor` runs on every adapter: a few shapes with the edges that go wrong,
-//! in a few seconds. The parts are what the project's own tests hold many more shapes against the twins with:
-//! [`first_step`] runs a step on any context, [`bounds`] says how far it may be from its twin, and [`compare`]
-//! how far it is.
+//! [`examine`] is what `perceptual-loss doctor` runs on every adapter: a few shapes with the edges that go wrong, in a
+//! few seconds. The parts are what the project's own tests hold many more shapes against the twins with: [`plans`] has
+//! a step's forms, [`first_step`] runs one on any context, [`bounds`] says how far it may be from its twin, and
+//! [`judge`] how far it is.
 //!
 //! ```
 //! use perceptual_loss::{Context, low_level::doctor};
@@ -15,22 +15,27 @@
 //! ```
 
 mod bounds;
+mod deviation;
+mod executor;
+mod expected;
 mod frames;
 mod kernels;
+pub mod plans;
 pub mod sources;
 mod step;
+mod subject;
 #[cfg(test)]
 mod tests;
 pub mod values;
 
 use serde::Serialize;
 
-use self::kernels::Subject;
+use self::{bounds::mixed_pixels_bounds, deviation::compare_totals, subject::Subject};
 pub use self::{
-    bounds::{
-        Bounds, CONV3X3, Deviation, LOSS, PIXELS, SOURCE, SUM, TOTAL, bounds, compare, compare_sums,
-        conv3x3_magnitudes, source_bounds,
-    },
+    bounds::{Bounds, CONV3X3, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL, bounds, source_bounds},
+    deviation::{Deviation, compare, compare_sums},
+    executor::AnyExecutor,
+    expected::judge,
     step::{first_step, on_twin},
 };
 use crate::{

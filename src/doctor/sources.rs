@@ -1,15 +1,12 @@
 //! Textures and buffers as a host has them, filled with values to see come out of a shader.
 
-use super::{
-    kernels::{no_weights, only_pixels},
-    values::texels,
-};
+use super::{kernels::no_weights, plans, values::texels};
 use crate::{
     Context, Image, Normalization, ToneMap,
     cpu::twin::Texel,
     error::{Error, Result},
     gpu::{self, Gpu, Source},
-    plan::Region,
+    plan::{Maps, Region},
 };
 
 /// A texture whose every mip of every layer has random texels of its own.
@@ -148,11 +145,8 @@ pub fn load(
     normalization: Normalization,
     (tone_map, exposure): (ToneMap, f32),
 ) -> Result<Vec<f32>> {
-    let executor = gpu::Executor::new(
-        context,
-        only_pixels(2, Region::whole(width, height), normalization)?,
-        no_weights(),
-    )?;
+    let plan = plans::pixels(2, Region::whole(width, height), normalization, Maps::Target)?;
+    let executor = gpu::Executor::new(context, plan, no_weights())?;
     // No source has this value.
     let before = vec![1e30; 3 * width as usize * height as usize];
     let image = Image::planar_f32(&before, width, height);
@@ -177,11 +171,8 @@ pub(super) fn load_packed(
     [width, height]: [u32; 2],
     levels: bool,
 ) -> Result<Vec<f32>> {
-    let executor = gpu::Executor::new(
-        context,
-        only_pixels(1, Region::whole(width, height), Normalization::NONE)?,
-        no_weights(),
-    )?;
+    let plan = plans::pixels(1, Region::whole(width, height), Normalization::NONE, Maps::Target)?;
+    let executor = gpu::Executor::new(context, plan, no_weights())?;
     let (_, data) = packed.split_at(crate::image::HEADER_WORDS);
     let image = if levels {
         Image::rgba8(bytemuck::cast_slice(data), width, height)

@@ -3,14 +3,16 @@
 use super::{
     capabilities::Capabilities,
     kernels::{PARAMS_BYTES, difference::partials_in},
-    lower::{self, Asked, Host, Mode},
-    sets::{Sets, Sizes, packed_bytes, pictures_bytes},
+    lower::{Asked, Host, Keeper, convolutions, lower},
+    program::Program,
+    sizes::{Sizes, packed_bytes, pictures_bytes},
+    target,
 };
 use crate::{
     config::Config,
     error::{Error, Result},
     memory::Memory,
-    plan::{Operation, Parts, Plan, Room, Step, Tensor, TensorId},
+    plan::{Operation, Parts, Plan, Plans, Room, Step, Tensor, TensorId},
     tuning::Tunings,
 };
 
@@ -18,16 +20,24 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Arrangement {
     /// As a whole.
-    Whole(Sets),
-    /// A pair at a time in parts, each picture in a set.
+    Whole(Whole),
+    /// A pair at a time in parts.
     Parts(Box<Parts>),
+}
+
+/// Rounds of whole pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Whole {
+    /// Pairs of a round, or pictures that are compared with one target or with nothing.
+    pub(crate) images: u32,
+    /// Buffers that fit all that a session does.
+    pub(crate) sizes: Sizes,
+    /// What they take, and parameters of pairs; and what a target takes beside.
+    pub(crate) memory: Memory,
 }
 
 /// Parts whose sums are read back together, at most.
 pub(super) const MOST_PENDING: u64 = 256;
-
-/// Each picture of a part has a set.
-pub(super) const PART_SETS: u32 = 2;
 
 /// What a device lets one choose by.
 #[derive(Clone, Copy, Debug)]
@@ -38,97 +48,92 @@ pub(crate) struct Means<'a> {
 
 impl<'a> Means<'a> {
     /// The same, for lowering.
-    pub(super) fn asked(self, mode: Mode, host: Host) -> Asked<'a> {
+    pub(super) fn asked(self, host: Host, keeper: Keeper) -> Asked<'a> {
         let Self { tunings, capabilities } = self;
-        Asked { mode, host, tunings, capabilities }
+        Asked { host, keeper, tunings, capabilities }
     }
 }
 
-/// Arranges `plan(images)` for up to `pairs` pairs a round on such a device, in `memory` bytes of features and scratch:
+/// Arranges pictures for up to `pairs` pairs a round on such a device, in `memory` bytes of features and scratch:
 /// fewer pairs, or in parts, where that is not enough.
 ///
 /// # Errors
-/// [`Error::TooLarge`] where no part is small enough; else the plan's.
-pub(crate) fn arrange(
-    plan: impl Fn(u32) -> Result<Plan>,
-    pairs: u32,
-    memory: u64,
-    means: Means<'_>,
-) -> Result<Arrangement> {
-    let one = plan(1)?;
+/// [`Error::TooLarge`] where no part is small enough; else the plans'.
+pub(crate) fn arrange(plans: &Plans, pairs: u32, memory: u64, means: Means<'_>) -> Result<Arrangement> {
+    let one = plans.pairs(1)?;
     let limit = means.capabilities.max_tensor();
     // A packed picture counts too, where there is nothing but pixels to compare.
     let fitting = (limit / largest_buffer(&one).max(1)).min(u64::from(means.capabilities.max_workgroups));
-    let each = counted(&Sets { plan: one.clone(), sets: 1 }, means).unwrap_or(u64::MAX);
-    let affordable = memory / each.max(1) + 2;
-    let mut images = fitting.min(affordable).min(2 * u64::from(pairs.max(1))) as u32 & !1;
-    while images > 0 {
-        let sets = Sets { plan: plan(images)?, sets: 1 };
-        if counted(&sets, means).is_ok_and(|bytes| bytes <= memory) {
-            return Ok(Arrangement::Whole(sets));
+    let one_whole = if fitting > 0 { Whole::of(plans, 1, means)? } else { None };
+    let each = one_whole.map_or(u64::MAX, |whole| whole.memory.counted());
+    let affordable = memory / each.max(1) + 1;
+    for images in (1..=fitting.min(affordable).min(pairs.max(1).into()) as u32).rev() {
+        if let Some(whole) = Whole::of(plans, images, means)?
+            && whole.memory.counted() <= memory
+        {
+            return Ok(Arrangement::Whole(whole));
         }
-        images -= 2;
-    }
-    let sets = Sets { plan: one, sets: 2 };
-    if counted(&sets, means).is_ok_and(|bytes| bytes <= memory) {
-        return Ok(Arrangement::Whole(sets));
     }
     // Scratch must be bound too, and grows with a part as features do.
     let needs = |parts: &Parts| match part_sizes(parts, means).largest() {
         largest if largest > limit => u64::MAX,
         _ => parts_memory(parts, means).counted(),
     };
-    let grain = grain(&sets.plan, means);
-    let room = Room { bytes: memory, largest: limit, needs: &needs, grain };
-    Ok(Arrangement::Parts(Box::new(Parts::within(sets.plan, 0, &room)?)))
+    let room = Room { bytes: memory, largest: limit, needs: &needs, grain: grain(&one, means) };
+    Ok(Arrangement::Parts(Box::new(Parts::within(one, 0, &room)?)))
 }
 
 /// Columns and rows that convolutions compute together at the least.
 fn grain(plan: &Plan, means: Means<'_>) -> [u32; 2] {
-    let asked = means.asked(Mode::Pairs, Host::Parts);
-    let rows = lower::convolutions(plan, asked, |_| [1, 1]).map(|(_, row)| row.grain);
+    let asked = means.asked(Host::Parts, Keeper::Executor);
+    let rows = convolutions(plan, asked, |_| [1, 1]).map(|(_, row)| row.grain);
     rows.fold([1, 1], |a, b| [a[0].max(b[0]), a[1].max(b[1])])
-}
-
-/// Arranges a plan for one picture in one set on such a device.
-///
-/// # Errors
-/// [`Error::TooLarge`] where the device cannot bind its largest feature map.
-pub(crate) fn arrange_single(plan: Plan, capabilities: &Capabilities) -> Result<Sets> {
-    match capabilities.max_tensor() {
-        limit if plan.largest_tensor() > limit => Err(too_large(&plan, limit)),
-        _ => Ok(Sets { plan, sets: 1 }),
-    }
 }
 
 impl Arrangement {
     /// What a session takes, told before anything is allocated.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] where the device cannot bind or dispatch as much.
-    pub(crate) fn memory(&self, means: Means<'_>) -> Result<Memory> {
+    pub(crate) fn memory(&self, means: Means<'_>) -> Memory {
         match self {
-            Self::Whole(sets) => sets_memory(sets, means),
-            Self::Parts(parts) => Ok(parts_memory(parts, means)),
+            Self::Whole(whole) => whole.memory,
+            Self::Parts(parts) => parts_memory(parts, means),
         }
     }
 }
 
-/// What a session over `sets` takes.
-fn sets_memory(sets: &Sets, means: Means<'_>) -> Result<Memory> {
-    let program = lower::lower(sets, means.asked(Mode::Pairs, Host::Memory))?;
-    let params = program.params_bytes();
-    Ok(checked_sizes(sets, program.scratch, means.capabilities)?.memory(sets.sets, params))
-}
+impl Whole {
+    /// Rounds of so many images; none where the device cannot bind or dispatch as much.
+    fn of(plans: &Plans, images: u32, means: Means<'_>) -> Result<Option<Self>> {
+        match Self::checked(plans, images, means) {
+            Ok(whole) => Ok(Some(whole)),
+            Err(Error::TooLarge(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 
-fn counted(sets: &Sets, means: Means<'_>) -> Result<u64> {
-    sets_memory(sets, means).map(|memory| memory.counted())
+    fn checked(plans: &Plans, images: u32, means: Means<'_>) -> Result<Self> {
+        let program = |plan: &Plan, keeper: Keeper| -> Result<Program> {
+            let program = lower(plan, means.asked(Host::Memory, keeper))?;
+            check(plan, &program.sizes, means.capabilities)?;
+            Ok(program)
+        };
+        let pairs = program(&plans.pairs(images)?, Keeper::Executor)?;
+        let target = plans.target()?;
+        let others = [
+            program(&target, Keeper::Target)?,
+            program(&plans.candidates(images)?, Keeper::Target)?,
+            program(&plans.magnitudes(images)?, Keeper::Executor)?,
+        ];
+        let params = pairs.params_bytes();
+        let sizes = others.iter().fold(pairs.sizes, |sizes, other| sizes.and(&other.sizes));
+        let memory = Memory { target: target::bytes(&target), ..sizes.memory(params) };
+        Ok(Self { images, sizes, memory })
+    }
 }
 
 /// What a session over parts takes.
 pub(super) fn parts_memory(parts: &Parts, means: Means<'_>) -> Memory {
     let sizes = part_sizes(parts, means);
-    let mut memory = sizes.memory(PART_SETS, most_params(parts, means));
+    let mut memory = sizes.memory(most_params(parts, means));
     memory.scratch += sizes.sums * (pending(parts) - 1);
     memory
 }
@@ -138,20 +143,18 @@ pub(super) fn part_sizes(parts: &Parts, means: Means<'_>) -> Sizes {
     let plan = parts.plan();
     let partials =
         |id: TensorId| partials_in(parts.largest(id), plan.tensors()[id].channels).saturating_mul(4);
-    let mut scratch: Vec<u64> = vec![];
-    let asked = means.asked(Mode::Pairs, Host::Parts);
-    for (shape, row) in lower::convolutions(plan, asked, |id| parts.largest(id)) {
-        let bytes = (row.scratch)(&shape);
-        scratch.resize(scratch.len().max(bytes.len()), 0);
-        scratch.iter_mut().zip(bytes).for_each(|(most, bytes)| *most = bytes.max(*most));
-    }
-    Sizes {
-        pictures: packed_bytes(parts.largest_picture()),
+    let mut sizes = Sizes {
+        pictures: [packed_bytes(parts.largest_picture()); 2],
         slots: parts.slots().to_vec(),
-        scratch,
         partials: plan.taps().iter().map(|tap| partials(tap.tensor)).max().unwrap_or(0),
-        sums: plan.taps().len() as u64 * u64::from(PART_SETS) * 4,
+        sums: plan.taps().len() as u64 * 4,
+        ..Sizes::default()
+    };
+    let asked = means.asked(Host::Parts, Keeper::Executor);
+    for (shape, row) in convolutions(plan, asked, |id| parts.largest(id)) {
+        sizes.with_scratch(&(row.scratch)(&shape));
     }
+    sizes
 }
 
 /// Parts whose sums are read back together.
@@ -162,16 +165,19 @@ pub(super) fn pending(parts: &Parts) -> u64 {
 /// The most bytes of parameters that a part's program has.
 pub(super) fn most_params(parts: &Parts, means: Means<'_>) -> u64 {
     let plan = parts.plan();
-    let asked = means.asked(Mode::Pairs, Host::Parts);
+    let asked = means.asked(Host::Parts, Keeper::Executor);
     let mut of_convolutions =
-        lower::convolutions(plan, asked, |id| parts.largest(id)).map(|(shape, row)| (row.dispatches)(&shape));
-    let mut dispatches = |step: &Step| match step.operation {
-        // A difference, its sum and its map.
-        Operation::Difference { .. } => 2 + step.writes.len() as u64,
-        // In each set, with rows copied in before it and out after it.
-        Operation::Conv3x3 { .. } => u64::from(PART_SETS) * (of_convolutions.next().unwrap_or(1) + 2),
-        Operation::Pixels { .. } | Operation::Relu | Operation::MaxPool | Operation::Copy => {
-            u64::from(PART_SETS) * 3
+        convolutions(plan, asked, |id| parts.largest(id)).map(|(shape, row)| (row.dispatches)(&shape));
+    let mut dispatches = |step: &Step| {
+        let maps = step.writes.len() as u64;
+        match step.operation {
+            // A difference, its sum and its map.
+            Operation::Difference { .. } => 2 + maps,
+            // Of each map, with rows copied in before it and out after it.
+            Operation::Conv3x3 { .. } => maps * (of_convolutions.next().unwrap_or(1) + 2),
+            Operation::Pixels { .. } | Operation::Relu | Operation::MaxPool { .. } | Operation::Copy => {
+                maps * 3
+            }
         }
     };
     let most: u64 = plan.steps().iter().map(&mut dispatches).sum();
@@ -184,7 +190,14 @@ pub(crate) fn largest_buffer(plan: &Plan) -> u64 {
     plan.largest_tensor().max(pictures_bytes(plan))
 }
 
-fn too_large(plan: &Plan, limit: u64) -> Error {
+/// # Errors
+/// [`Error::TooLarge`] where the device cannot bind all that a program of the plan works on.
+pub(crate) fn check(plan: &Plan, sizes: &Sizes, capabilities: &Capabilities) -> Result<()> {
+    let limit = capabilities.max_tensor();
+    // Maps that are kept have no slots here.
+    if sizes.largest().max(plan.largest_tensor()) <= limit {
+        return Ok(());
+    }
     let [width, height] = plan.tensors().first().map_or([0; 2], |tensor| tensor.region.extent);
     let pixels = u128::from(width) * u128::from(height);
     // What the limit leaves of each tensor, in pixels of the picture.
@@ -196,22 +209,10 @@ fn too_large(plan: &Plan, limit: u64) -> Error {
     };
     let most = plan.tensors().iter().filter_map(most).min().unwrap_or(0);
     let largest = plan.largest_tensor();
-    Error::TooLarge(format!(
+    Err(Error::TooLarge(format!(
         "a picture of {width}x{height} needs {largest} bytes in one storage binding; this device binds {limit} at most, \
          which is a picture of {most} pixels"
-    ))
-}
-
-/// The buffers of a session over `sets`, each checked against the device's limits.
-///
-/// # Errors
-/// [`Error::TooLarge`] naming what does not fit.
-pub(crate) fn checked_sizes(sets: &Sets, scratch: Vec<u64>, capabilities: &Capabilities) -> Result<Sizes> {
-    let sizes = Sizes::of(sets, scratch);
-    if sizes.largest() > capabilities.max_tensor() {
-        return Err(too_large(&sets.plan, capabilities.max_tensor()));
-    }
-    Ok(sizes)
+    )))
 }
 
 impl Capabilities {
@@ -221,8 +222,8 @@ impl Capabilities {
     pub fn largest_square(&self, config: &Config, tunings: &Tunings) -> Option<u32> {
         let means = Means { tunings, capabilities: self };
         let fits = |side: u32| {
-            let arranged = arrange(|images| Plan::new(config, side, side, images), 1, u64::MAX, means);
-            arranged.is_ok_and(|arranged| matches!(arranged, Arrangement::Whole(_)))
+            let plans = Plans { config: config.clone(), size: [side; 2] };
+            matches!(arrange(&plans, 1, u64::MAX, means), Ok(Arrangement::Whole(_)))
         };
         // A square of 32 has something left after every pooling of VGG.
         let (mut fitting, mut too_large) = (32, 1 << 16);

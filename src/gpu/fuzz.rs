@@ -6,19 +6,18 @@ use proptest::{
 };
 
 use super::{
-    arrange::{
-        Arrangement, Means, PART_SETS, arrange, arrange_single, checked_sizes, most_params, part_sizes,
-    },
+    arrange::{Arrangement, Means, arrange, most_params, part_sizes},
     capabilities::Capabilities,
+    frame::arrange as frames,
     kernels::PARAMS_BYTES,
-    lower::{Host, Mode, lower},
-    program::{Command, Program, TargetHeader},
-    sets::{Sets, Sizes},
+    lower::{Host, Keeper, lower},
+    program::{Binding, Command, Program, Side},
+    sizes::{Sizes, pictures_bytes},
 };
 use crate::{
-    Error, Result, Tunings,
+    Error, Tunings,
     fuzz::unexpected,
-    plan::{Part, Parts, Plan},
+    plan::{Part, Parts, Plan, Plans},
 };
 
 /// A device, and the tunings that are asked of it.
@@ -26,25 +25,35 @@ pub(crate) fn means<'a>(tunings: &'a Tunings, capabilities: &'a Capabilities) ->
     Means { tunings, capabilities }
 }
 
-/// Arranges pictures and lowers what goes through as a whole. None where it is refused; else how pictures are cut, if they
-/// are.
+/// Arranges pictures and lowers all that goes through as a whole: pairs, a target, its candidates, pictures by themselves. None
+/// where it is refused; else how pictures are cut, if they are.
 pub(crate) fn hold(
-    plan: impl Fn(u32) -> Result<Plan>,
+    plans: &Plans,
     pairs: u32,
     memory: u64,
     means: Means<'_>,
 ) -> Result<Option<Option<Parts>>, TestCaseError> {
-    let arranged = match arrange(plan, pairs, memory, means) {
+    let arranged = match arrange(plans, pairs, memory, means) {
         Ok(arranged) => arranged,
         Err(Error::TooLarge(_)) => return Ok(None),
         Err(error) => return Err(unexpected(error)),
     };
-    let takes = arranged.memory(means).map_err(unexpected)?;
+    let takes = arranged.memory(means);
     prop_assert!(takes.counted() <= memory, "{takes:?} of {memory}");
     match arranged {
-        Arrangement::Whole(sets) => {
-            for mode in [Mode::Pairs, Mode::Candidates, Mode::Features] {
-                hold_program(&sets, mode, Host::Memory, means)?;
+        Arrangement::Whole(whole) => {
+            let images = whole.images;
+            prop_assert!((1..=pairs).contains(&images), "{images} of {pairs}");
+            let target = plans.target().map_err(unexpected)?;
+            prop_assert_eq!(takes.target, target.kept_bytes() + pictures_bytes(&target));
+            for (plan, keeper) in [
+                (plans.pairs(images), Keeper::Executor),
+                (Ok(target), Keeper::Target),
+                (plans.candidates(images), Keeper::Target),
+                (plans.magnitudes(images), Keeper::Executor),
+            ] {
+                let plan = plan.map_err(unexpected)?;
+                hold_in(&whole.sizes, &plan, (Host::Memory, keeper), means)?;
             }
             Ok(Some(None))
         }
@@ -52,11 +61,22 @@ pub(crate) fn hold(
     }
 }
 
-/// A frame's program, one picture whose dispatches can be divided into pieces.
-pub(crate) fn hold_frames(plan: &Plan, means: Means<'_>) -> TestCaseResult {
-    let Ok(sets) = arrange_single(plan.clone(), means.capabilities) else { return Ok(()) };
-    for mode in [Mode::Candidates, Mode::Features] {
-        hold_program(&sets, mode, Host::Frame(TargetHeader::Recorded), means)?;
+/// Frames' programs, one picture whose dispatches can be divided into pieces, and those of their targets; with as much memory, and
+/// with none to keep a target's maps in.
+pub(crate) fn hold_frames(plans: &Plans, memory: u64, means: Means<'_>) -> TestCaseResult {
+    for memory in [memory, 0] {
+        let frames = match frames::arrange(plans, memory, means) {
+            Ok(frames) => frames,
+            Err(Error::TooLarge(_)) => return Ok(()),
+            Err(error) => return Err(unexpected(error)),
+        };
+        prop_assert!(memory > 0 || frames.target.is_none());
+        for plan in frames.target.iter().chain([&frames.frames]) {
+            hold_in(&frames.sizes, plan, (Host::Frame, Keeper::Target), means)?;
+        }
+        if frames.target.is_none() {
+            break;
+        }
     }
     Ok(())
 }
@@ -64,26 +84,37 @@ pub(crate) fn hold_frames(plan: &Plan, means: Means<'_>) -> TestCaseResult {
 /// A part fits the buffers that were made for all of them.
 pub(crate) fn hold_part(parts: &Parts, part: &Part, means: Means<'_>) -> TestCaseResult {
     let all = part_sizes(parts, means);
-    prop_assert!(all.largest() <= means.capabilities.max_tensor(), "{all:?}");
-    let sets = Sets { plan: part.plan.clone(), sets: PART_SETS };
-    if let Some(program) = hold_program(&sets, Mode::Pairs, Host::Parts, means)? {
-        let own = Sizes::of(&sets, program.scratch.clone());
-        prop_assert!(own.pictures <= all.pictures && own.partials <= all.partials && own.sums <= all.sums);
-        prop_assert!(own.scratch.iter().zip(&all.scratch).all(|(own, all)| own <= all), "{own:?} of {all:?}");
-        prop_assert_eq!((own.slots, own.scratch.len()), (all.slots, all.scratch.len()));
+    if let Some(program) = hold_in(&all, &part.plan, (Host::Parts, Keeper::Executor), means)? {
+        let own = &program.sizes;
+        prop_assert_eq!((&own.slots, own.scratch.len()), (&all.slots, all.scratch.len()));
         prop_assert!(program.params_bytes() <= most_params(parts, means));
     }
     Ok(())
 }
 
+/// A plan's program holds, and fits such buffers, which the device can bind.
+fn hold_in(
+    sizes: &Sizes,
+    plan: &Plan,
+    (host, keeper): (Host, Keeper),
+    means: Means<'_>,
+) -> Result<Option<Program>, TestCaseError> {
+    prop_assert!(sizes.largest() <= means.capabilities.max_tensor(), "{sizes:?}");
+    let program = hold_program(plan, (host, keeper), means)?;
+    if let Some(program) = &program {
+        let both = sizes.clone().and(&program.sizes);
+        prop_assert_eq!(&both, sizes, "those of {:?} are larger", program.sizes);
+    }
+    Ok(program)
+}
+
 fn hold_program(
-    sets: &Sets,
-    mode: Mode,
-    host: Host,
+    plan: &Plan,
+    (host, keeper): (Host, Keeper),
     means: Means<'_>,
 ) -> Result<Option<Program>, TestCaseError> {
     let capabilities = means.capabilities;
-    let program = match lower(sets, means.asked(mode, host)) {
+    let program = match lower(plan, means.asked(host, keeper)) {
         Ok(program) => program,
         // Below the baseline; such devices are refused when they are opened.
         Err(Error::TooLarge(_)) if capabilities.max_workgroups < Capabilities::default().max_workgroups => {
@@ -91,14 +122,22 @@ fn hold_program(
         }
         Err(error) => return Err(unexpected(error)),
     };
-    // What a frame session cannot bind it is refused for.
-    if let (Host::Frame(_), Err(_)) = (host, checked_sizes(sets, program.scratch.clone(), capabilities)) {
-        return Ok(Some(program));
-    }
-    let slots = sets.plan.slots();
+    let Sizes { pictures, slots, scratch, .. } = &program.sizes;
+    let kept: Vec<u64> = plan.kept().iter().map(|&id| plan.tensors()[id].bytes()).collect();
+    let picture = pictures_bytes(plan);
+    let is_there = |binding: &Binding| match *binding {
+        Binding::Pictures(side) => pictures[side as usize] >= picture,
+        Binding::Slot(slot) => slot < slots.len(),
+        Binding::Kept(map) => map < kept.len() && keeper == Keeper::Target,
+        Binding::KeptPicture => keeper == Keeper::Target,
+        Binding::Scratch(index) => index < scratch.len(),
+        _ => true,
+    };
     for command in &program.commands {
         match command {
-            Command::Dispatch { params, groups, pieces, .. } => {
+            Command::Dispatch { params, groups, images, pieces, bindings, .. } => {
+                prop_assert!(bindings.iter().all(is_there), "{bindings:?} of {:?}", program.sizes);
+                prop_assert!((1..=plan.images()).contains(images));
                 let last = u64::from(*params) + u64::from(pieces.count - 1) * u64::from(pieces.stride);
                 prop_assert!(last + PARAMS_BYTES <= program.params_bytes());
                 prop_assert_eq!(params % capabilities.uniform_alignment, 0);
@@ -108,8 +147,20 @@ fn hold_program(
                     done >= u64::from(*groups) && done - u64::from(pieces.groups) < u64::from(*groups)
                 );
             }
-            Command::Copy { from: super::program::Binding::Slot { slot, .. }, bytes, .. } => {
-                prop_assert!(*bytes <= slots[*slot]);
+            Command::Copy { from, to, bytes } => {
+                let generated = Binding::Pictures(Side::Generated);
+                prop_assert_eq!((from, to), (&generated, &Binding::KeptPicture));
+                prop_assert!(*bytes == picture && *bytes <= pictures[Side::Generated as usize]);
+            }
+            Command::Upload { to, image, .. } => {
+                let room = match to {
+                    Binding::Pictures(side) => pictures[*side as usize],
+                    to => {
+                        prop_assert_eq!(to, &Binding::KeptPicture);
+                        picture
+                    }
+                };
+                prop_assert!((u64::from(*image) + 1) * picture <= room);
             }
             _ => {}
         }

@@ -69,9 +69,13 @@ impl Kernel {
                 r#"#include "tensor""# => include_str!("../../shaders/include/tensor.wgsl"),
                 r#"#include "grid""# => include_str!("../../shaders/include/grid.wgsl"),
                 r#"#include "elements""# => include_str!("../../shaders/include/elements.wgsl"),
+                r#"#include "activation""# => include_str!("../../shaders/include/activation.wgsl"),
+                r#"#include "conv3x3""# => include_str!("../../shaders/include/conv3x3.wgsl"),
+                r#"#include "convolution""# => include_str!("../../shaders/include/convolution.wgsl"),
                 r#"#include "tree""# => include_str!("../../shaders/include/tree.wgsl"),
                 r#"#include "color""# => include_str!("../../shaders/include/color.wgsl"),
                 r#"#include "picture""# => include_str!("../../shaders/include/picture.wgsl"),
+                r#"#include "packed""# => include_str!("../../shaders/include/packed.wgsl"),
                 r#"#include "winograd""# => include_str!("../../shaders/include/winograd.wgsl"),
                 _ => line,
             };

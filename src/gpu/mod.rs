@@ -27,13 +27,15 @@ mod program;
 mod record;
 mod requirements;
 mod session;
-mod sets;
 mod single;
+mod sizes;
 mod source;
 mod sum;
+mod target;
 mod timestamps;
 mod timing;
 mod tuning;
+mod workspace;
 
 use std::{sync::Arc, time::Duration};
 
@@ -52,12 +54,7 @@ pub use self::{
     requirements::Requirements,
     source::{BufferLayout, BufferSource, Source, TextureSource},
 };
-pub(crate) use self::{
-    context::Gpu,
-    model::Model,
-    peak::peak,
-    session::{Session, Target},
-};
+pub(crate) use self::{context::Gpu, model::Model, peak::peak, session::Session, target::Target};
 // What exists for diagnosis: see `crate::low_level`.
 pub use self::{executor::Executor, kernels::shaders, sum::sum_blocking};
 pub use crate::memory::Memory;

@@ -4,7 +4,15 @@ use std::sync::Arc;
 
 use wgpu::util::{BufferInitDescriptor, DeviceExt as _};
 
-use super::{arrange::Means, context::Gpu, kernel::labelled, once::Once, tuning};
+use super::{
+    arrange::Means,
+    context::Gpu,
+    kernel::labelled,
+    lower::{self, Host, Keeper},
+    once::Once,
+    program::{Binding, Command, Program},
+    tuning,
+};
 use crate::{
     error::{Error, Result},
     plan::{Operation, Plan},
@@ -45,14 +53,30 @@ impl Model {
         tuning::used(plan, &self.tunings, &self.gpu.capabilities)
     }
 
+    /// A plan's commands.
+    ///
     /// # Errors
     /// [`Error::Weights`](crate::Error::Weights) where a convolution of the plan has no weights here, or weights of another
-    /// shape: shaders would read past their end.
-    pub(super) fn check(&self, plan: &Plan) -> Result<()> {
+    /// shape: shaders would read past their end. Else as [`lower::lower`].
+    pub(super) fn lower(&self, plan: &Plan, host: Host, keeper: Keeper) -> Result<Program> {
         plan.steps().iter().try_for_each(|step| match &step.operation {
             Operation::Conv3x3 { layer, .. } => self.parameters.of_layer(layer).map(drop),
             _ => Ok(()),
-        })
+        })?;
+        lower::lower(plan, self.means().asked(host, keeper))
+    }
+
+    /// Compiles what a program runs, and uploads the weights that it reads.
+    pub(super) fn warm_up(&self, program: &Program) -> Result<()> {
+        for (kernel, bindings) in program.commands.iter().filter_map(Command::bound) {
+            self.gpu.pipeline(kernel)?;
+            for binding in bindings {
+                if let Binding::Weights { layer, tuning } = *binding {
+                    self.weights(layer, tuning)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Weights and bias of a convolution of a plan that was checked, uploaded as this tuning wants them when first asked for.

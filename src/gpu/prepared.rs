@@ -8,11 +8,17 @@ use super::{
     model::Model,
     pipelines::Pipeline,
     program::{Binding, Command, Program},
+    target::Target,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    plan::Plan,
+};
 
 #[derive(Debug)]
 pub(super) struct Prepared {
+    /// What the program is of.
+    pub(super) plan: Plan,
     pub(super) program: Program,
     params: wgpu::Buffer,
     /// What each dispatch runs with; none for other commands.
@@ -31,30 +37,30 @@ pub(super) struct Bound {
 }
 
 impl Prepared {
+    /// `target` is what the program keeps, or is given.
     pub(super) fn new(
         model: &Model,
-        program: Program,
+        (plan, program): (Plan, Program),
         buffers: &Buffers,
-        target: &[wgpu::Buffer],
+        target: Option<&Target>,
     ) -> Result<Self> {
         let bytes = program.params_bytes();
-        Self::with_room(model, program, buffers, target, bytes)
+        Self::with_room(model, (plan, program), buffers, target, bytes)
     }
 
     /// With room for the parameters of other programs, that it is to become.
     pub(super) fn with_room(
         model: &Model,
-        program: Program,
+        (plan, program): (Plan, Program),
         buffers: &Buffers,
-        target: &[wgpu::Buffer],
+        target: Option<&Target>,
         bytes: u64,
     ) -> Result<Self> {
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let params =
             model.gpu.create("parameters", bytes, || model.gpu.buffer("parameters", bytes, usage))?;
-        let mut prepared =
-            Self { program: Program::default(), params, bound: vec![], made: HashMap::new(), bytes };
-        prepared.become_program(model, program, buffers, target)?;
+        let mut prepared = Self { plan, program, params, bound: vec![], made: HashMap::new(), bytes };
+        prepared.bind(model, buffers, target)?;
         Ok(prepared)
     }
 
@@ -62,10 +68,22 @@ impl Prepared {
     pub(super) fn become_program(
         &mut self,
         model: &Model,
-        program: Program,
+        (plan, program): (Plan, Program),
         buffers: &Buffers,
-        target: &[wgpu::Buffer],
     ) -> Result<()> {
+        (self.plan, self.program) = (plan, program);
+        self.bind(model, buffers, None)
+    }
+
+    /// The same with another target.
+    pub(super) fn with_target(mut self, model: &Model, buffers: &Buffers, target: &Target) -> Result<Self> {
+        self.made.retain(|(_, bindings), _| !bindings.iter().any(Binding::is_kept));
+        self.bind(model, buffers, Some(target))?;
+        Ok(self)
+    }
+
+    /// Uploads the program's parameters, and makes the bind groups that are not there.
+    fn bind(&mut self, model: &Model, buffers: &Buffers, target: Option<&Target>) -> Result<()> {
         let gpu = &model.gpu;
         let find = |binding: &Binding| -> Result<wgpu::Buffer> {
             match *binding {
@@ -78,7 +96,7 @@ impl Prepared {
             }
         };
         let mut missing: HashMap<(&'static Kernel, Vec<Binding>), _> = HashMap::new();
-        for (kernel, bindings) in program.commands.iter().filter_map(Command::bound) {
+        for (kernel, bindings) in self.program.commands.iter().filter_map(Command::bound) {
             let key = (kernel, bindings.to_vec());
             if !self.made.contains_key(&key) && !missing.contains_key(&key) {
                 let buffers = bindings.iter().map(find).collect::<Result<Vec<_>>>()?;
@@ -102,9 +120,8 @@ impl Prepared {
             let (kernel, bindings) = command.bound()?;
             self.made.get(&(kernel, bindings.to_vec())).cloned()
         };
-        self.bound = program.commands.iter().map(bound).collect();
-        gpu.queue.write_buffer(&self.params, 0, &program.params);
-        self.program = program;
+        self.bound = self.program.commands.iter().map(bound).collect();
+        gpu.queue.write_buffer(&self.params, 0, &self.program.params);
         Ok(())
     }
 

@@ -4,19 +4,20 @@ use std::ops::Range;
 
 use bytemuck::Pod;
 
-use super::kernel::Kernel;
+use super::{kernel::Kernel, kernels::PARAMS_BYTES, sizes::Sizes};
 use crate::{plan::Cost, tuning::Tuning};
 
 /// A buffer, by what it holds.
-///
-/// Pictures and slots come in sets: one set has all pictures of a round, unless a device can bind only one picture at a
-/// time; then each picture of a pair has its set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Binding {
-    /// A set's packed pictures.
-    Pictures { set: u32 },
-    /// A slot of a set's feature maps.
-    Slot { set: u32, slot: usize },
+    /// A round's packed pictures.
+    Pictures(Side),
+    /// A slot of the feature maps.
+    Slot(usize),
+    /// The packed picture of a target that is kept.
+    KeptPicture,
+    /// A map of a target that is kept, by its place in [`Plan::kept`](crate::plan::Plan::kept).
+    Kept(usize),
     /// What a step's dispatches hand on to each other.
     Scratch(usize),
     /// A convolution's weights as a tuning wants them.
@@ -25,23 +26,24 @@ pub(crate) enum Binding {
     Bias { layer: &'static str, tuning: Tuning },
     /// Partial sums.
     Partials,
-    /// Sums, at tap * pictures + pair.
+    /// Sums, at tap * images + image.
     Sums,
-    /// A target's features at a tap.
-    Target { tap: usize },
-    /// The header of the picture that a frame's target was made from.
-    TargetHeader(TargetHeader),
     /// A frame's result.
     Loss,
 }
 
-/// Whose header.
+impl Binding {
+    /// Whether it is a target's, and another buffer for another target.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self, Self::KeptPicture | Self::Kept(_))
+    }
+}
+
+/// Which of the two pictures that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum TargetHeader {
-    /// That of a target which a frame session recorded.
-    Recorded,
-    /// That of a target whose features were computed from a picture that was checked.
-    Given,
+pub(crate) enum Side {
+    Generated,
+    Target,
 }
 
 /// A kernel's parameters as its `Params` struct in `shaders/` lays them out.
@@ -71,28 +73,19 @@ pub(crate) struct Dispatch {
     /// What is bound at 1 and up.
     pub(super) bindings: Vec<Binding>,
     pub(super) params: Params,
-    /// Workgroups of each image or pair.
+    /// Workgroups of each image.
     pub(super) groups: u64,
-    /// What it computes and moves of one image or pair.
+    /// Images that it works on at the most.
+    pub(super) images: u32,
+    /// What it computes and moves of one image.
     pub(super) cost: Cost,
-}
-
-/// What the number of workgroups along z, one an image or a pair, follows from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Count {
-    /// One, whatever the round.
-    One,
-    /// The pictures in a set.
-    Images { set: u32 },
-    /// The pairs in a set.
-    Pairs { set: u32 },
 }
 
 /// One command of a program.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
-    /// A picture of the host's memory to the device, where the round has as many.
-    Upload { picture: u32 },
+    /// A picture of the round's, in the host's memory, to a place among those on the device. Rounds may have fewer.
+    Upload { picture: u32, to: Binding, image: u32 },
     /// The first bytes of a buffer, or all of them, become 0.
     Clear { buffer: Binding, bytes: Option<u64> },
     /// A picture that is on the device already is packed, by the bind group of its source.
@@ -105,14 +98,15 @@ pub(crate) enum Command {
         bindings: Vec<Binding>,
         /// Byte offset of its parameters.
         params: u32,
-        /// Workgroups of each image or pair.
+        /// Workgroups of each image.
         groups: u32,
-        count: Count,
+        /// Images that it works on at the most: a round may have fewer.
+        images: u32,
         pieces: Pieces,
         cost: Cost,
     },
     /// The first bytes of a buffer to another.
-    Copy { step: Option<usize>, from: Binding, to: Binding, bytes: u64 },
+    Copy { from: Binding, to: Binding, bytes: u64 },
     /// All of a buffer to where the host reads it.
     ReadBack { from: Binding },
 }
@@ -148,14 +142,25 @@ impl Command {
     /// The step that it is part of, if it is of one.
     pub(crate) fn step(&self) -> Option<usize> {
         match self {
-            Self::Dispatch { step, .. } | Self::Copy { step, .. } => *step,
+            Self::Dispatch { step, .. } => *step,
             _ => None,
         }
     }
 
-    /// Whether it runs in a pass, which timestamps tell the time of.
-    pub(super) fn is_dispatch(&self) -> bool {
-        matches!(self, Self::Dispatch { .. } | Self::Source)
+    /// Images of a round of so many that it works on.
+    pub(super) fn images(&self, round: u32) -> u32 {
+        match self {
+            Self::Dispatch { images, .. } => round.min(*images),
+            _ => 1,
+        }
+    }
+
+    /// Floating-point operations that it does in a round of so many images.
+    fn flops(&self, round: u32) -> u64 {
+        match self {
+            Self::Dispatch { cost, .. } => cost.flops.saturating_mul(self.images(round).into()),
+            _ => 0,
+        }
     }
 }
 
@@ -168,6 +173,29 @@ pub(crate) struct Program {
     pub(crate) steps: Range<usize>,
     /// All dispatches' parameters, each at an aligned offset.
     pub(crate) params: Vec<u8>,
-    /// Bytes of each scratch buffer.
-    pub(crate) scratch: Vec<u64>,
+    /// Bytes of each buffer that it works on.
+    pub(crate) sizes: Sizes,
+}
+
+impl Program {
+    /// Bytes of the parameters on the device: every dispatch binds a window of the same size.
+    pub(super) fn params_bytes(&self) -> u64 {
+        self.params.len() as u64 + PARAMS_BYTES
+    }
+
+    /// Its commands, from the steps' first one on, in runs of about so many floating-point operations in a round of so many images:
+    /// each can be submitted by itself.
+    pub(super) fn runs(&self, images: u32, flops: u64) -> Vec<Range<usize>> {
+        let mut runs = vec![];
+        let (mut start, mut sum) = (self.steps.start, 0u64);
+        for index in self.steps.clone() {
+            sum = sum.saturating_add(self.commands[index].flops(images));
+            if sum >= flops && index + 1 < self.steps.end {
+                runs.push(start..index + 1);
+                (start, sum) = (index + 1, 0);
+            }
+        }
+        runs.push(start..self.commands.len());
+        runs
+    }
 }

@@ -39,17 +39,15 @@ pub(super) fn record<'a>(
     }
 }
 
-/// Records one command in a pass of its own, whose beginning and end are noted as those of `index`. What is no dispatch runs
-/// before the pass, which is then empty.
+/// Records a dispatch, where there is one, in a pass of its own, whose beginning and end are noted as those of `index`.
 pub(super) fn record_timed(
     encoder: &mut wgpu::CommandEncoder,
     command: Option<&Recorded<'_>>,
     timestamps: &Timestamps,
     index: usize,
 ) {
-    let copied = command.is_none_or(|command| copy(encoder, command));
     let mut pass = pass(encoder, Some(timestamps.writes(index)));
-    if let Some(command) = command.filter(|_| !copied) {
+    if let Some(command) = command {
         dispatch(&mut pass, command);
     }
 }

@@ -43,6 +43,7 @@ impl Requirements {
     /// [`Error::Config`] where the config is not valid; [`Error::Image`] where the size is zero or too small for the
     /// deepest tap.
     pub fn new(config: &Config, width: u32, height: u32) -> Result<Self> {
+        // Targets by themselves and their candidates have no map that a pair does not have.
         let plan = Plan::new(config, width, height, 1)?;
         let bytes = arrange::largest_buffer(&plan);
         let mut requirements = Self::least();

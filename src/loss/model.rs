@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     error::{Error, Result},
     memory::Memory,
-    plan::Plan,
+    plan::{Plan, Plans},
     report::{LayerReport, Report},
     tuning::{Tunings, UsedTunings},
     weights::{Parameters, Precision, Weights},
@@ -101,16 +101,17 @@ impl Model {
     /// pairs and for scratch: a cheap way to another budget. [`Target`](super::Target)s of one are targets of the other.
     ///
     /// Pictures for which that is not enough, or which are larger than the device can bind, go through in parts: the loss is
-    /// the same but for rounding (1e-6), and the same bits from run to run. Pictures and weights do not count, and the
-    /// features of targets do not. On the CPU, what threads work in does not count either: 10 MiB a thread at most, and 19 MiB
-    /// for all of them, which go with a context's last model and session. A `FrameSession` takes what it needs.
+    /// the same but for rounding (1e-6), and the same bits from run to run. Pictures and weights do not count. A
+    /// [`Target`](super::Target) keeps its maps where they fit beside its session, and else its picture, from which each
+    /// comparison makes them again. On the CPU, what threads work in does not count: 10 MiB a thread at most, and 19 MiB
+    /// for all of them, which go with a context's last model and session. A `FrameSession` takes what one picture needs.
     #[must_use]
     pub fn with_memory(&self, bytes: u64) -> Self {
         Self(Arc::new(ModelInner { memory: bytes, ..(*self.0).clone() }))
     }
 
     /// What [`with_memory`](Self::with_memory) allows.
-    pub(super) fn allowed(&self) -> u64 {
+    pub(crate) fn allowed(&self) -> u64 {
         self.0.memory
     }
 
@@ -165,17 +166,17 @@ impl Model {
     /// # Errors
     /// As [`batch_session`](Self::batch_session).
     pub fn outline(&self, width: u32, height: u32, pairs: u32) -> Result<Outline> {
-        let plan = self.plan(width, height);
+        let plans = self.plans(width, height);
         let budget = self.0.memory;
         let (weights, (memory, parts)) = match &self.0.weights {
             #[cfg(feature = "gpu")]
             DeviceWeights::Gpu(model) => {
-                (self.0.parameters.bytes(), gpu::Session::outline(model, &plan, pairs, budget)?)
+                (self.0.parameters.bytes(), gpu::Session::outline(model, &plans, pairs, budget)?)
             }
             #[cfg(feature = "cpu")]
             DeviceWeights::Cpu(model) => {
                 let _ = pairs; // one pair after another
-                (model.bytes(), model.outline(plan(1)?, budget)?)
+                (model.bytes(), model.outline(&plans, budget)?)
             }
         };
         Ok(Outline { memory, budget, parts, weights })
@@ -191,16 +192,9 @@ impl Model {
         }
     }
 
-    /// The plan for a number of pictures of this size.
-    pub(crate) fn plan(&self, width: u32, height: u32) -> impl Fn(u32) -> Result<Plan> + '_ {
-        move |images| {
-            if width == 0 || height == 0 {
-                return Err(Error::Image(format!(
-                    "a picture of {width}x{height} has no pixels; both sides must be at least 1"
-                )));
-            }
-            Plan::new(&self.0.config, width, height, images)
-        }
+    /// The plans for pictures of this size.
+    pub(crate) fn plans(&self, width: u32, height: u32) -> Plans {
+        Plans { config: self.0.config.clone(), size: [width, height] }
     }
 
     /// How a GPU computes a plan's convolutions; none on the CPU.

@@ -46,21 +46,21 @@ impl Session {
     pub(super) fn new(model: &Model, [width, height]: [u32; 2], pairs: u32) -> Result<Self> {
         let backend = model.context().backend().name();
         let _span = tracing::debug_span!("session", backend, width, height, pairs).entered();
-        let plan = model.plan(width, height);
+        let plans = model.plans(width, height);
         let memory = model.0.memory;
         let device = match &model.0.weights {
             #[cfg(feature = "gpu")]
             DeviceWeights::Gpu(model) => {
-                DeviceSession::Gpu(Box::new(gpu::Session::new(model, &plan, pairs, memory)?))
+                DeviceSession::Gpu(Box::new(gpu::Session::new(model, &plans, pairs, memory)?))
             }
             #[cfg(feature = "cpu")]
             DeviceWeights::Cpu(model) => {
                 let _ = pairs; // one pair after another
-                DeviceSession::Cpu(Box::new(model.session(plan(1)?, memory)?))
+                DeviceSession::Cpu(Box::new(model.session(&plans, memory)?))
             }
         };
         let follower = Follower::default();
-        Ok(Self { model: model.clone(), plan: plan(1)?, width, height, device, follower })
+        Ok(Self { model: model.clone(), plan: plans.pairs(1)?, width, height, device, follower })
     }
 
     /// Comparisons from now on end with [`Error::Cancelled`] once `token` is cancelled: on a GPU within about a second of
@@ -126,7 +126,7 @@ impl Session {
         pollster::block_on(self.run(&pictures, Against::Each, Wait::Block))
     }
 
-    /// Computes a target's features once, for many comparisons. Nothing is waited for.
+    /// Computes a target's maps once, for many comparisons. Nothing is waited for.
     ///
     /// # Errors
     /// As [`compare`](Self::compare), and [`Error::OutOfMemory`].
@@ -135,34 +135,30 @@ impl Session {
         self.check(&picture)?;
         let kept = match &mut self.device {
             #[cfg(feature = "gpu")]
-            DeviceSession::Gpu(session) => session.target(&picture)?.into(),
+            DeviceSession::Gpu(session) => session.target(&picture)?.map(Kept::Gpu),
             #[cfg(feature = "cpu")]
-            DeviceSession::Cpu(session) => {
-                session.target(&picture)?.map_or_else(|| Kept::Picture(picture.owned()), Kept::Cpu)
-            }
+            DeviceSession::Cpu(session) => session.target(&picture)?.map(Kept::Cpu),
         };
-        Ok(self.target_of(kept))
+        Ok(self.target_of(kept.unwrap_or_else(|| Kept::Picture(picture.owned()))))
     }
 
     /// A target whose features are all zero. A picture compared with it gives the mean square (or magnitude) of its own
     /// features at each tap: what a loss is relative to, where layers or weights of different scales are put side by side.
     ///
     /// # Errors
-    /// [`Error::Config`] where pictures of this size go through in parts; [`Error::OutOfMemory`].
+    /// [`Error::Config`] where pictures of this size go through in parts.
     pub fn zero_target(&mut self) -> Result<Target> {
-        let zeros = match &mut self.device {
-            #[cfg(feature = "gpu")]
-            DeviceSession::Gpu(session) => session.zero_target()?.map(Kept::from),
-            #[cfg(feature = "cpu")]
-            DeviceSession::Cpu(session) => session.zero_target()?.map(Kept::Cpu),
-        };
-        let kept = zeros.ok_or_else(|| {
-            Error::Config(format!(
-                "pictures of {}x{} go through in parts, whose features are not kept; give the model more memory",
-                self.width, self.height
-            ))
-        })?;
-        Ok(self.target_of(kept))
+        if self.is_cut() {
+            return Err(self.no_zeros_in_parts());
+        }
+        Ok(self.target_of(Kept::Zero))
+    }
+
+    fn no_zeros_in_parts(&self) -> Error {
+        Error::Config(format!(
+            "pictures of {}x{} go through in parts, which are not compared with zeros; give the model more memory",
+            self.width, self.height
+        ))
     }
 
     fn target_of(&self, kept: Kept) -> Target {
@@ -248,6 +244,7 @@ impl Session {
                         let pairs: Vec<_> = pictures.iter().flat_map(|picture| [*picture, target]).collect();
                         self.pairs(&pairs, wait, watch).await?
                     }
+                    Kept::Zero if self.is_cut() => return Err(self.no_zeros_in_parts()),
                     _ if self.is_cut() => return Err(target.in_parts()),
                     kept => self.candidates(kept, pictures, wait, watch).await?,
                 }
@@ -268,7 +265,7 @@ impl Session {
         match &mut self.device {
             #[cfg(feature = "gpu")]
             DeviceSession::Gpu(session) => {
-                let rounds = pictures.chunks(session.pictures());
+                let rounds = pictures.chunks(2 * session.images());
                 let count = rounds.len();
                 for (index, round) in rounds.enumerate() {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, count));
@@ -287,7 +284,7 @@ impl Session {
         Ok(sums)
     }
 
-    /// For each picture, the sum of differences from a target's features at each tap.
+    /// For each picture, the sum of differences from a target at each tap.
     async fn candidates(
         &mut self,
         target: &Kept,
@@ -299,23 +296,33 @@ impl Session {
         let mut follow = Follow::new(&mut self.follower);
         match (&mut self.device, target) {
             #[cfg(feature = "gpu")]
-            (DeviceSession::Gpu(session), Kept::Gpu(target)) => {
-                let rounds = pictures.chunks(session.pictures());
+            (DeviceSession::Gpu(session), Kept::Gpu(_) | Kept::Zero) => {
+                let rounds = pictures.chunks(session.images());
                 let count = rounds.len();
                 for (index, round) in rounds.enumerate() {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, count));
-                    sums.extend(session.candidates(target, round, wait, watch, &mut follow).await?);
+                    sums.extend(match target {
+                        Kept::Gpu(target) => {
+                            session.candidates(target, round, wait, watch, &mut follow).await?
+                        }
+                        _ => session.magnitudes(round, wait, watch, &mut follow).await?,
+                    });
                 }
             }
             #[cfg(feature = "cpu")]
-            (DeviceSession::Cpu(session), Kept::Cpu(target)) => {
+            (DeviceSession::Cpu(session), Kept::Cpu(_) | Kept::Zero) => {
                 for (index, picture) in pictures.iter().enumerate() {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pictures.len()));
-                    sums.push(session.candidate(picture, target, wait, watch, &mut follow).await?);
+                    sums.push(match target {
+                        Kept::Cpu(target) => {
+                            session.candidate(picture, target, wait, watch, &mut follow).await?
+                        }
+                        _ => session.magnitude(picture, wait, watch, &mut follow).await?,
+                    });
                 }
             }
-            // The target was checked: its features are this device's.
-            _ => return Err(Error::Config("the target's features are on another device".to_owned())),
+            // The target was checked: its maps are this device's.
+            _ => return Err(Error::Config("the target's maps are on another device".to_owned())),
         }
         Ok(sums)
     }

@@ -10,10 +10,11 @@ use crate::error::{Error, Result};
 use crate::gpu;
 use crate::image::Owned;
 
-/// A picture's features at every tap, computed once; or the picture itself, where pictures of its size go through in parts, so
-/// that features are too large to keep.
+/// A picture and what each layer makes of it, computed once; or the picture alone, where pictures of its size go through in
+/// parts, or the model's memory has no room for the maps ([`Memory::target`](crate::Memory)): then each comparison computes them
+/// again. The numbers are the same bits either way.
 ///
-/// Features are compared by any session for pictures of this size on the same context and of the same loss, weights, precision
+/// Maps are compared with by any session for pictures of this size on the same context and of the same loss, weights, precision
 /// and tunings, whatever memory its model allows, unless it works in parts itself. A picture is compared by any session for
 /// pictures of this size.
 #[derive(Debug)]
@@ -27,33 +28,28 @@ pub struct Target {
 /// What is kept of a target.
 #[derive(Debug)]
 pub(super) enum Kept {
-    /// The picture, whose features are too large.
+    /// Nothing: its features are zero.
+    Zero,
+    /// The picture, whose maps are too large.
     Picture(Owned),
-    /// Features.
+    /// The picture and its maps.
     #[cfg(feature = "gpu")]
     Gpu(gpu::Target),
-    /// Features.
+    /// The picture and its maps.
     #[cfg(feature = "cpu")]
-    Cpu(cpu::Features),
-}
-
-#[cfg(feature = "gpu")]
-impl From<gpu::Target> for Kept {
-    fn from(target: gpu::Target) -> Self {
-        match target {
-            gpu::Target::Picture(picture) => Self::Picture(picture),
-            features => Self::Gpu(features),
-        }
-    }
+    Cpu(cpu::Target),
 }
 
 #[cfg(feature = "gpu")]
 impl Target {
-    /// Its features on the device, a buffer each tap, for a session of `model` for pictures of `size`.
-    pub(crate) fn features_on_gpu(&self, model: &Model, size: [u32; 2]) -> Result<&[wgpu::Buffer]> {
+    /// What it has on the device, for a session of `model` for pictures of `size`.
+    pub(crate) fn on_gpu(&self, model: &Model, size: [u32; 2]) -> Result<&gpu::Target> {
         self.check(model, size)?;
         match &self.kept {
-            Kept::Gpu(gpu::Target::Features { features, .. }) => Ok(features),
+            Kept::Gpu(target) => Ok(target),
+            Kept::Zero => Err(Error::Config(
+                "a target of zeros has no picture to compare frames with; compare with it by a session".to_owned(),
+            )),
             _ => Err(Error::Config(
                 "the target is kept as a picture, since pairs of this size go through in parts; record it with \
                  record_target(), or make it by a session of the model with more memory"
@@ -73,7 +69,7 @@ impl Target {
                 self.width, self.height
             )));
         }
-        if matches!(self.kept, Kept::Picture(_)) {
+        if matches!(self.kept, Kept::Picture(_) | Kept::Zero) {
             return Ok(());
         }
         let (ours, theirs) = (&*self.model.0, &*model.0);

@@ -128,7 +128,7 @@ impl Parts {
             }
             Operation::Pixels { .. }
             | Operation::Relu
-            | Operation::MaxPool
+            | Operation::MaxPool { .. }
             | Operation::Copy
             | Operation::Difference { .. } => 0.0,
         };

@@ -6,13 +6,14 @@ use crate::{config::Criterion, error::Result};
 /// A plan that is being made.
 ///
 /// ```
-/// use perceptual_loss::low_level::plan::{Builder, Operation, Region, Step};
+/// use perceptual_loss::low_level::plan::{Builder, Maps, Operation, Region, Step};
 ///
 /// # fn main() -> perceptual_loss::Result<()> {
 /// let mut builder = Builder::new();
 /// let from = builder.tensor("from", 1, 3, Region::whole(8, 8));
 /// let to = builder.tensor("to", 1, 3, Region::whole(4, 4));
-/// builder.step(Step::new("pool", Operation::MaxPool, [from], [to]));
+/// let pool = Operation::MaxPool { maps: Maps::Target, input_relu: false };
+/// builder.step(Step::new("pool", pool, [from], [to]));
 /// let plan = builder.finish()?;
 /// assert_eq!(plan.steps().len(), 1);
 /// # Ok(())
@@ -24,7 +25,7 @@ use crate::{config::Criterion, error::Result};
 /// ```compile_fail,E0451
 /// use perceptual_loss::low_level::plan::Plan;
 ///
-/// let plan = Plan { tensors: vec![], steps: vec![], taps: vec![], slots: vec![], slot_of: vec![] };
+/// let plan = Plan { tensors: vec![], steps: vec![], taps: vec![], kept: vec![], slots: vec![], slot_of: vec![] };
 /// ```
 ///
 /// Nor can one be changed once it is checked:
@@ -40,6 +41,7 @@ pub struct Builder {
     pub(super) tensors: Vec<Tensor>,
     pub(super) steps: Vec<Step>,
     pub(super) taps: Vec<TapPlan>,
+    pub(super) kept: Vec<TensorId>,
 }
 
 impl Builder {
@@ -60,16 +62,31 @@ impl Builder {
         self.steps.push(step);
     }
 
-    /// Adds a tap on a tensor and the step that compares it.
+    /// Says that a tensor outlives the plan's steps; once said, saying it again changes nothing.
+    pub fn keep(&mut self, tensor: TensorId) {
+        if !self.kept.contains(&tensor) {
+            self.kept.push(tensor);
+        }
+    }
+
+    /// Adds a tap on a tensor, which a difference is, and the step that sums it.
     pub fn tap(&mut self, name: &'static str, weight: f64, criterion: Criterion, tensor: TensorId) {
+        self.tap_through(name, weight, criterion, tensor, false);
+    }
+
+    /// The same of a tensor of features that may be read through max(x, 0).
+    pub fn tap_through(
+        &mut self,
+        name: &'static str,
+        weight: f64,
+        criterion: Criterion,
+        tensor: TensorId,
+        input_relu: bool,
+    ) {
         let tap = self.taps.len();
         self.taps.push(TapPlan { name, weight, tensor });
-        self.step(Step::new(
-            format!("{name} difference"),
-            Operation::Difference { criterion, tap },
-            [tensor],
-            [],
-        ));
+        let operation = Operation::Difference { criterion, tap, input_relu };
+        self.step(Step::new(format!("{name} difference"), operation, [tensor], []));
     }
 
     /// The same, whose step writes each position's own part of the sum into `map`.
@@ -101,15 +118,15 @@ impl Builder {
     pub fn finish(self) -> Result<Plan> {
         let bytes: Vec<u64> = self.tensors.iter().map(Tensor::bytes).collect();
         self.check()?;
-        let (slots, slot_of) = slots::assign(&bytes, &self.steps);
-        let Self { tensors, steps, taps } = self;
-        Ok(Plan { tensors, steps, taps, slots, slot_of })
+        let (slots, slot_of) = slots::assign(&bytes, &self.steps, &self.kept);
+        let Self { tensors, steps, taps, kept } = self;
+        Ok(Plan { tensors, steps, taps, kept, slots, slot_of })
     }
 
     /// Checks every step against its tensors, which live in slots that are known.
     pub(super) fn finish_in(self, slots: &[u64], slot_of: &[usize]) -> Result<Plan> {
         self.check()?;
-        let Self { tensors, steps, taps } = self;
-        Ok(Plan { tensors, steps, taps, slots: slots.to_vec(), slot_of: slot_of.to_vec() })
+        let Self { tensors, steps, taps, kept } = self;
+        Ok(Plan { tensors, steps, taps, kept, slots: slots.to_vec(), slot_of: slot_of.to_vec() })
     }
 }

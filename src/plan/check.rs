@@ -1,7 +1,10 @@
 //! What must hold of a plan, since executors trust it: shaders read and write where its tensors say, unchecked.
 
-use super::{Builder, Operation, Region, Step, Tensor, TensorId};
-use crate::error::{Error, Result};
+use super::{Builder, Maps, Operation, Region, Step, Tensor, TensorId};
+use crate::{
+    error::{Error, Result},
+    network::Layer,
+};
 
 impl Builder {
     /// # Errors
@@ -9,6 +12,12 @@ impl Builder {
     pub(super) fn check(&self) -> Result<()> {
         if let Some(tap) = self.taps.iter().find(|tap| tap.tensor >= self.tensors.len()) {
             return Err(Error::Config(format!("tap '{}' is of no tensor of the plan", tap.name)));
+        }
+        if let Some(id) = self.kept.iter().find(|&&id| id >= self.tensors.len()) {
+            return Err(Error::Config(format!(
+                "there is no tensor {id} to keep; the plan has {}",
+                self.tensors.len()
+            )));
         }
         let reading_pictures =
             self.steps.iter().filter(|step| matches!(step.operation, Operation::Pixels { .. })).count();
@@ -61,26 +70,48 @@ impl Builder {
     }
 
     fn fits(&self, step: &Step, reads: &[&Tensor], writes: &[&Tensor]) -> bool {
-        let alike = |a: &Tensor, b: &Tensor| (a.images, a.channels) == (b.images, b.channels);
         match (step.operation, reads, writes) {
-            (Operation::Pixels { .. }, [], [out]) => out.channels == 3,
-            (Operation::Conv3x3 { layer, .. }, [input], [out]) => {
-                let written = out.region.below(step.kept);
-                (input.channels, out.channels, input.images) == (layer.inputs, layer.outputs, out.images)
-                    && input.region.whole == out.region.whole
-                    && (0..2).all(|axis| covers_neighbours(&input.region, &written, axis))
+            (Operation::Pixels { maps: Maps::Target | Maps::Difference, .. }, [], [out]) => out.channels == 3,
+            (Operation::Pixels { maps: Maps::Both, .. }, [], [target, difference]) => {
+                target.channels == 3 && is_twin(target, difference)
             }
-            (Operation::Relu, [input], [out]) => {
-                alike(input, out) && input.region.holds(&out.region.below(step.kept))
+            (Operation::Conv3x3 { layer, maps: Maps::Target, relu: false, .. }, [input], [out])
+            | (Operation::Conv3x3 { layer, maps: Maps::Difference, relu: false, .. }, [input], [out]) => {
+                convolves(step, &layer, input, out)
             }
-            (Operation::MaxPool, [input], [out]) => {
+            (
+                Operation::Conv3x3 { layer, maps: Maps::Difference, relu: true, .. },
+                [input, target],
+                [out],
+            ) => convolves(step, &layer, input, out) && is_of(target, out),
+            (
+                Operation::Conv3x3 { layer, maps: Maps::Both, .. },
+                [target, difference],
+                [target_out, difference_out],
+            ) => {
+                convolves(step, &layer, target, target_out)
+                    && is_twin(target, difference)
+                    && is_twin(target_out, difference_out)
+            }
+            (Operation::Relu, [input, target], [out]) => {
                 let written = out.region.below(step.kept);
                 alike(input, out)
-                    && out.region.whole == input.region.whole.map(|v| v / 2)
-                    && (0..2).all(|axis| {
-                        u64::from(input.region.origin[axis]) <= 2 * u64::from(written.origin[axis])
-                            && 2 * written.end(axis) <= input.region.end(axis)
-                    })
+                    && alike_but_images(target, out)
+                    && input.region.holds(&written)
+                    && target.region.holds(&written)
+            }
+            (Operation::MaxPool { maps: Maps::Target, .. }, [input], [out]) => pools(step, input, out),
+            (Operation::MaxPool { maps: Maps::Difference, .. }, [input, target], [out]) => {
+                pools(step, input, out) && is_of(target, input)
+            }
+            (
+                Operation::MaxPool { maps: Maps::Both, .. },
+                [target, difference],
+                [target_out, difference_out],
+            ) => {
+                pools(step, target, target_out)
+                    && is_twin(target, difference)
+                    && is_twin(target_out, difference_out)
             }
             (Operation::Copy, [input], [out]) => {
                 alike(input, out)
@@ -89,17 +120,50 @@ impl Builder {
             }
             (Operation::Difference { tap, .. }, [input], writes) => {
                 let is_tap = self.taps.get(tap).is_some_and(|tap| Some(tap.tensor) == step.input());
-                // An image of the map for each picture, or for each pair of them.
-                let is_map = |map: &Tensor| {
-                    map.channels == input.channels
-                        && (map.images == input.images || map.images == input.images / 2)
-                        && input.region.holds(&map.region.below(step.kept))
-                };
+                let is_map =
+                    |map: &Tensor| alike(map, input) && input.region.holds(&map.region.below(step.kept));
                 is_tap && writes.len() <= 1 && writes.iter().all(|map| is_map(map))
             }
             _ => false,
         }
     }
+}
+
+fn alike(a: &Tensor, b: &Tensor) -> bool {
+    (a.images, a.channels) == (b.images, b.channels)
+}
+
+/// A target may have many differences.
+fn alike_but_images(target: &Tensor, difference: &Tensor) -> bool {
+    target.channels == difference.channels && (target.images == 1 || target.images == difference.images)
+}
+
+/// Whether a difference is one of this target, position for position.
+fn is_of(target: &Tensor, difference: &Tensor) -> bool {
+    alike_but_images(target, difference)
+        && Region { halo: [0; 4], ..target.region } == Region { halo: [0; 4], ..difference.region }
+}
+
+/// Whether a target and a difference can be made by one step.
+fn is_twin(target: &Tensor, difference: &Tensor) -> bool {
+    alike(target, difference) && is_of(target, difference)
+}
+
+fn convolves(step: &Step, layer: &Layer, input: &Tensor, out: &Tensor) -> bool {
+    let written = out.region.below(step.kept);
+    (input.channels, out.channels, input.images) == (layer.inputs, layer.outputs, out.images)
+        && input.region.whole == out.region.whole
+        && (0..2).all(|axis| covers_neighbours(&input.region, &written, axis))
+}
+
+fn pools(step: &Step, input: &Tensor, out: &Tensor) -> bool {
+    let written = out.region.below(step.kept);
+    alike(input, out)
+        && out.region.whole == input.region.whole.map(|v| v / 2)
+        && (0..2).all(|axis| {
+            u64::from(input.region.origin[axis]) <= 2 * u64::from(written.origin[axis])
+                && 2 * written.end(axis) <= input.region.end(axis)
+        })
 }
 
 /// Whether `input` holds every position within one of `output`'s that the picture has.
@@ -114,7 +178,17 @@ mod tests {
     use super::*;
     use crate::{Criterion, Normalization, network::Layer};
 
-    const CONV: Operation = Operation::Conv3x3 { layer: Layer::conv("conv", 0, 3, 8), relu: false };
+    const CONV: Operation = conv(Maps::Target, false);
+
+    const fn conv(maps: Maps, relu: bool) -> Operation {
+        Operation::Conv3x3 { layer: Layer::conv("conv", 0, 3, 8), maps, input_relu: false, relu }
+    }
+
+    const POOL: Operation = Operation::MaxPool { maps: Maps::Target, input_relu: false };
+
+    const fn pixels(maps: Maps) -> Operation {
+        Operation::Pixels { normalization: Normalization::NONE, maps }
+    }
 
     /// What is wrong with a plan of one step from a tensor to another.
     fn refused(operation: Operation, from: Tensor, to: Tensor, kept: u32) -> String {
@@ -152,35 +226,87 @@ mod tests {
             (CONV, tensor(1, 3, region), tensor(1, 9, region), fits),
             (CONV, tensor(1, 3, region), tensor(2, 8, region), fits),
             (CONV, tensor(1, 3, Region::whole(9, 6)), tensor(1, 8, region), fits),
-            (Operation::Relu, tensor(1, 3, region), tensor(1, 4, region), fits),
-            (Operation::Relu, tensor(1, 3, region), tensor(2, 3, region), fits),
-            (Operation::Relu, tensor(1, 3, Region::part([8, 6], [1, 0], [7, 6])), tensor(1, 3, region), fits),
-            (Operation::MaxPool, tensor(1, 3, region), tensor(1, 3, region), fits),
-            (Operation::MaxPool, tensor(1, 3, region), tensor(1, 3, Region::whole(4, 4)), fits),
-            (Operation::MaxPool, tensor(2, 3, region), tensor(1, 3, Region::whole(4, 3)), fits),
+            (POOL, tensor(1, 3, region), tensor(1, 3, region), fits),
+            (POOL, tensor(1, 3, region), tensor(1, 3, Region::whole(4, 4)), fits),
+            (POOL, tensor(2, 3, region), tensor(1, 3, Region::whole(4, 3)), fits),
             (Operation::Copy, tensor(1, 3, region), tensor(1, 4, region), fits),
             (Operation::Copy, tensor(1, 3, region), tensor(2, 3, region), fits),
             (Operation::Copy, tensor(1, 3, region), tensor(1, 3, Region::whole(8, 7)), fits),
-            (Operation::Relu, tensor(1, 0, region), tensor(1, 0, region), "is empty"),
-            (Operation::Relu, tensor(0, 3, region), tensor(0, 3, region), "is empty"),
+            (Operation::Copy, tensor(1, 0, region), tensor(1, 0, region), "is empty"),
+            (Operation::Copy, tensor(0, 3, region), tensor(0, 3, region), "is empty"),
             (
-                Operation::Relu,
+                Operation::Copy,
                 tensor(1, 3, Region::part([8, 6], [1, 0], [8, 6])),
                 tensor(1, 3, region),
                 "reaches beyond its picture",
             ),
-            (
-                Operation::Pixels { normalization: Normalization::NONE },
-                tensor(1, 3, region),
-                tensor(1, 3, region),
-                fits,
-            ),
+            (pixels(Maps::Target), tensor(1, 3, region), tensor(1, 3, region), fits),
         ] {
             let text = refused(operation, from, to, 0);
             assert!(text.contains(part), "{operation:?}: {text}");
         }
-        let text = refused(Operation::Relu, tensor(1, 3, region), tensor(1, 3, region), 6);
+        let text = refused(Operation::Copy, tensor(1, 3, region), tensor(1, 3, region), 6);
         assert!(text.contains("all 6 rows are kept"), "{text}");
+    }
+
+    /// The same of steps with a target's map and a difference's.
+    #[test]
+    fn maps_that_do_not_fit_each_other_are_refused() {
+        let region = Region::whole(8, 6);
+        let half = Region::whole(4, 3);
+        let part = Region::part([8, 6], [1, 0], [7, 6]);
+        let (three, eight) = (tensor(2, 3, region), tensor(2, 8, region));
+        let pooled = tensor(2, 3, half);
+        let try_step = |operation: Operation, reads: &[&Tensor], writes: &[&Tensor]| {
+            let mut builder = Builder::new();
+            let mut add = |tensors: &[&Tensor]| -> Vec<TensorId> {
+                let first = builder.tensors.len();
+                builder.tensors.extend(tensors.iter().map(|&tensor| tensor.clone()));
+                (first..builder.tensors.len()).collect()
+            };
+            let (reads, writes) = (add(reads), add(writes));
+            builder.step(Step::new("step", operation, reads, writes));
+            builder.finish().map_err(|error| error.to_string())
+        };
+        let pool = |maps| Operation::MaxPool { maps, input_relu: true };
+        let one = |of: &Tensor| Tensor { images: 1, ..of.clone() };
+        let in_part = |of: &Tensor| Tensor { region: part, ..of.clone() };
+        for (operation, reads, writes) in [
+            (pixels(Maps::Both), vec![], vec![&three, &three]),
+            (conv(Maps::Difference, true), vec![&three, &eight], vec![&eight]),
+            (conv(Maps::Difference, true), vec![&three, &one(&eight)], vec![&eight]),
+            (conv(Maps::Difference, false), vec![&three], vec![&eight]),
+            (conv(Maps::Both, true), vec![&three, &three], vec![&eight, &eight]),
+            (Operation::Relu, vec![&three, &three], vec![&three]),
+            (Operation::Relu, vec![&three, &one(&three)], vec![&in_part(&three)]),
+            (pool(Maps::Difference), vec![&three, &one(&three)], vec![&pooled]),
+            (pool(Maps::Both), vec![&three, &three], vec![&pooled, &pooled]),
+        ] {
+            try_step(operation, &reads, &writes).unwrap();
+            // A map that is not there, one of other channels, of another part, of fewer images.
+            for (list, place) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                let mut lists = [reads.clone(), writes.clone()];
+                let Some(&tensor) = lists[list].get(place) else { continue };
+                let is_given = list == 0 && place == 1 && reads.len() > writes.len();
+                let wrong = [
+                    Tensor { channels: tensor.channels + 1, ..tensor.clone() },
+                    Tensor { images: if is_given { 3 } else { 5 }, ..tensor.clone() },
+                    Tensor { region: Region::whole(tensor.region.extent[0] + 2, 6), ..tensor.clone() },
+                ];
+                for wrong in &wrong {
+                    lists[list][place] = wrong;
+                    let [reads, writes] = &lists;
+                    let text = try_step(operation, reads, writes).unwrap_err();
+                    assert!(text.contains("do not fit"), "{operation:?}: {text}");
+                }
+                lists[list].remove(place);
+                let text = try_step(operation, &lists[0], &lists[1]).unwrap_err();
+                assert!(text.contains("do not fit"), "{operation:?}: {text}");
+            }
+        }
+        // A target's map is stored before its activation.
+        let text = try_step(conv(Maps::Target, true), &[&three], &[&eight]).unwrap_err();
+        assert!(text.contains("do not fit"), "{text}");
     }
 
     #[test]
@@ -191,7 +317,7 @@ mod tests {
                 builder.tensor(name, 1, 3, Region::whole(4, 4));
             }
             for &(from, to) in steps {
-                builder.step(Step::new("relu", Operation::Relu, [from], [to]));
+                builder.step(Step::new("copy", Operation::Copy, [from], [to]));
             }
             builder.finish().map_err(|error| error.to_string())
         };
@@ -212,18 +338,18 @@ mod tests {
             builder.steps.clear();
             builder.tensors.extend(map.clone());
             let writes = map.map(|_| 2).into_iter().collect::<Vec<_>>();
-            let operation = Operation::Difference { criterion: Criterion::Mse, tap };
+            let operation = Operation::Difference { criterion: Criterion::Mse, tap, input_relu: false };
             builder.step(Step::new("difference", operation, [tensor], writes));
             builder.finish()
         };
         plan(0, 0, None).unwrap();
-        plan(0, 0, Some(tensor(1, 3, region))).unwrap();
+        plan(0, 0, Some(tensor(2, 3, region))).unwrap();
         for (tap, of, map) in [
             (1, 0, None),
             (0, 1, None),
-            (0, 0, Some(tensor(3, 3, region))),
-            (0, 0, Some(tensor(1, 4, region))),
-            (0, 0, Some(tensor(1, 3, Region::whole(5, 4)))),
+            (0, 0, Some(tensor(1, 3, region))),
+            (0, 0, Some(tensor(2, 4, region))),
+            (0, 0, Some(tensor(2, 3, Region::whole(5, 4)))),
         ] {
             assert!(plan(tap, of, map).unwrap_err().to_string().contains("do not fit"));
         }
@@ -237,8 +363,7 @@ mod tests {
         let mut builder = Builder::new();
         for name in ["a", "b"] {
             let to = builder.tensor(name, 1, 3, Region::whole(4, 4));
-            let operation = Operation::Pixels { normalization: Normalization::NONE };
-            builder.step(Step::new(name, operation, [], [to]));
+            builder.step(Step::new(name, pixels(Maps::Target), [], [to]));
         }
         assert!(builder.finish().unwrap_err().to_string().contains("2 steps read pictures; one may"));
     }

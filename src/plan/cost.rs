@@ -1,6 +1,6 @@
 //! What a step costs, by what it computes and not by how.
 
-use super::{Operation, Plan};
+use super::{Maps, Operation, Plan};
 
 /// Arithmetic as a step's definition has it, and the least that memory must carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,43 +14,58 @@ pub struct Cost {
 }
 
 impl Plan {
-    /// What step `step` costs for a round of `pictures` pictures: pairs of them, or with `cached_target` each
-    /// against features that are kept.
+    /// What step `step` costs for a round of so many pairs, or pictures: those of its tensors that have one image, since it is
+    /// one target's, cost that once.
     #[must_use]
-    pub fn cost(&self, step: usize, pictures: u64, cached_target: bool) -> Cost {
+    pub fn cost(&self, step: usize, images: u64) -> Cost {
         let step = &self.steps[step];
-        // Elements of one picture; sizes of any picture are allowed here, so they saturate.
-        let elements = |id: Option<usize>| id.map_or(0, |id| self.tensors[id].image_stride());
-        let (read, written) = (step.input(), step.output());
-        let kept = |id: usize| {
-            u64::from(step.kept)
-                * u64::from(self.tensors[id].channels)
-                * u64::from(self.tensors[id].region.extent[0])
+        let of = |id: usize| {
+            let tensor = &self.tensors[id];
+            // Sizes of any picture are allowed here, so they saturate.
+            let images = if self.images() > 1 && tensor.images == 1 { 1 } else { images };
+            (tensor.image_stride().saturating_mul(images), tensor)
         };
-        let input = elements(read);
-        let output = elements(written).saturating_sub(written.map_or(0, kept));
+        let sum = |values: &mut dyn Iterator<Item = u64>| values.fold(0u64, u64::saturating_add);
+        let read = sum(&mut step.reads.iter().map(|&id| of(id).0));
+        let written = |id: usize| {
+            let (all, tensor) = of(id);
+            let kept = u64::from(step.kept) * u64::from(tensor.region.extent[0]) * u64::from(tensor.channels);
+            all.saturating_sub(kept.saturating_mul(images))
+        };
+        let output = sum(&mut step.writes.iter().map(|&id| written(id)));
         let times = |a: u64, b: u64| a.saturating_mul(b);
-        let features = |values: u64| times(4, times(pictures, values));
+        let features = |values: u64| times(4, values);
+        let moved = features(read.saturating_add(output));
         let (flops, bytes) = match step.operation {
-            // A factor and an offset; pixels are stored as float32 or 8-bit, and count as the latter.
-            Operation::Pixels { .. } => {
-                (times(2, output), features(output).saturating_add(times(pictures, output)))
+            // A factor and an offset, or a difference and a factor; pixels are stored as float32 or 8-bit, and count as the
+            // latter. A difference reads the target's as well.
+            Operation::Pixels { maps, .. } => {
+                let pictures =
+                    if maps.difference() { 2 * output / step.writes.len().max(1) as u64 } else { output };
+                (times(2, output), moved.saturating_add(pictures))
             }
             Operation::Conv3x3 { layer, .. } => {
                 let taps = 9 * u64::from(layer.inputs);
                 let weights = 4 * u64::from(layer.outputs) * (taps + 1);
-                (times(2 * taps, output), features(input.saturating_add(output)).saturating_add(weights))
+                (times(2 * taps, output), moved.saturating_add(weights))
             }
             // Rows that a strip keeps: the smaller of the two tensors.
-            Operation::Copy => (0, features(times(2, input.min(output)))),
-            Operation::Relu => (output, features(input.saturating_add(output))),
-            // Three comparisons.
-            Operation::MaxPool => (times(3, output), features(input.saturating_add(output))),
-            // Subtract, square or take the absolute value, add; for each of two pictures half of that.
-            Operation::Difference { .. } if cached_target => (times(3, input), features(times(2, input))),
-            Operation::Difference { .. } => (times(3, input) / 2, features(input)),
+            Operation::Copy => (0, features(times(2, read.min(output)))),
+            // Two limits and a sum.
+            Operation::Relu => (times(3, output), moved),
+            // Three comparisons; of a difference four subtractions, four sums and three comparisons more.
+            Operation::MaxPool { maps, .. } => {
+                let flops = match maps {
+                    Maps::Target => times(3, output),
+                    Maps::Difference => times(14, output),
+                    Maps::Both => times(3 + 14, output / 2),
+                };
+                (flops, moved)
+            }
+            // Square or take the absolute value, and add.
+            Operation::Difference { .. } => (times(2, read), moved),
         };
-        Cost { flops: times(flops, pictures), bytes }
+        Cost { flops, bytes }
     }
 }
 
@@ -59,30 +74,36 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn cost(step: &str, pictures: u64, cached: bool) -> Cost {
-        let plan = Plan::new(&Config::default(), 256, 256, 1).unwrap();
+    fn cost(plan: &Plan, step: &str, images: u64) -> Cost {
         let index = plan.steps.iter().position(|s| s.name == step).unwrap();
-        plan.cost(index, pictures, cached)
+        plan.cost(index, images)
     }
 
     #[test]
     fn by_hand() {
+        let config = Config::default();
+        let pair = Plan::new(&config, 256, 256, 1).unwrap();
+        let candidates = Plan::candidates(&config, 256, 256, 3).unwrap();
         let map = 64 * 256 * 256;
+        let weights = 64 * (64 * 9 + 1);
+        let flops = 2 * 9 * 64 * map;
+        assert_eq!(cost(&pair, "conv1_2", 1), Cost { flops: 2 * flops, bytes: 4 * (2 * 2 * map + weights) });
+        // The target's map beside three differences from and to.
+        let three = Cost { flops: 3 * flops, bytes: 4 * (3 * 2 * map + map + weights) };
+        assert_eq!(cost(&candidates, "conv1_2", 3), three);
+        assert_eq!(cost(&pair, "pool1", 1), Cost { flops: 17 * map / 4, bytes: 4 * 2 * (map + map / 4) });
+        assert_eq!(cost(&pair, "relu1_2 difference", 1), Cost { flops: 2 * map, bytes: 4 * map });
         assert_eq!(
-            cost("conv1_2", 2, false),
-            Cost { flops: 2 * 2 * 9 * 64 * map, bytes: 4 * (2 * 2 * map + 64 * (64 * 9 + 1)) }
+            cost(&pair, "pixels", 2),
+            Cost { flops: 2 * 2 * 2 * 3 * 65536, bytes: 2 * 2 * 5 * 3 * 65536 }
         );
-        assert_eq!(cost("pool1", 1, false), Cost { flops: 3 * map / 4, bytes: 4 * (map + map / 4) });
-        assert_eq!(cost("relu1_2 difference", 2, false), Cost { flops: 3 * map, bytes: 4 * 2 * map });
-        assert_eq!(cost("relu1_2 difference", 1, true), Cost { flops: 3 * map, bytes: 4 * 2 * map });
-        assert_eq!(cost("pixels", 1, false), Cost { flops: 2 * 3 * 65536, bytes: 5 * 3 * 65536 });
     }
 
     /// The figure that PyTorch's users would count for a pair at 256x256: 73 GFLOP.
     #[test]
     fn the_whole_of_the_default_loss() {
         let plan = Plan::new(&Config::default(), 256, 256, 1).unwrap();
-        let flops: u64 = (0..plan.steps.len()).map(|step| plan.cost(step, 2, false).flops).sum();
+        let flops: u64 = (0..plan.steps.len()).map(|step| plan.cost(step, 1).flops).sum();
         assert!((72.0..74.0).contains(&(flops as f64 / 1e9)), "{flops}");
     }
 }

@@ -88,6 +88,11 @@ impl Cuts {
         });
         let mut columns: Vec<_> = owned.map(|owned| (owned.clone(), owned)).collect();
         for step in self.whole.steps.iter().rev() {
+            // What a step writes together lies together: as much of each as is needed of any.
+            let held = step.writes.iter().map(|&id| columns[id].0.clone());
+            if let Some(held) = held.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)) {
+                step.writes.iter().for_each(|&id| columns[id].0 = held.clone());
+            }
             for (&output, &input) in
                 step.writes.iter().flat_map(|to| step.reads.iter().map(move |from| (to, from)))
             {
@@ -127,6 +132,11 @@ impl Cuts {
             for &output in &step.writes {
                 rows[output] = Rows { end: made, keep: made };
             }
+        }
+        // What a step writes together is kept together, since so many rows of all of it are there when it runs again.
+        for step in &self.whole.steps {
+            let keep = step.writes.iter().map(|&id| rows[id].keep).min();
+            step.writes.iter().for_each(|&id| rows[id].keep = keep.unwrap_or_default());
         }
         rows
     }

@@ -1,5 +1,9 @@
 //! What is to be computed, as data: steps over tensors. A plan knows no backend and is made by pure functions.
 //!
+//! Two pictures are compared by their target's maps and by the differences from them, which go through the network side by
+//! side ([`Maps`]): what two nearly equal pictures differ by keeps its own precision, where subtracting their features would
+//! throw it away.
+//!
 //! Whoever makes a plan makes it through a [`Builder`], which checks it: executors trust what a [`Plan`] says of its
 //! tensors, and shaders run without bounds checks. So a plan's fields are private.
 
@@ -20,7 +24,7 @@ use crate::{
     normalization::Normalization,
 };
 
-pub(crate) use self::budget::Room;
+pub(crate) use self::{budget::Room, build::Plans};
 pub use self::{
     builder::Builder,
     cost::Cost,
@@ -28,38 +32,94 @@ pub use self::{
     tensor::{Element, Region, Tensor},
 };
 
+/// Where a convolution breaks ties, a max-pool takes for one what is less than the largest value of the target's window by this
+/// share of it at the most: a target's values, and where that window is flat in the generated picture, its.
+///
+/// Winograd's convolution rounds equal patches differently by their place in a tile, by some 2^-21 of what they are made of, and
+/// flat pictures are full of such patches: of one value by one level in a black picture the loss is 8e-4 off without this. What is
+/// no tie may count as one, too, and of differences of a millionth more than 2^-19 spoils more than it mends.
+pub(crate) const TIED: f32 = 1.0 / (1u32 << 19) as f32;
+
 /// Index into [`Plan::tensors`].
 pub type TensorId = usize;
 
-/// What a step computes.
+/// Which of the two maps that are carried through the network a step makes: the target's features, or what the generated
+/// picture's have more, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Maps {
+    /// The target's, or a picture's that is compared with nothing. Convolutions leave it before its activation, which
+    /// differences need; what reads it applies max(x, 0).
+    Target,
+    /// The difference's, from a target's that are there. It is stored after its activation.
+    Difference,
+    /// Both, the target's first.
+    Both,
+}
+
+impl Maps {
+    /// Whether the target's is made.
+    #[must_use]
+    pub fn target(self) -> bool {
+        self != Self::Difference
+    }
+
+    /// Whether the difference's is made.
+    #[must_use]
+    pub fn difference(self) -> bool {
+        self != Self::Target
+    }
+}
+
+/// What a step computes. Where it makes both maps, what it reads and writes are the target's and then the difference's.
+///
+/// Source: the target's values a and the difference d go through the same convolutions; with b = a + d, a layer's activation
+/// makes max(b, 0) - max(a, 0) of d, and its pooling max(b) - max(a), both without b.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Pictures as they were handed over to a normalised tensor of three channels. Reads no tensor.
+    /// Pictures as they were handed over to normalised tensors of three channels. Reads no tensor.
     Pixels {
         /// What is done to each value.
         normalization: Normalization,
+        /// The target's values, or the generated picture's less those, or both.
+        maps: Maps,
     },
-    /// 3x3 convolution, stride 1, one pixel of zero padding at the picture's own edges, with bias.
+    /// 3x3 convolution, stride 1, one pixel of zero padding at the picture's own edges: of the target with bias, of the
+    /// difference without. For the difference alone it reads the difference, and, where it goes through its activation, the
+    /// target's map that the same convolution makes.
     Conv3x3 {
         /// Whose weights.
         layer: Layer,
-        /// Whether max(x, 0) is applied before the result is stored.
+        /// Which maps.
+        maps: Maps,
+        /// Whether the target's map is read through max(x, 0).
+        input_relu: bool,
+        /// Whether the difference goes through its activation before it is stored: max(d + min(a, 0), -max(a, 0)), where a
+        /// is the target's result.
         relu: bool,
     },
-    /// max(x, 0).
+    /// The activation of a difference by itself, which reads the difference and the target's map before its activation.
     Relu,
-    /// 2x2 maximum, stride 2; an odd last row or column is dropped.
-    MaxPool,
+    /// 2x2 maximum, stride 2; an odd last row or column is dropped. Of a difference: max over the four of a - max(a) + d. For
+    /// the difference alone it reads the difference and the target's map.
+    MaxPool {
+        /// Which maps.
+        maps: Maps,
+        /// Whether the target's map is read through max(x, 0).
+        input_relu: bool,
+    },
     /// The positions that both tensors hold: rows that a strip keeps for the next.
     Copy,
-    /// The sum of differences between two pictures' features, over all that the region owns. It may write a tensor
-    /// beside its sums: each position's own part of them.
+    /// The sum of a difference's squares or magnitudes, over all that the region owns; or of a picture's features themselves. It
+    /// may write a tensor beside its sums: each position's own part of them.
     Difference {
         /// What is summed.
         criterion: Criterion,
         /// Index into [`Plan::taps`].
         tap: usize,
+        /// Whether it is read through max(x, 0): features before their activation.
+        input_relu: bool,
     },
 }
 
@@ -76,7 +136,7 @@ impl Operation {
     pub(crate) fn reach(&self) -> Reach {
         match self {
             Self::Conv3x3 { .. } => Reach { scale: 1, around: 1 },
-            Self::MaxPool => Reach { scale: 2, around: 0 },
+            Self::MaxPool { .. } => Reach { scale: 2, around: 0 },
             Self::Pixels { .. } | Self::Relu | Self::Copy | Self::Difference { .. } => {
                 Reach { scale: 1, around: 0 }
             }
@@ -90,7 +150,7 @@ impl Operation {
             Self::Pixels { .. } => "pixels",
             Self::Conv3x3 { .. } => "conv3x3",
             Self::Relu => "relu",
-            Self::MaxPool => "max_pool",
+            Self::MaxPool { .. } => "max_pool",
             Self::Copy => "copy",
             Self::Difference { .. } => "difference",
         }
@@ -109,7 +169,7 @@ pub struct Step {
     pub reads: Vec<TensorId>,
     /// The tensors that it writes. A difference's sums are no tensor.
     pub writes: Vec<TensorId>,
-    /// Rows at the top of what it writes that are there already, and that it leaves as they are.
+    /// Rows at the top of each tensor that it writes that are there already, and that it leaves as they are.
     pub kept: u32,
 }
 
@@ -131,20 +191,20 @@ impl Step {
         Self { kept: rows, ..self }
     }
 
-    /// The first tensor that it reads, which is the only one of most operations.
+    /// The first tensor that it reads.
     #[must_use]
     pub fn input(&self) -> Option<TensorId> {
         self.reads.first().copied()
     }
 
-    /// The first tensor that it writes, which is the only one of most operations.
+    /// The first tensor that it writes.
     #[must_use]
     pub fn output(&self) -> Option<TensorId> {
         self.writes.first().copied()
     }
 }
 
-/// A place where two pictures' features are compared.
+/// A place where pictures are compared.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TapPlan {
@@ -152,7 +212,7 @@ pub struct TapPlan {
     pub name: &'static str,
     /// Its factor in the total.
     pub weight: f64,
-    /// Its features.
+    /// What is summed: the difference of two pictures' features, or the features of one.
     pub tensor: TensorId,
 }
 
@@ -162,7 +222,9 @@ pub struct Plan {
     tensors: Vec<Tensor>,
     steps: Vec<Step>,
     taps: Vec<TapPlan>,
-    /// Bytes of each slot of memory; tensors whose lifetimes do not overlap share one.
+    /// Tensors that outlive the plan's steps: a target's maps.
+    kept: Vec<TensorId>,
+    /// Bytes of each slot of memory; tensors whose lifetimes do not overlap share one. Those of kept tensors come last.
     slots: Vec<u64>,
     /// For each tensor, the slot that it lives in.
     slot_of: Vec<usize>,
@@ -187,10 +249,30 @@ impl Plan {
         &self.taps
     }
 
+    /// Tensors that are there before the first step, or stay after the last: a target's maps, which another plan makes or reads
+    /// in the same order. Each has a slot to itself, the last ones.
+    #[must_use]
+    pub fn kept(&self) -> &[TensorId] {
+        &self.kept
+    }
+
     /// Bytes of each slot of memory. Tensors whose lifetimes do not overlap share one.
     #[must_use]
     pub fn slots(&self) -> &[u64] {
         &self.slots
+    }
+
+    /// Those that tensors share: all but those of kept ones.
+    #[must_use]
+    pub fn shared_slots(&self) -> &[u64] {
+        &self.slots[..self.slots.len() - self.kept.len()]
+    }
+
+    /// Bytes of kept tensors.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        let bytes = self.kept.iter().map(|&id| self.tensors[id].bytes());
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// For each tensor, the slot that it lives in.
@@ -199,7 +281,7 @@ impl Plan {
         &self.slot_of
     }
 
-    /// Pictures that go through together: the most images that a tensor has.
+    /// Pictures, or pairs of them, that go through together: the most images that a tensor has.
     #[must_use]
     pub fn images(&self) -> u32 {
         self.tensors.iter().map(|tensor| tensor.images).max().unwrap_or(0)
@@ -217,27 +299,26 @@ impl Plan {
         self.tensors.iter().map(Tensor::bytes).max().unwrap_or(0)
     }
 
+    /// Pictures that the pixels step reads: one for each image of a target, or two.
+    #[must_use]
+    pub fn pictures(&self) -> u32 {
+        let sides = if self.pixels().is_some_and(|(maps, _)| maps.difference()) { 2 } else { 1 };
+        self.images().saturating_mul(sides)
+    }
+
     /// Width and height of the pictures that the pixels step reads, if there is one.
     #[must_use]
     pub fn picture_size(&self) -> Option<[u32; 2]> {
-        self.pixels().map(|region| region.whole)
+        self.pixels().map(|(_, region)| region.whole)
     }
 
-    /// What the pixels step reads of each picture, if there is one: the region of its output.
+    /// Which maps the pixels step makes, if there is one, and what it reads of each picture: the region of its outputs.
     #[must_use]
-    pub fn pixels(&self) -> Option<&Region> {
-        let pixels = self.steps.iter().find(|step| matches!(step.operation, Operation::Pixels { .. }))?;
-        pixels.output().map(|id| &self.tensors[id].region)
-    }
-
-    /// The same steps for so many pictures, where each tensor has one image.
-    #[cfg(feature = "cpu")]
-    pub(crate) fn set_images(&mut self, images: u32) {
-        let before = self.images().max(1);
-        for slot in &mut self.slots {
-            *slot = (*slot / u64::from(before)).saturating_mul(images.into());
-        }
-        self.tensors.iter_mut().for_each(|tensor| tensor.images = images);
+    pub fn pixels(&self) -> Option<(Maps, &Region)> {
+        self.steps.iter().find_map(|step| match step.operation {
+            Operation::Pixels { maps, .. } => Some((maps, &self.tensors[step.output()?].region)),
+            _ => None,
+        })
     }
 
     /// The same plan with a tensor more, in the memory of `tensor` and behind it: twice its channels. Whoever reads that
@@ -275,6 +356,17 @@ impl Plan {
             tensor.elements(),
             values.len()
         )))
+    }
+
+    /// The convolution whose result a tensor is, through an activation or not; none where it is something else's.
+    pub(crate) fn convolution_of(&self, tensor: TensorId) -> Option<Layer> {
+        let makes = |step: &&Step| step.writes.contains(&tensor) && step.operation != Operation::Copy;
+        let step = self.steps.iter().find(makes)?;
+        match step.operation {
+            Operation::Conv3x3 { layer, .. } => Some(layer),
+            Operation::Relu => self.convolution_of(step.input()?),
+            _ => None,
+        }
     }
 
     /// # Errors

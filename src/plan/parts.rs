@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub struct Parts {
     pub(super) cuts: Cuts,
     /// Tensors of which rows are kept, in order.
-    carried: Arc<[TensorId]>,
+    kept: Arc<[TensorId]>,
     /// Positions that the executor's tensors have around each image.
     border: u32,
     /// For each tensor of the whole, the most columns of it that a part holds.
@@ -93,21 +93,21 @@ impl Parts {
                 "the plan cannot be cut: it must be for one image and begin with pixels".to_owned(),
             ));
         }
-        // In the order of their first readers. Pixels are made again from the picture.
-        let mut carried: Vec<TensorId> = vec![];
-        let made =
-            |id: TensorId| whole.steps.iter().any(|step| step.writes.contains(&id) && !step.reads.is_empty());
+        // In the order of their first readers, and what is written with them. Pixels are made again from the picture.
+        let mut kept: Vec<TensorId> = vec![];
         for step in whole.steps.iter().filter(|step| !step.writes.is_empty()) {
-            for &id in &step.reads {
-                if made(id) && !carried.contains(&id) {
-                    carried.push(id);
+            for id in &step.reads {
+                let made = whole.steps.iter().find(|step| step.writes.contains(id) && !step.reads.is_empty());
+                for &id in made.into_iter().flat_map(|made| &made.writes) {
+                    if !kept.contains(&id) {
+                        kept.push(id);
+                    }
                 }
             }
         }
         let cuts = Cuts::none(whole);
         let (columns, rows) = (cuts.most_columns(), cuts.most_rows());
-        let uncut =
-            Self { cuts, carried: carried.into(), border, columns, rows, slots: vec![], slot_of: vec![] };
+        let uncut = Self { cuts, kept: kept.into(), border, columns, rows, slots: vec![], slot_of: vec![] };
         Ok(uncut.assigned())
     }
 
@@ -118,7 +118,7 @@ impl Parts {
         Self {
             columns: if same[0] { Arc::clone(&self.columns) } else { cuts.most_columns() },
             rows: if same[1] { Arc::clone(&self.rows) } else { cuts.most_rows() },
-            carried: Arc::clone(&self.carried),
+            kept: Arc::clone(&self.kept),
             border: self.border,
             slots: vec![],
             slot_of: vec![],
@@ -134,8 +134,8 @@ impl Parts {
             |id: TensorId, rows: u32| self.plan().tensors[id].bytes_of([self.columns[id], rows], self.border);
         let bytes: Vec<u64> =
             self.rows.iter().enumerate().map(|(id, [held, _])| bytes_of(id, *held)).collect();
-        let (mut slots, mut slot_of) = slots::assign(&bytes, &self.plan().steps);
-        for &id in &*self.carried {
+        let (mut slots, mut slot_of) = slots::assign(&bytes, &self.plan().steps, &self.plan().kept);
+        for &id in &*self.kept {
             slot_of.extend([slots.len(); 2]);
             slots.push(if self.strips() > 1 { bytes_of(id, self.rows[id][1]) } else { 0 });
         }
@@ -246,7 +246,7 @@ impl Parts {
             let halo = [owned.start - held.start, above, held.end - owned.end, 0];
             plan.tensors.push(Tensor { region: region.with_halo(halo), ..tensor.clone() });
         }
-        for &id in &*self.carried {
+        for &id in &*self.kept {
             for rows in [before[id].keep..before[id].end, now[id].keep..now[id].end] {
                 let tensor = &whole.tensors[id];
                 plan.tensors.push(Tensor {
@@ -257,7 +257,7 @@ impl Parts {
             }
         }
         let pair = |id: TensorId| {
-            let place = self.carried.iter().position(|&carried| carried == id)?;
+            let place = self.kept.iter().position(|&kept| kept == id)?;
             let first = features + 2 * place;
             Some([first, first + 1])
         };
@@ -281,17 +281,19 @@ impl Parts {
                 }
                 plan.step(step.clone().keeping(there));
             }
-            for (place, &input) in step.reads.iter().enumerate() {
+            // A target's map may have no reader but the step that writes it.
+            let used: Vec<TensorId> = step.reads.iter().chain(&step.writes).copied().collect();
+            for (place, &id) in used.iter().enumerate() {
                 // Nobody in this part reads it any more.
-                let later = whole.steps[index + 1..].iter().any(|later| later.reads.contains(&input));
-                let done = !later && !step.reads[..place].contains(&input);
+                let later = whole.steps[index + 1..].iter().any(|later| later.reads.contains(&id));
+                let done = !later && !used[..place].contains(&id);
                 if done
                     && !last
-                    && is_made(input)
-                    && now[input].end > now[input].keep
-                    && let Some([from, to]) = pair(input)
+                    && is_made(id)
+                    && now[id].end > now[id].keep
+                    && let Some([from, to]) = pair(id)
                 {
-                    plan.step(copy(input, input, to));
+                    plan.step(copy(id, id, to));
                     kept.push([from, to]);
                 }
             }
@@ -313,7 +315,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Config, Criterion, Preset, Tap, network::Layer, plan::Room};
+    use crate::{
+        Config, Criterion, Preset, Tap,
+        network::Layer,
+        plan::{Maps, Room},
+    };
 
     fn whole(config: &Config, width: u32, height: u32) -> Plan {
         Plan::new(config, width, height, 1).unwrap()
@@ -340,37 +346,23 @@ mod tests {
             let Region { origin, extent, halo, .. } = parts.part(0, strip).unwrap().plan.tensors[id].region;
             (origin[1], extent[1], halo[1])
         };
-        // pixels, relu1_1, relu1_2, pool1: each has what the one before has below it, less a row for each convolution.
-        assert_eq!([0, 1, 2, 3].map(|id| rows(0, id)), [(0, 8, 0), (0, 7, 0), (0, 6, 0), (0, 3, 0)]);
-        assert_eq!([0, 1, 2, 3].map(|id| rows(1, id)), [(6, 10, 2), (5, 10, 2), (6, 8, 0), (3, 4, 0)]);
-        assert_eq!([0, 1, 2, 3].map(|id| rows(2, id)), [(14, 10, 2), (13, 11, 2), (14, 10, 0), (7, 5, 0)]);
+        // The differences of pixels, relu1_1, relu1_2 and pool1, and the target's maps beside the first three: each has what
+        // the one before has below it, less a row for each convolution.
+        for ids in [[1, 3, 5, 6], [0, 2, 4, 6]] {
+            assert_eq!(ids.map(|id| rows(0, id)), [(0, 8, 0), (0, 7, 0), (0, 6, 0), (0, 3, 0)]);
+            assert_eq!(ids.map(|id| rows(1, id)), [(6, 10, 2), (5, 10, 2), (6, 8, 0), (3, 4, 0)]);
+            assert_eq!(ids.map(|id| rows(2, id)), [(14, 10, 2), (13, 11, 2), (14, 10, 0), (7, 5, 0)]);
+        }
         let names = |strip: u32| -> Vec<String> {
             parts.part(0, strip).unwrap().plan.steps.into_iter().map(|step| step.name).collect()
         };
-        let all = [
-            "pixels",
-            "conv1_1",
-            "conv1_2",
-            "relu1_1 kept",
-            "relu1_2 difference",
-            "pool1",
-            "pool1 difference",
-        ];
+        let kept = ["conv1_1 target kept", "relu1_1 difference kept"];
+        let end = ["relu1_2 difference", "pool1", "pool1 difference"];
+        let all = [&["pixels", "conv1_1", "conv1_2"][..], &kept, &end].concat();
         assert_eq!(names(0), all);
-        assert_eq!(
-            names(1),
-            [
-                "pixels",
-                "relu1_1 kept",
-                "conv1_1",
-                "conv1_2",
-                "relu1_1 kept",
-                "relu1_2 difference",
-                "pool1",
-                "pool1 difference"
-            ]
-        );
-        assert_eq!(names(2).len(), 7);
+        let again = [&["pixels"][..], &kept, &["conv1_1", "conv1_2"], &kept, &end].concat();
+        assert_eq!(names(1), again);
+        assert_eq!(names(2).len(), 8);
     }
 
     #[test]
@@ -430,15 +422,21 @@ mod tests {
         let mut plan = Builder::new();
         let whole = Region::whole(width, height);
         let pixels = plan.tensor("pixels", 1, 3, whole);
-        let operation = Operation::Pixels { normalization: crate::Normalization::NONE };
+        let (maps, input_relu) = (Maps::Target, false);
+        let operation = Operation::Pixels { normalization: crate::Normalization::NONE, maps };
         plan.step(Step::new("pixels", operation, [], [pixels]));
-        let conv = |name, inputs| Operation::Conv3x3 { layer: Layer::conv(name, 0, inputs, 4), relu: false };
+        let conv = |name, inputs| Operation::Conv3x3 {
+            layer: Layer::conv(name, 0, inputs, 4),
+            maps,
+            input_relu,
+            relu: false,
+        };
         let first = plan.tensor("first", 1, 4, whole);
         plan.step(Step::new("first", conv("first", 3), [pixels], [first]));
         let relu = plan.tensor("relu", 1, 4, whole);
-        plan.step(Step::new("relu", Operation::Relu, [first], [relu]));
+        plan.step(Step::new("relu", Operation::Relu, [first, first], [relu]));
         let pool = plan.tensor("pool", 1, 4, whole.pooled());
-        plan.step(Step::new("pool", Operation::MaxPool, [first], [pool]));
+        plan.step(Step::new("pool", Operation::MaxPool { maps, input_relu }, [first], [pool]));
         let second = plan.tensor("second", 1, 4, whole);
         plan.step(Step::new("second", conv("second", 4), [first], [second]));
         for (name, tensor) in [("relu", relu), ("pool", pool), ("second", second), ("first", first)] {

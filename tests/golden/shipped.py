@@ -39,4 +39,5 @@ def case(network):
     return golden(network, lambda layer, part, _name, shape: tensor(network, layer, part, shape))
 
 
-print(json.dumps([case(network) for network in NETWORKS], indent=1))
+if __name__ == "__main__":
+    print(json.dumps([case(network) for network in NETWORKS], indent=1))

@@ -1,18 +1,21 @@
 //! What the kernel tests share: one device, and the library's own way of holding a step against its twin
 //! (`src/doctor/`), failing in words.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 pub use perceptual_loss::low_level::doctor::{
-    Bounds, CONV3X3, PIXELS, SUM, conv3x3_magnitudes,
+    AnyExecutor, Bounds, MIXED_PIXELS, PIXELS, SUM, plans,
     values::{Rng, features, values},
 };
 use perceptual_loss::{
     Context, Image, ModelOptions, Normalization, Tuning, gpu,
     low_level::{
         cpu::Executor,
-        doctor,
-        plan::{Builder, Operation, Plan, Region, Step},
+        doctor::{self, plans::Shape},
+        plan::{Maps, Operation, Plan, Region, TensorId},
     },
     network::Layer,
     weights::{Convolution, Parameters},
@@ -86,32 +89,30 @@ pub fn crop(planes: &[f32], region: Region) -> Vec<f32> {
         .collect()
 }
 
-/// A plan of one step from tensor 0 to tensor 1, each given as channels and region.
-pub fn one_step(images: u32, operation: Operation, input: (u32, Region), output: (u32, Region)) -> Plan {
-    keeping_step(images, operation, input, output, 0)
+/// A plan of one step, between tensors in the order in which it reads and writes them.
+pub fn one_step(operation: Operation, reads: &[Shape], writes: &[Shape]) -> Plan {
+    plans::one_step(operation, reads, writes, 0).unwrap()
 }
 
-/// The same, where the output's first `kept` rows are there already.
-pub fn keeping_step(
-    images: u32,
-    operation: Operation,
-    input: (u32, Region),
-    output: (u32, Region),
-    kept: u32,
-) -> Plan {
-    let mut plan = Builder::new();
-    let from = plan.tensor("input", images, input.0, input.1);
-    let to = plan.tensor("output", images, output.0, output.1);
-    plan.step(Step::new("the step", operation, [from], [to]).keeping(kept));
-    plan.finish().unwrap()
-}
-
-/// A plan that makes pixels of pictures, and nothing of them.
+/// A target's pixels of pictures, and nothing of them.
 pub fn only_pixels(images: u32, region: Region, normalization: Normalization) -> Plan {
-    let mut plan = Builder::new();
-    let output = plan.tensor("pixels", images, 3, region);
-    plan.step(Step::new("pixels", Operation::Pixels { normalization }, [], [output]));
-    plan.finish().unwrap()
+    plans::pixels(images, region, normalization, Maps::Target).unwrap()
+}
+
+/// What tensors of a plan hold.
+pub fn shapes(plan: &Plan, tensors: &[TensorId]) -> Vec<Shape> {
+    let of = |&id: &TensorId| {
+        let tensor = &plan.tensors()[id];
+        (tensor.images, tensor.channels, tensor.region)
+    };
+    tensors.iter().map(of).collect()
+}
+
+/// A plan's first step, in words.
+pub fn described(plan: &Plan) -> String {
+    let step = &plan.steps()[0];
+    let [reads, writes] = [&step.reads, &step.writes].map(|tensors| shapes(plan, tensors));
+    format!("{:?} of {reads:?} to {writes:?}, {} rows kept", step.operation, step.kept)
 }
 
 /// What is held against the twins.
@@ -132,33 +133,57 @@ impl Subject {
     /// Everything that computes what has one shader.
     pub const BACKENDS: [Self; 2] = [Self::Gpu(Tuning::DIRECT), Self::Cpu];
 
-    /// What it makes of tensor 0 in [`one_step`].
-    pub fn run(self, plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> Vec<f32> {
-        self.run_first_step(plan, parameters, Some(input), &[])
+    fn context(self) -> (&'static Context, ModelOptions) {
+        static CPU: LazyLock<Context> = LazyLock::new(Context::cpu);
+        match self {
+            Self::Cpu => (&CPU, ModelOptions::default()),
+            Self::Gpu(tuning) => (context(), ModelOptions::default().tunings(tuning)),
+        }
     }
 
-    /// What it makes of a plan's first step, from its input or from pictures.
-    pub fn run_first_step(
+    pub fn executor(self, plan: &Plan, parameters: &Arc<Parameters>) -> AnyExecutor {
+        let (context, options) = self.context();
+        let executor = AnyExecutor::new(context, &options, plan.clone(), parameters);
+        executor.unwrap_or_else(|error| panic!("{self}: {error}"))
+    }
+
+    /// What it makes of a plan's first step, from the values of each tensor that it reads, or from pictures.
+    pub fn run(
         self,
         plan: &Plan,
         parameters: &Arc<Parameters>,
-        input: Option<&[f32]>,
+        inputs: &[Vec<f32>],
         pictures: &[Image<'_>],
-    ) -> Vec<f32> {
-        let (context, options) = match self {
-            Self::Cpu => (&Context::cpu(), ModelOptions::default()),
-            Self::Gpu(tuning) => (context(), ModelOptions::default().tunings(tuning)),
-        };
-        let result = doctor::first_step(context, &options, plan, parameters, input, pictures);
-        result.unwrap_or_else(|error| panic!("{self}: {error}"))
+    ) -> Vec<Vec<f32>> {
+        let (context, options) = self.context();
+        let results = doctor::first_step(context, &options, plan, parameters, inputs, pictures);
+        results.unwrap_or_else(|error| panic!("{self}, {}: {error}", described(plan)))
     }
 
-    /// The bounds that hold for it.
-    pub fn bounds(self, bounds: Bounds) -> Bounds {
-        match self {
-            Self::Gpu(tuning) => bounds.of_tuning(tuning),
-            Self::Cpu => bounds,
+    /// The bounds that hold for what it makes of a step.
+    pub fn bounds(self, operation: Operation, bounds: &[Bounds]) -> Vec<Bounds> {
+        match (self, operation) {
+            (Self::Gpu(tuning), Operation::Conv3x3 { .. }) => {
+                bounds.iter().map(|bounds| bounds.clone().of_tuning(tuning)).collect()
+            }
+            _ => bounds.to_vec(),
         }
+    }
+
+    /// The largest difference of what it has made of a plan's first step, whose inputs were given; or what is out of
+    /// bounds.
+    pub fn judge(
+        self,
+        results: &[Vec<f32>],
+        (twin, bounds): (&Executor, &[Bounds]),
+        parameters: &Arc<Parameters>,
+    ) -> Result<f64, String> {
+        let step = &twin.plan().steps()[0];
+        assert_eq!(results.len(), step.writes.len());
+        let bounds = self.bounds(step.operation, bounds);
+        // No convolution has made what is given.
+        let deviations = doctor::judge(twin, parameters, 0, results, &bounds, |_| false).unwrap();
+        deviations.into_iter().collect::<doctor::Deviation>().into_result()
     }
 }
 
@@ -171,13 +196,46 @@ impl fmt::Display for Subject {
     }
 }
 
-/// What the twin makes of tensor 0 in [`one_step`]. Both tensors can be read from the executor.
-pub fn on_twin(plan: &Plan, parameters: &Arc<Parameters>, input: &[f32]) -> Executor {
-    doctor::on_twin(plan, parameters, Some(input), &[]).unwrap()
+/// What the twin makes of a plan's first step, and how far others may be from it.
+pub fn with_bounds(
+    plan: &Plan,
+    parameters: &Arc<Parameters>,
+    inputs: &[Vec<f32>],
+) -> (Executor, Vec<Bounds>) {
+    let twin = on_twin(plan, parameters, inputs);
+    let bounds = bounds(&twin, parameters, 0);
+    (twin, bounds)
 }
 
-/// The bounds of step `step`, whose input and output `twin` holds.
-pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Bounds {
+/// A plan's only step in each of `subjects`, against its twin; the largest relative difference of each.
+pub fn hold(
+    subjects: impl IntoIterator<Item = Subject>,
+    plan: &Plan,
+    parameters: &Arc<Parameters>,
+    inputs: &[Vec<f32>],
+) -> Vec<f64> {
+    let (twin, bounds) = with_bounds(plan, parameters, inputs);
+    let of_subject = |subject: Subject| {
+        let results = subject.run(plan, parameters, inputs, &[]);
+        let judged = subject.judge(&results, (&twin, &bounds), parameters);
+        judged.unwrap_or_else(|what| panic!("{subject}, {}: {what}", described(plan)))
+    };
+    subjects.into_iter().map(of_subject).collect()
+}
+
+/// The larger one of each subject's.
+pub fn larger(a: Vec<f64>, b: Vec<f64>) -> Vec<f64> {
+    assert_eq!(a.len(), b.len());
+    a.into_iter().zip(b).map(|(a, b)| f64::max(a, b)).collect()
+}
+
+/// What the twin makes of a plan's first step. All of its tensors can be read from the executor.
+pub fn on_twin(plan: &Plan, parameters: &Arc<Parameters>, inputs: &[Vec<f32>]) -> Executor {
+    doctor::on_twin(plan, parameters, inputs, &[]).unwrap()
+}
+
+/// The bounds of each tensor that step `step` writes; `twin` holds what it reads and writes.
+pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Vec<Bounds> {
     doctor::bounds(twin, parameters, step).unwrap()
 }
 
@@ -189,4 +247,35 @@ pub fn compare(result: &[f32], twin: &[f32], bounds: &Bounds) -> Result<f64, Str
 /// The largest difference between sums, relative to the twin's; or the first sum that is off by more than [`SUM`].
 pub fn compare_sums<T: Copy + Into<f64>>(sums: &[T], twin: &[f64]) -> Result<f64, String> {
     doctor::compare_sums(sums, twin).into_result()
+}
+
+/// A part of a step over whole maps, which the twin has done and which have these bounds: the same step over smaller
+/// regions, of the same values. The twin makes that part of the whole's results, to the bit, and each subject what it
+/// may.
+pub fn hold_part(
+    subjects: impl IntoIterator<Item = Subject>,
+    (of_whole, bounds): &(Executor, Vec<Bounds>),
+    part: &Plan,
+    parameters: &Arc<Parameters>,
+) -> Vec<f64> {
+    let [step, of_part] = [&of_whole.plan().steps()[0], &part.steps()[0]];
+    let region = |id: TensorId| part.tensors()[id].region;
+    let read = |(&whole, &id): (&TensorId, &TensorId)| crop(&of_whole.read(whole).unwrap(), region(id));
+    let inputs: Vec<_> = step.reads.iter().zip(&of_part.reads).map(read).collect();
+    let twin = on_twin(part, parameters, &inputs);
+    for (&whole, &id) in step.writes.iter().zip(&of_part.writes) {
+        let expected = crop(&of_whole.read(whole).unwrap(), region(id));
+        assert_eq!(twin.read(id).unwrap(), expected, "the twin's own part, {}", described(part));
+    }
+    let of_bounds = |(bounds, &id): (&Bounds, &TensorId)| match bounds {
+        Bounds::Relative(factor, magnitudes) => Bounds::Relative(*factor, crop(magnitudes, region(id))),
+        other => other.clone(),
+    };
+    let bounds: Vec<_> = bounds.iter().zip(&of_part.writes).map(of_bounds).collect();
+    let of_subject = |subject: Subject| {
+        let results = subject.run(part, parameters, &inputs, &[]);
+        let judged = subject.judge(&results, (&twin, &bounds), parameters);
+        judged.unwrap_or_else(|what| panic!("{subject}, {}: {what}", described(part)))
+    };
+    subjects.into_iter().map(of_subject).collect()
 }

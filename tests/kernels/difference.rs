@@ -1,25 +1,20 @@
-//! `shaders/difference.wgsl` with its second stage `shaders/sum.wgsl`, and `src/cpu/fast/difference.rs`, against
-//! the twins.
+//! `shaders/difference.wgsl` with its second stage `shaders/sum.wgsl`, `shaders/difference.map.wgsl`, and
+//! `src/cpu/fast/difference.rs`, against the twins.
 
-use perceptual_loss::{
-    Criterion,
-    low_level::{
-        cpu::Executor,
-        gpu,
-        plan::{Builder, Plan, Region},
-    },
+use perceptual_loss::low_level::{
+    cpu::Executor,
+    gpu,
+    plan::{Plan, Region},
 };
 
-use crate::common::{SUM, compare_sums, context, parameters, small_integers, values};
+use crate::common::{
+    SUM, Subject, compare_sums, context, hold, hold_part, parameters, plans, small_integers, values,
+    with_bounds,
+};
 
-/// A plan that compares the pairs of its one tensor, a tap for each criterion.
+/// A plan that sums its one tensor, by each criterion, as it is and through max(x, 0).
 pub fn plan(images: u32, channels: u32, region: Region) -> Plan {
-    let mut plan = Builder::new();
-    let features = plan.tensor("features", images, channels, region);
-    for criterion in Criterion::ALL {
-        plan.tap(criterion.name(), 1.0, criterion, features);
-    }
-    plan.finish().unwrap()
+    plans::sums(images, channels, region).unwrap()
 }
 
 pub fn on_gpu(plan: &Plan, features: &[f32]) -> Vec<Vec<f32>> {
@@ -33,7 +28,7 @@ fn on_cpu(plan: &Plan, features: &[f32]) -> Vec<Vec<f64>> {
     sums(Executor::fast(plan.clone(), &parameters(vec![])).unwrap(), features)
 }
 
-pub fn on_twin(plan: &Plan, features: &[f32]) -> Vec<Vec<f64>> {
+fn sums_of_twin(plan: &Plan, features: &[f32]) -> Vec<Vec<f64>> {
     sums(Executor::twin(plan.clone(), parameters(vec![])).unwrap(), features)
 }
 
@@ -100,21 +95,21 @@ fn spoil_halo(features: &mut [f32], region: Region) {
 fn sums_of_all_that_the_region_owns() {
     let mut largest = 0.0f64;
     for (i, (channels, region)) in shapes().into_iter().enumerate() {
-        // An image without a partner is left out.
-        let images = [2, 4, 3, 6][i % 4];
+        let images = [1, 2, 4, 3][i % 4];
         let plan = plan(images, channels, region);
         let mut features = values(i as u64, plan.tensors()[0].elements());
         spoil_halo(&mut features, region);
         let (gpu, cpu, twin) =
-            (on_gpu(&plan, &features), on_cpu(&plan, &features), on_twin(&plan, &features));
+            (on_gpu(&plan, &features), on_cpu(&plan, &features), sums_of_twin(&plan, &features));
+        assert_eq!(twin.len(), 4);
         for (tap, twin) in twin.iter().enumerate() {
-            assert_eq!(twin.len(), images as usize / 2);
+            assert_eq!(twin.len(), images as usize);
             for (backend, judged) in
                 [("gpu", compare_sums(&gpu[tap], twin)), ("cpu", compare_sums(&cpu[tap], twin))]
             {
                 largest = largest.max(judged.unwrap_or_else(|what| {
-                    let name = plan.taps()[tap].name;
-                    panic!("{backend}, {name}, {images} of {channels} channels, {region:?}: {what}")
+                    let operation = plan.steps()[tap].operation;
+                    panic!("{backend}, {operation:?}, {images} of {channels} channels, {region:?}: {what}")
                 }));
             }
         }
@@ -126,12 +121,12 @@ fn sums_of_all_that_the_region_owns() {
 #[test]
 fn not_one_element_is_missed() {
     for (i, (channels, region)) in shapes().into_iter().enumerate() {
-        let plan = plan(4, channels, region);
+        let plan = plan(2, channels, region);
         let mut features = small_integers(i as u64, plan.tensors()[0].elements());
         spoil_halo(&mut features, region);
         let gpu: Vec<Vec<f64>> =
             on_gpu(&plan, &features).iter().map(|tap| tap.iter().map(|&v| f64::from(v)).collect()).collect();
-        let twin = on_twin(&plan, &features);
+        let twin = sums_of_twin(&plan, &features);
         assert!(twin.iter().flatten().all(|&sum| sum < f64::from(1 << 24)), "sums must stay exact");
         assert_eq!(gpu, twin, "{channels} channels, {region:?}");
         assert_eq!(on_cpu(&plan, &features), twin, "{channels} channels, {region:?}");
@@ -139,19 +134,20 @@ fn not_one_element_is_missed() {
 }
 
 #[test]
-fn identical_features_give_exactly_zero() {
-    for (i, (channels, region)) in shapes().into_iter().enumerate() {
-        let plan = plan(2, channels, region);
-        let features = values(i as u64, plan.tensors()[0].image_stride());
-        let pair = [features.clone(), features].concat();
-        assert_eq!(on_gpu(&plan, &pair), [[0.0], [0.0]]);
-        assert_eq!(on_cpu(&plan, &pair), [[0.0], [0.0]]);
+fn no_difference_gives_exactly_zero() {
+    for (channels, region) in shapes() {
+        let plan = plan(1, channels, region);
+        let mut features = vec![0.0; plan.tensors()[0].elements() as usize];
+        // Nothing may have either sign.
+        features.iter_mut().step_by(3).for_each(|value| *value = -0.0);
+        assert_eq!(on_gpu(&plan, &features), [[0.0]; 4]);
+        assert_eq!(on_cpu(&plan, &features), [[0.0]; 4]);
     }
 }
 
-/// A pair's bits are the same in every run, and the same alone as in any place of a batch.
+/// An image's bits are the same in every run, and the same alone as in any place of a batch.
 #[test]
-fn a_pair_has_the_same_bits_in_any_run_and_company() {
+fn an_image_has_the_same_bits_in_any_run_and_company() {
     for (channels, region) in
         [(3, Region::whole(75, 74)), (37, Region::part([99, 99], [1, 1], [53, 67]).with_halo([1, 2, 3, 4]))]
     {
@@ -159,16 +155,44 @@ fn a_pair_has_the_same_bits_in_any_run_and_company() {
             let sums = on_gpu(&plan(images, channels, region), features);
             sums.iter().map(|tap| tap.iter().map(|sum| sum.to_bits()).collect()).collect()
         };
-        let pair = 2 * u64::from(channels) * region.positions();
-        let features = values(9, 3 * pair);
-        let batch = bits(&features, 6);
+        let image = u64::from(channels) * region.positions();
+        let features = values(9, 3 * image);
+        let batch = bits(&features, 3);
         for _ in 0..2 {
-            assert_eq!(bits(&features, 6), batch);
+            assert_eq!(bits(&features, 3), batch);
         }
-        for (i, pair) in features.chunks(pair as usize).enumerate() {
-            for (alone, batch) in bits(pair, 2).iter().zip(&batch) {
-                assert_eq!(alone[0], batch[i], "pair {i} of {channels} channels, {region:?}");
+        for (i, image) in features.chunks(image as usize).enumerate() {
+            for (alone, batch) in bits(image, 1).iter().zip(&batch) {
+                assert_eq!(alone[0], batch[i], "image {i} of {channels} channels, {region:?}");
             }
+        }
+    }
+}
+
+/// Each position's own part of the sum, to the bit: the square of a float32 is rounded once.
+#[test]
+fn maps_of_terms() {
+    let none = parameters(vec![]);
+    for (i, (channels, region)) in shapes().into_iter().enumerate() {
+        for plan in plans::maps(1 + i as u32 % 3, channels, [region, region.with_halo([0; 4])]).unwrap() {
+            hold(Subject::BACKENDS, &plan, &none, &plans::inputs(&plan, i as u64, values));
+        }
+    }
+    // A map of some of the positions.
+    let (whole, size) = (Region::whole(29, 18), [29, 18]);
+    for plan in plans::maps(2, 3, [whole; 2]).unwrap() {
+        let of_whole = with_bounds(&plan, &none, &plans::inputs(&plan, 7, values));
+        let operation = plan.steps()[0].operation;
+        for (from, to) in [
+            (
+                Region::part(size, [3, 2], [20, 16]).with_halo([1, 0, 2, 3]),
+                Region::part(size, [7, 2], [9, 11]),
+            ),
+            (whole, Region::part(size, [28, 17], [1, 1])),
+        ] {
+            let same = |part: &Plan| part.steps()[0].operation == operation;
+            let part = plans::maps(2, 3, [from, to]).unwrap().into_iter().find(same).unwrap();
+            hold_part(Subject::BACKENDS, &of_whole, &part, &none);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 #[path = "../common/bf16.rs"]
 mod bf16;
+mod candidates;
 mod common;
 mod conv3x3;
 mod difference;
@@ -20,6 +21,7 @@ mod pixels;
 mod plans;
 mod relu;
 mod shaders;
+mod short_factors;
 mod soundness;
 mod source;
 mod steps;

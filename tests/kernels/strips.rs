@@ -1,17 +1,17 @@
-//! Pictures in parts, through the twins and the fast executor on the CPU: the features of the whole.
+//! Pictures in parts, through the twins and the fast executor on the CPU: the differences of the whole.
 
 use perceptual_loss::{
     Config, Image, Tap, Weights,
     low_level::{
         cpu::Executor,
-        plan::{Operation, Parts, Plan},
+        plan::{Operation, Parts, Plan, Step},
     },
 };
 
 use crate::common::Rng;
 
-/// The features at every tap, put together from what each part owns of them.
-fn features(mut executor: Executor, whole: &Plan, parts: &Parts, picture: Image<'_>) -> Vec<Vec<f32>> {
+/// The difference at every tap, put together from what each part owns of it.
+fn differences(mut executor: Executor, whole: &Plan, parts: &Parts, pair: &[Image<'_>; 2]) -> Vec<Vec<f32>> {
     let mut taps: Vec<Vec<f32>> = whole
         .taps()
         .iter()
@@ -23,7 +23,7 @@ fn features(mut executor: Executor, whole: &Plan, parts: &Parts, picture: Image<
             executor.begin(part.clone()).unwrap();
             for (index, step) in part.plan().steps().iter().enumerate() {
                 let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input()) else {
-                    executor.run(index..index + 1, &[picture]).unwrap();
+                    executor.run(index..index + 1, pair).unwrap();
                     continue;
                 };
                 let region = part.plan().tensors()[id].region;
@@ -54,26 +54,28 @@ fn hold(taps: &str, [width, height]: [u32; 2], cuts: &[[u32; 2]]) {
     config.taps = Tap::parse_list(taps).unwrap();
     let parameters = std::sync::Arc::new(Weights::seeded(2).load(config.network, 30).unwrap());
     let mut rng = Rng::new(u64::from(width));
-    let pixels: Vec<u8> = (0..width * height * 3).map(|_| rng.bits() as u8).collect();
-    let picture = Image::rgb8(&pixels, width, height);
+    let pixels: [Vec<u8>; 2] =
+        std::array::from_fn(|_| (0..width * height * 3).map(|_| rng.bits() as u8).collect());
+    let pair = pixels.each_ref().map(|pixels| Image::rgb8(pixels, width, height));
     let whole = Plan::new(&config, width, height, 1).unwrap();
     // What all poolings make one position of.
-    let unit = 1 << whole.steps().iter().filter(|step| step.operation == Operation::MaxPool).count();
+    let is_pool = |step: &&Step| matches!(step.operation, Operation::MaxPool { .. });
+    let unit = 1 << whole.steps().iter().filter(is_pool).count();
     let cut = |parts: [u32; 2], border: u32| {
         let owned = [0, 1].map(|axis| ([width, height][axis] / unit).div_ceil(parts[axis]) * unit);
         Parts::new(whole.clone(), owned, border).unwrap_or_else(|error| panic!("{error}"))
     };
     let twin = || Executor::twin(whole.clone(), parameters.clone()).unwrap();
     let fast = || Executor::fast(whole.clone(), &parameters).unwrap();
-    let expected = features(twin(), &whole, &cut([1, 1], 0), picture);
+    let expected = differences(twin(), &whole, &cut([1, 1], 0), &pair);
     for &parts in cuts {
-        let got = features(twin(), &whole, &cut(parts, 0), picture);
+        let got = differences(twin(), &whole, &cut(parts, 0), &pair);
         for ((got, expected), tap) in got.iter().zip(&expected).zip(whole.taps()) {
             let first =
                 got.iter().zip(expected).position(|(got, expected)| got.to_bits() != expected.to_bits());
             assert_eq!(first, None, "twin, {width}x{height} in {parts:?}: element of {}", tap.name);
         }
-        let got = features(fast(), &whole, &cut(parts, 1), picture);
+        let got = differences(fast(), &whole, &cut(parts, 1), &pair);
         for ((got, expected), tap) in got.iter().zip(&expected).zip(whole.taps()) {
             let largest = expected.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
             let off = got.iter().zip(expected).map(|(got, expected)| (got - expected).abs());

@@ -1,7 +1,8 @@
 //! Pictures that go through in parts: the whole's loss, in less memory, on both backends.
 
 use perceptual_loss::{
-    CancelToken, Config, Context, Error, Image, Model, ModelOptions, Preset, Report, Session, Tuning, Weights,
+    CancelToken, Config, Context, Error, Image, Model, ModelOptions, Preset, Report, Session, Tuning,
+    Weights, weights::Precision,
 };
 
 use crate::{
@@ -33,12 +34,14 @@ fn parts(model: &Model, [a, _]: &[Scene; 2]) -> u64 {
     model.outline(a.width, a.height, 1).unwrap().parts.count()
 }
 
-/// Holds a cut model's report against the whole's.
+/// Holds a cut model's report against the whole's. Of Winograd's tiles a part has what it needs, and zeros for the rest, which
+/// rounds otherwise in the tiles at each cut: in bfloat16 by as much as that format is off for such a pair (docs/accuracy.md).
 fn assert_same(cut: &Report, whole: &Report, what: &str) {
+    let allowed = if whole.precision == Precision::F32 { 1e-6 } else { 4e-3 };
     assert_eq!(cut.layers.len(), whole.layers.len());
     for (cut, whole) in cut.layers.iter().zip(&whole.layers) {
         assert!(
-            (cut.loss / whole.loss - 1.0).abs() <= 1e-6,
+            (cut.loss / whole.loss - 1.0).abs() <= allowed,
             "{what}, {}: {} and {}",
             cut.name,
             cut.loss,

@@ -75,7 +75,7 @@ fn twins_agree_with_pytorch() {
     println!("worst relative difference {:.1e}", worst(&Context::twin(), &ModelOptions::default(), 1e-5));
 }
 
-/// bfloat16 keeps 8 bits of a factor, and the distortions are plain to see: the worst layer of all cases was 9.5e-3 off.
+/// bfloat16 keeps 8 bits of a factor, and the distortions are plain to see: the worst layer of all cases was 8.8e-3 off.
 #[test]
 fn bf16_agrees_with_pytorch_where_pictures_differ_visibly() {
     if let Some(options) = bf16::options() {
@@ -83,8 +83,7 @@ fn bf16_agrees_with_pytorch_where_pictures_differ_visibly() {
     }
 }
 
-/// Where every value is off by one level at most, what bfloat16 rounds away is no longer small beside the difference: 2e-2 of
-/// relu1_2's loss and 0.36 of relu4_2's were measured.
+/// Where every value is off by one level at most: what bfloat16 rounds away is small beside the difference, which is carried.
 #[test]
 fn bf16_is_near_float32_where_pictures_differ_slightly() {
     let Some(options) = bf16::options() else { return };
@@ -108,7 +107,7 @@ fn bf16_is_near_float32_where_pictures_differ_slightly() {
     for (exact, rounded) in exact.layers.iter().zip(&rounded.layers) {
         let error = (rounded.loss / exact.loss - 1.0).abs();
         println!("{}: {error:.1e} from float32", exact.name);
-        assert!(error < 0.5, "{}: {} where float32 gives {}", exact.name, rounded.loss, exact.loss);
+        assert!(error < 1e-2, "{}: {} where float32 gives {}", exact.name, rounded.loss, exact.loss);
     }
     assert_eq!(report(&options, &target.rgb).total, 0.0);
 }

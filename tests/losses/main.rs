@@ -8,6 +8,8 @@ mod bf16;
 #[path = "../common/comparison.rs"]
 mod comparison;
 mod cut;
+#[path = "../common/float64.rs"]
+mod float64;
 mod frame;
 mod golden;
 #[path = "../common/gpu.rs"]
@@ -16,6 +18,9 @@ mod gpu_device;
 mod host;
 #[path = "../common/loss.rs"]
 mod loss;
+mod near;
+#[path = "../common/near.rs"]
+mod near_pairs;
 #[path = "../common/objects.rs"]
 mod objects;
 mod pictures;

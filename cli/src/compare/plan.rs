@@ -22,9 +22,12 @@ pub struct PlanReport {
     adapter: Option<String>,
     /// Bytes that features and scratch may take.
     budget: u64,
-    /// Bytes that they will take, both pictures'.
+    /// Bytes that they will take, for both pictures.
     features: u64,
     scratch: u64,
+    /// Bytes that a target takes beside that is compared with many pictures. Where they are more than is left of the budget, its
+    /// maps are computed again for each.
+    target: u64,
     /// Bytes of packed pictures and of weights, which count against no budget.
     pictures: u64,
     weights: u64,
@@ -53,12 +56,11 @@ struct PartReport {
 struct StepReport {
     name: String,
     kernel: &'static str,
-    /// Of the part's tensors, by number.
-    input: Option<usize>,
-    output: Option<usize>,
-    /// Rows at the top of the output that are there already.
+    /// Of the part's tensors, by number: the target's map and then the difference's, where it is of both.
+    reads: Vec<usize>,
+    writes: Vec<usize>,
+    /// Rows at the top of what it writes that are there already.
     kept: u32,
-    /// Of both pictures.
     flops: u64,
 }
 
@@ -68,7 +70,6 @@ struct TensorReport {
     channels: u32,
     #[serde(flatten)]
     region: Region,
-    /// Of one picture.
     bytes: u64,
     /// The slot of memory that it shares with others.
     slot: usize,
@@ -98,6 +99,7 @@ impl PlanReport {
             budget,
             features: memory.features,
             scratch: memory.scratch,
+            target: memory.target,
             pictures: memory.pictures,
             weights,
             bands: cut.bands(),
@@ -129,11 +131,13 @@ impl PlanReport {
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "memory      {} of features, {} of scratch; {} are allowed\nbeside it   {} of packed pictures, {} of weights\n\
+            "memory      {} of features, {} of scratch; {} are allowed\ntarget      {} of maps, where one is compared with many\n\
+             beside it   {} of packed pictures, {} of weights\n\
              arithmetic  {:.1} GFLOP, of which {:.2} % is done again because of the cut",
             size(self.features),
             size(self.scratch),
             size(self.budget),
+            size(self.target),
             size(self.pictures),
             size(self.weights),
             self.flops as f64 / 1e9,
@@ -152,14 +156,17 @@ impl PartReport {
         let uses = |step: &Step, id: &usize| step.reads.contains(id) || step.writes.contains(id);
         let is_used = |id: &usize| plan.steps().iter().any(|step| uses(step, id));
         let used: Vec<usize> = (0..plan.tensors().len()).filter(is_used).collect();
-        let number = |id: Option<usize>| used.iter().position(|used| Some(*used) == id);
+        let numbers = |ids: &[usize]| {
+            let number = |id: &usize| used.iter().position(|used| used == id);
+            ids.iter().filter_map(number).collect()
+        };
         let steps = plan.steps().iter().enumerate().map(|(index, step)| StepReport {
             name: step.name.clone(),
             kernel: step.operation.kernel(),
-            input: number(step.input()),
-            output: number(step.output()),
+            reads: numbers(&step.reads),
+            writes: numbers(&step.writes),
             kept: step.kept,
-            flops: plan.cost(index, 2, false).flops,
+            flops: plan.cost(index, 1).flops,
         });
         let tensors = used.iter().map(|&id| TensorReport::new(&plan.tensors()[id], plan.slot_of()[id]));
         Self {
@@ -188,30 +195,22 @@ impl PartReport {
         }
         let _ = writeln!(
             text,
-            "{:<20} {:<14} {:>8}  {:<14} {:>24} {:>14} {:>10}",
-            "step", "reads", "GFLOP", "writes", "channels x rows x columns", "from row, col", "bytes"
+            "{:<20} {:>8}  {:<22} {:<22} {:>24} {:>14} {:>10}",
+            "step", "GFLOP", "reads", "writes", "channels x rows x columns", "from row, col", "bytes"
         );
+        // A line for each tensor that is written, with one that is read; then those of either that are left.
         for step in &self.steps {
-            let _ = write!(
-                text,
-                "{:<20} {:<14} {:>8.2}",
-                step.name,
-                step.input.map_or("pictures", |id| &self.tensors[id].name),
-                step.flops as f64 / 1e9
-            );
-            if let Some(tensor) = step.output.map(|id| &self.tensors[id]) {
-                let [width, height] = tensor.region.extent;
-                let [x, y] = tensor.region.origin;
-                let _ = write!(
-                    text,
-                    "  {:<14} {:>24} {:>14} {:>10}",
-                    tensor.name,
-                    format!("{} x {height} x {width}", tensor.channels),
-                    format!("{y}, {x}"),
-                    tensor.bytes
-                );
+            for line in 0..step.reads.len().max(step.writes.len()).max(1) {
+                let (name, flops) = match line {
+                    0 => (step.name.as_str(), format!("{:.2}", step.flops as f64 / 1e9)),
+                    _ => ("", String::new()),
+                };
+                let read = step.reads.get(line).map(|&id| self.tensors[id].name.as_str());
+                let read = read.unwrap_or(if step.reads.is_empty() && line == 0 { "pictures" } else { "" });
+                let written = step.writes.get(line).map_or(String::new(), |&id| self.tensors[id].line());
+                text += format!("{name:<20} {flops:>8}  {read:<22} {written}").trim_end();
+                text.push('\n');
             }
-            text.push('\n');
         }
         text
     }
@@ -226,5 +225,11 @@ impl TensorReport {
             bytes: tensor.bytes(),
             slot,
         }
+    }
+
+    fn line(&self) -> String {
+        let ([width, height], [x, y]) = (self.region.extent, self.region.origin);
+        let shape = format!("{} x {height} x {width}", self.channels);
+        format!("{:<22} {shape:>24} {:>14} {:>10}", self.name, format!("{y}, {x}"), self.bytes)
     }
 }

@@ -79,7 +79,18 @@ fn the_doctor_trusts_every_adapter_and_the_cpu() {
         kernels.iter().map(|kernel| kernel["kernel"].as_str().unwrap().to_owned()).collect()
     };
     let (cpu, adapters) = devices.split_last().unwrap();
-    let expected = ["pixels", "conv3x3", "relu", "max_pool", "copy", "difference", "difference.map", "loss"];
+    let expected = [
+        "pixels",
+        "pixels.difference",
+        "conv3x3",
+        "relu",
+        "max_pool",
+        "max_pool.difference",
+        "copy",
+        "difference",
+        "difference.map",
+        "loss",
+    ];
     assert_eq!(kernels(cpu), expected);
     for adapter in adapters {
         let names = kernels(adapter);

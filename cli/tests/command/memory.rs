@@ -48,10 +48,19 @@ fn a_plan_tells_what_would_run() {
         assert_eq!(parts.len(), 1);
         let steps = parts[0]["steps"].as_array().unwrap();
         assert_eq!((&steps[1]["name"], &steps[1]["kernel"]), (&"conv1_1".into(), &"conv3x3".into()));
-        // 64 channels of 300x400, from 3, for two pictures.
+        // 64 channels of 300x400, from 3, of the target and of the difference.
         assert_eq!(steps[1]["flops"], 2 * 2 * 9 * 3 * 64 * 300 * 400);
-        let tensor = &parts[0]["tensors"][steps[1]["output"].as_u64().unwrap() as usize];
-        assert_eq!((&tensor["name"], &tensor["extent"]), (&"relu1_1".into(), &vec![300, 400].into()));
+        let writes = steps[1]["writes"].as_array().unwrap();
+        let written = writes.iter().map(|id| &parts[0]["tensors"][id.as_u64().unwrap() as usize]);
+        let named: Vec<_> = written.map(|tensor| (&tensor["name"], &tensor["extent"])).collect();
+        let size = Value::from(vec![300, 400]);
+        assert_eq!(named, [(&"conv1_1 target".into(), &size), (&"relu1_1 difference".into(), &size)]);
+        // What a cached target keeps: the maps before each activation that differences read, and its picture.
+        let positions = [64 * (120_000 + 120_000), 128 * 2 * 30_000, 256 * 4 * 7_500, 512 * 2 * 1_850];
+        let maps: u64 = 4 * positions.iter().sum::<u64>();
+        let target = whole["target"].as_u64().unwrap();
+        // The CPU has a border of zeros around each.
+        assert!((maps..maps + maps / 20).contains(&target), "{target} bytes of {maps}");
 
         // Of 651,264 kernels behind conv1_1, 9 values, or on the CPU Winograd's 36; then conv1_1's and the biases.
         let values = if backend == "cpu" { 36 } else { 9 };

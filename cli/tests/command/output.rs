@@ -74,17 +74,21 @@ fn a_csv_has_a_row_a_picture_and_a_column_a_layer() {
                  weights,weights_sha256,weights_trained,pictures,precision,backend,adapter,tuning,version";
     assert_eq!((lines.len(), lines[0]), (3, names), "{csv}");
     let printed = texts(&folder.run(&format!("{arguments} --json"))).0;
-    let reports: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for (report, generated, line) in
-        [(&reports[0], r#""a,1.png""#, lines[1]), (&reports[1], "b.png", lines[2])]
+    for ((report, generated), line) in
+        printed.lines().zip([r#""a,1.png""#, "b.png"]).zip(lines[1..].iter().copied())
     {
-        let layer = |index: usize| report["layers"][index]["loss"].as_f64().unwrap();
+        // As they are printed: serde_json may read the last digit of a number otherwise.
+        let field = |name: &str, index: usize| {
+            let rest = report.split(&format!(r#""{name}":"#)).nth(1 + index).unwrap();
+            let text = rest.split([',', '}']).next().unwrap().trim_matches('"');
+            if text == "0.0" { "0" } else { text }
+        };
         let expected = format!(
             r#"{generated},b.png,{},{},{},36,20,vgg19,,"relu1_2=1,pool1=0.5",mse,imagenet,default-1,{},false,"{{""crop"":2}}",f32,cpu,,,{}"#,
-            report["total"].as_f64().unwrap(),
-            layer(0),
-            layer(1),
-            report["weights"]["sha256"].as_str().unwrap(),
+            field("total", 0),
+            field("loss", 0),
+            field("loss", 1),
+            field("sha256", 0),
             env!("CARGO_PKG_VERSION"),
         );
         assert_eq!(line, expected);
@@ -261,7 +265,7 @@ fn verbose_tells_what_is_done() {
         &["DEBUG", "device adapter=", "driver=", "max_storage_buffer_binding_size="][..],
         &["weights{origin=\"default-1\" network=vgg19}", "loaded convolutions=2 sha256="],
         &["weights{origin=\"default-1\" network=vgg19}", "close time.busy="],
-        &["session{backend=\"gpu\" width=40 height=24 pairs=1}", "buffers sets=", "features=", "scratch="],
+        &["session{backend=\"gpu\" width=40 height=24 pairs=1}", "buffers slots=", "features=", "scratch="],
         &["compile{kernel=\"pixels\"}", "close time.busy="],
         &["compile{kernel=\"conv3x3.blocked\"}", "close time.busy="],
         &["compare{generated=a.png}", "close time.busy="],

@@ -44,14 +44,17 @@ pub struct Picture {
     pub is_range_doubtful: bool,
 }
 
-/// 8-bit pixels stay 8-bit.
+/// Whole numbers stay whole numbers: what two pictures differ by is then exact.
 enum Pixels {
     Rgb8(RgbImage),
     Rgba8(RgbaImage),
     /// Alpha is there where it is not opaque.
+    Rgb16(Rgb16Image, Option<Alpha>),
+    /// Alpha is there where it is not opaque.
     F32(Rgb32FImage, Option<Alpha>),
 }
 
+type Rgb16Image = ImageBuffer<Rgb<u16>, Vec<u16>>;
 type Alpha = ImageBuffer<Luma<u16>, Vec<u16>>;
 
 /// The same done to every buffer of a picture, alpha's included.
@@ -60,6 +63,7 @@ macro_rules! each_buffer {
         match $pixels {
             Pixels::Rgb8($it) => Pixels::Rgb8($done),
             Pixels::Rgba8($it) => Pixels::Rgba8($done),
+            Pixels::Rgb16($it, alpha) => Pixels::Rgb16($done, alpha.map(|$it| $done)),
             Pixels::F32($it, alpha) => Pixels::F32($done, alpha.map(|$it| $done)),
         }
     };
@@ -138,6 +142,7 @@ impl Picture {
         match &self.pixels {
             Pixels::Rgb8(pixels) => pixels.dimensions(),
             Pixels::Rgba8(pixels) => pixels.dimensions(),
+            Pixels::Rgb16(pixels, _) => pixels.dimensions(),
             Pixels::F32(pixels, _) => pixels.dimensions(),
         }
     }
@@ -149,7 +154,9 @@ impl Picture {
             Pixels::Rgba8(pixels) if pixels.pixels().any(|pixel| pixel[3] != u8::MAX) => {
                 Some(pixels.pixels().map(|pixel| u16::from(pixel[3]) * 257).collect())
             }
-            Pixels::F32(_, alpha) => alpha.as_ref().map(|alpha| alpha.as_raw().clone()),
+            Pixels::Rgb16(_, alpha) | Pixels::F32(_, alpha) => {
+                alpha.as_ref().map(|alpha| alpha.as_raw().clone())
+            }
             Pixels::Rgb8(_) | Pixels::Rgba8(_) => None,
         }
     }
@@ -161,6 +168,7 @@ impl Picture {
         match &self.pixels {
             Pixels::Rgb8(pixels) => pixels.iter().map(share).collect(),
             Pixels::Rgba8(pixels) => pixels.pixels().flat_map(|pixel| &pixel.0[..3]).map(share).collect(),
+            Pixels::Rgb16(pixels, _) => pixels.iter().copied().map(share_of_16).collect(),
             Pixels::F32(pixels, _) => pixels.to_vec(),
         }
     }
@@ -180,7 +188,16 @@ impl Picture {
             });
         }
         let filter = filter.into();
-        let pixels = each_buffer!(self.pixels, it => imageops::resize(&it, width, height, filter));
+        // What lies between two of 65536 steps is kept.
+        let pixels = match self.pixels {
+            Pixels::Rgb16(colours, alpha) => {
+                let values = colours.iter().copied().map(share_of_16).collect();
+                let size = colours.dimensions();
+                Pixels::F32(Rgb32FImage::from_raw(size.0, size.1, values).unwrap_or_default(), alpha)
+            }
+            pixels => pixels,
+        };
+        let pixels = each_buffer!(pixels, it => imageops::resize(&it, width, height, filter));
         Ok(Self { pixels, ..self })
     }
 
@@ -213,6 +230,19 @@ impl From<DynamicImage> for Pixels {
             DynamicImage::ImageLuma8(_) => Self::Rgb8(picture.into_rgb8()),
             DynamicImage::ImageRgba8(pixels) => Self::Rgba8(pixels),
             DynamicImage::ImageLumaA8(_) => Self::Rgba8(picture.into_rgba8()),
+            DynamicImage::ImageRgb16(pixels) => Self::Rgb16(pixels, None),
+            DynamicImage::ImageLuma16(_) => Self::Rgb16(picture.into_rgb16(), None),
+            DynamicImage::ImageRgba16(_) | DynamicImage::ImageLumaA16(_) => {
+                let rgba = picture.into_rgba16();
+                let (width, height) = rgba.dimensions();
+                let alpha = Alpha::from_fn(width, height, |x, y| Luma([rgba.get_pixel(x, y)[3]]));
+                let is_opaque = alpha.iter().all(|value| *value == u16::MAX);
+                let colours = Rgb16Image::from_fn(width, height, |x, y| {
+                    let [r, g, b, _] = rgba.get_pixel(x, y).0;
+                    Rgb([r, g, b])
+                });
+                Self::Rgb16(colours, (!is_opaque).then_some(alpha))
+            }
             _ if picture.color().has_alpha() => {
                 let rgba = picture.into_rgba32f();
                 let alpha = Alpha::from_fn(rgba.width(), rgba.height(), |x, y| {
@@ -236,9 +266,15 @@ impl<'a> From<&'a Picture> for Image<'a> {
         match &picture.pixels {
             Pixels::Rgb8(pixels) => pixels.into(),
             Pixels::Rgba8(pixels) => pixels.into(),
+            Pixels::Rgb16(pixels, _) => Image::rgb16(pixels.as_raw(), pixels.width(), pixels.height()),
             Pixels::F32(pixels, _) => pixels.into(),
         }
     }
+}
+
+/// A 16-bit value as a share of the largest.
+fn share_of_16(value: u16) -> f32 {
+    f32::from(value) / 65535.0
 }
 
 /// The library checks this too, but it does not know the file.

@@ -62,6 +62,11 @@ impl Bordered {
         &image[(y + 1) * self.row() + self.channels..][..self.width * self.channels]
     }
 
+    /// The rows of an image that lie where `length` elements of results from row `first` on do.
+    pub(super) fn below_kept<'a>(&self, image: &'a [f32], first: usize, length: usize) -> &'a [f32] {
+        &image[(1 + self.kept + first) * self.row()..][..length]
+    }
+
     /// Fills an image below what is kept, a row at a time and rows in parallel: `fill` gets y, counted from there, and
     /// the row's values without the border, which is zeroed.
     pub(super) fn fill_rows(&self, image: &mut [f32], fill: impl Fn(usize, &mut [f32]) + Sync) {

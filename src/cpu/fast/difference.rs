@@ -3,61 +3,69 @@
 use rayon::prelude::*;
 
 use super::bordered::{Bordered, offset};
-use crate::{config::Criterion, plan::Tensor};
+use crate::{config::Criterion, cpu::simd::arch, plan::Tensor};
 
-/// The sum over one image's features, as far as the region owns them, of the squared or absolute difference.
-pub(super) fn difference(shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
+/// The sum over one image, as far as the region owns it, of the squares or magnitudes of a difference; or of features, through
+/// max(x, 0).
+pub(super) fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64 {
     let border = Bordered::of(shape);
     let [left, top, ..] = shape.region.halo.map(|side| side as usize);
     let [width, height] = shape.region.owned_extent().map(|side| side as usize);
-    let owned = |image, y| &border.inner(image, y)[left * border.channels..][..width * border.channels];
+    let least = if input_relu { 0.0 } else { f32::NEG_INFINITY };
     let rows: Vec<f64> = (top..top + height)
         .into_par_iter()
-        .map(|y| match criterion {
-            Criterion::Mse => sum(owned(a, y), owned(b, y), squared),
-            Criterion::Mae => sum(owned(a, y), owned(b, y), f64::abs),
+        .map(|y| {
+            let owned = &border.inner(image, y)[left * border.channels..][..width * border.channels];
+            // Compiled for the registers there are.
+            arch().dispatch(|| match criterion {
+                Criterion::Mse => sum(owned, least, squared),
+                Criterion::Mae => sum(owned, least, f64::abs),
+            })
         })
         .collect();
     // One after another, whichever thread made them: the same bits each time.
     rows.iter().sum()
 }
 
-/// Each position's own squared or absolute difference, to one image of a map, of which the first `kept` rows stay.
+/// Each position's own square or magnitude, to one image of a map, of which the first `kept` rows stay.
 pub(super) fn difference_map(
     shape: &Tensor,
     criterion: Criterion,
-    [a, b]: [&[f32]; 2],
+    input_relu: bool,
+    image: &[f32],
     (to, kept, map): (&Tensor, u32, &mut [f32]),
 ) {
     let source = Bordered::of(shape);
     let [left, top] = offset(shape, &to.region.below(kept));
+    let least = if input_relu { 0.0 } else { f32::NEG_INFINITY };
     let measure = match criterion {
         Criterion::Mse => squared,
         Criterion::Mae => f64::abs,
     };
     Bordered::below(to, kept).fill_rows(map, |y, row| {
-        let [a, b] = [a, b].map(|image| &source.inner(image, top + y)[left * source.channels..]);
-        for ((out, a), b) in row.iter_mut().zip(a).zip(b) {
-            *out = measure(f64::from(*a) - f64::from(*b)) as f32;
+        let values = &source.inner(image, top + y)[left * source.channels..];
+        for (out, value) in row.iter_mut().zip(values) {
+            *out = measure(f64::from(value.max(least))) as f32;
         }
     });
 }
 
-fn squared(difference: f64) -> f64 {
-    difference * difference
+fn squared(value: f64) -> f64 {
+    value * value
 }
 
-/// The sum of `measure` over the differences of two rows, in as many partial sums as vector units want.
-fn sum(a: &[f32], b: &[f32], measure: impl Fn(f64) -> f64) -> f64 {
+/// The sum of `measure` over the values of a row, in as many partial sums as vector units want.
+#[inline(always)]
+fn sum(values: &[f32], least: f32, measure: impl Fn(f64) -> f64) -> f64 {
     let mut sums = [0.0; 16];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += measure(f64::from(*a) - f64::from(*b));
+    let (whole, rest) = values.as_chunks::<16>();
+    for values in whole {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += measure(f64::from(value.max(least)));
         }
     }
-    for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
-        *sum += measure(f64::from(*a) - f64::from(*b));
+    for (sum, value) in sums.iter_mut().zip(rest) {
+        *sum += measure(f64::from(value.max(least)));
     }
     sums.iter().sum()
 }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use super::{
     bordered::Bordered,
-    conv3x3::{Factors, conv3x3},
+    conv3x3::{Factors, Filter, conv3x3, conv3x3_both, conv3x3_difference},
     copy::copy,
     difference::{difference, difference_map},
     filters::Filters,
-    max_pool::max_pool,
-    pixels::pixels,
+    max_pool::{max_pool, max_pool_difference},
+    pixels::{pixels, pixels_difference},
     relu::relu,
 };
 use crate::{
     config::Criterion,
     cpu::{
-        kernels::{Input, Kernels, Output},
+        kernels::{BothMaps, Input, Kernels, Output, PoolDifference, of_target},
         scratch::Scratch,
     },
     error::Result,
@@ -68,33 +68,92 @@ impl Kernels for Fast {
         Bordered::of(tensor).to_planes(image, planes);
     }
 
+    fn breaks_ties(&self, layer: &Layer) -> bool {
+        self.filters.of_layer(layer).is_ok_and(Filter::breaks_ties)
+    }
+
     fn pixels(
         &self,
-        packed: &[Vec<u32>],
+        pictures: &[&[u32]],
         normalization: &Normalization,
         (to, kept, values): Output<'_>,
     ) -> Result<()> {
-        for (packed, out) in packed.iter().zip(images_mut(to, values)) {
-            pixels(packed, normalization, (to, kept, out));
+        for (picture, out) in pictures.iter().zip(images_mut(to, values)) {
+            pixels(picture, normalization, (to, kept, out));
         }
         Ok(())
     }
 
-    fn conv3x3(&self, input: Input<'_>, layer: &Layer, relu: bool, output: Output<'_>) -> Result<()> {
-        conv3x3(input, self.filters.of_layer(layer)?, relu, output, &self.scratch);
-        Ok(())
-    }
-
-    fn relu(&self, (from, input): Input<'_>, (to, kept, output): Output<'_>) -> Result<()> {
-        for (image, out) in images(from, input).zip(images_mut(to, output)) {
-            relu((from, image), (to, kept, out));
+    fn pixels_difference(
+        &self,
+        generated: &[&[u32]],
+        targets: &[&[u32]],
+        normalization: &Normalization,
+        (to, kept, values): Output<'_>,
+    ) -> Result<()> {
+        let pairs = generated.iter().zip(targets.iter().cycle());
+        for ((generated, target), out) in pairs.zip(images_mut(to, values)) {
+            pixels_difference(generated, target, normalization, (to, kept, out));
         }
         Ok(())
     }
 
-    fn max_pool(&self, (from, input): Input<'_>, (to, kept, output): Output<'_>) -> Result<()> {
+    fn conv3x3(&self, input: Input<'_>, input_relu: bool, layer: &Layer, output: Output<'_>) -> Result<()> {
+        conv3x3(input, input_relu, self.filters.of_layer(layer)?, output, &self.scratch);
+        Ok(())
+    }
+
+    fn conv3x3_difference(
+        &self,
+        input: Input<'_>,
+        target: Option<Input<'_>>,
+        layer: &Layer,
+        output: Output<'_>,
+    ) -> Result<()> {
+        conv3x3_difference(input, target, self.filters.of_layer(layer)?, output, &self.scratch);
+        Ok(())
+    }
+
+    fn conv3x3_both(&self, maps: BothMaps<'_>, layer: &Layer) -> Result<()> {
+        conv3x3_both(maps, self.filters.of_layer(layer)?, &self.scratch);
+        Ok(())
+    }
+
+    fn relu(
+        &self,
+        (from, input): Input<'_>,
+        (of, target): Input<'_>,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
+        let of_image = of_target(target, self.image(of), from.images as usize);
+        for (index, (image, out)) in images(from, input).zip(images_mut(to, output)).enumerate() {
+            relu((from, image), (of, of_image(index)), (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn max_pool(
+        &self,
+        (from, input): Input<'_>,
+        input_relu: bool,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
         for (image, out) in images(from, input).zip(images_mut(to, output)) {
-            max_pool((from, image), (to, kept, out));
+            max_pool((from, image), input_relu, (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn max_pool_difference(
+        &self,
+        (from, input): Input<'_>,
+        (of, target): Input<'_>,
+        how: PoolDifference,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
+        let of_image = of_target(target, self.image(of), from.images as usize);
+        for (index, (image, out)) in images(from, input).zip(images_mut(to, output)).enumerate() {
+            max_pool_difference((from, image), of_image(index), how, (to, kept, out));
         }
         Ok(())
     }
@@ -105,11 +164,18 @@ impl Kernels for Fast {
         }
     }
 
-    fn difference(&self, shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
-        difference(shape, criterion, a, b)
+    fn difference(&self, shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64 {
+        difference(shape, criterion, input_relu, image)
     }
 
-    fn difference_map(&self, shape: &Tensor, criterion: Criterion, images: [&[f32]; 2], map: Output<'_>) {
-        difference_map(shape, criterion, images, map);
+    fn difference_map(
+        &self,
+        shape: &Tensor,
+        criterion: Criterion,
+        input_relu: bool,
+        image: &[f32],
+        map: Output<'_>,
+    ) {
+        difference_map(shape, criterion, input_relu, image, map);
     }
 }

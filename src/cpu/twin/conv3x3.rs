@@ -2,15 +2,65 @@
 
 use rayon::prelude::*;
 
+use super::relu::difference_through_relu;
 use crate::{plan::Tensor, weights::Convolution};
 
-/// 3x3 cross-correlation with bias: what lies outside the region that `input` holds counts as zero, which the
-/// plan arranges to be so only outside the picture itself.
+/// 3x3 cross-correlation with bias, of `input` or of max(input, 0): what lies outside the region that it holds counts as zero,
+/// which the plan arranges to be so only outside the picture itself.
 ///
 /// Shapes: input (N, inputs, H, W), output (N, outputs, H', W') by the tensors' regions; output channels are
 /// split over threads.
-pub fn conv3x3(input: (&Tensor, &[f32]), conv: &Convolution, relu: bool, output: (&Tensor, &mut [f32])) {
-    let ((from, input), (to, output)) = (input, output);
+pub fn conv3x3(
+    input: (&Tensor, &[f32]),
+    input_relu: bool,
+    conv: &Convolution,
+    output: (&Tensor, &mut [f32]),
+) {
+    let load = |value: f32| f64::from(if input_relu { value.max(0.0) } else { value });
+    correlate(input, load, conv, |channel| f64::from(conv.bias()[channel]), |_, sum| sum, output);
+}
+
+/// 3x3 cross-correlation of a difference, without bias; where there is the target's result, before its activation, the
+/// difference that the activation makes.
+///
+/// Shapes: as [`conv3x3`]; the target (1 or N, outputs, H', W'), of the output's region or more.
+pub fn conv3x3_difference(
+    input: (&Tensor, &[f32]),
+    target: Option<(&Tensor, &[f32])>,
+    conv: &Convolution,
+    (to, output): (&Tensor, &mut [f32]),
+) {
+    let through_relu = |[plane, y, x]: [usize; 3], sum: f64| match target {
+        Some(target) => difference_through_relu(sum, of_target(target, to, [plane, y, x])),
+        None => sum,
+    };
+    correlate(input, f64::from, conv, |_| 0.0, through_relu, (to, output));
+}
+
+/// The target's value at a place of the difference's: plane, row and column.
+pub(super) fn of_target(
+    (tensor, target): (&Tensor, &[f32]),
+    difference: &Tensor,
+    [plane, y, x]: [usize; 3],
+) -> f64 {
+    let [left, top] =
+        [0, 1].map(|axis| (difference.region.origin[axis] - tensor.region.origin[axis]) as usize);
+    // One target's planes are those of all images.
+    let plane = plane % (target.len() / tensor.channel_stride() as usize);
+    let row = plane * tensor.region.extent[1] as usize + top + y;
+    f64::from(target[row * tensor.row_stride() as usize + left + x])
+}
+
+/// For each output channel the sum over kernels of what `load` makes of the inputs under them, from `start` on; `store` makes the
+/// result of it.
+fn correlate(
+    (from, input): (&Tensor, &[f32]),
+    load: impl Fn(f32) -> f64 + Sync,
+    conv: &Convolution,
+    start: impl Fn(usize) -> f64 + Sync,
+    store: impl Fn([usize; 3], f64) -> f64 + Sync,
+    (to, output): (&Tensor, &mut [f32]),
+) {
     let (width, height) = (from.region.extent[0] as usize, from.region.extent[1] as usize);
     let (out_width, out_height) = (to.region.extent[0] as usize, to.region.extent[1] as usize);
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
@@ -22,7 +72,7 @@ pub fn conv3x3(input: (&Tensor, &[f32]), conv: &Convolution, relu: bool, output:
     let under_width = out_width + 2;
     let within = |column: i64| (column - left).clamp(0, under_width as i64) as usize;
     let inside = within(0)..within(width as i64);
-    let start = (inside.start as i64 + left) as usize;
+    let first = (inside.start as i64 + left) as usize;
 
     output.par_chunks_mut(out_width * out_height).enumerate().for_each(|(plane, output)| {
         let (image, channel) = (plane / outputs, plane % outputs);
@@ -31,16 +81,16 @@ pub fn conv3x3(input: (&Tensor, &[f32]), conv: &Convolution, relu: bool, output:
         let mut sums = vec![0.0f64; out_width];
         let mut under = vec![0.0f64; under_width];
         for (y, row_out) in output.chunks_mut(out_width).enumerate() {
-            sums.fill(f64::from(conv.bias()[channel]));
+            sums.fill(start(channel));
             for (plane, kernel) in input.chunks(width * height).zip(weights.chunks(9)) {
                 for (ky, taps) in kernel.chunks(3).enumerate() {
                     let row = y as i64 + shift[1] + ky as i64 - 1;
                     if inside.is_empty() || row < 0 || row >= height as i64 {
                         continue;
                     }
-                    let row = &plane[row as usize * width + start..][..inside.len()];
+                    let row = &plane[row as usize * width + first..][..inside.len()];
                     for (under, &value) in under[inside.clone()].iter_mut().zip(row) {
-                        *under = f64::from(value);
+                        *under = load(value);
                     }
                     let taps = [0, 1, 2].map(|kx| f64::from(taps[kx]));
                     for (sum, under) in sums.iter_mut().zip(under.windows(3)) {
@@ -48,8 +98,8 @@ pub fn conv3x3(input: (&Tensor, &[f32]), conv: &Convolution, relu: bool, output:
                     }
                 }
             }
-            for (out, &sum) in row_out.iter_mut().zip(&sums) {
-                *out = if relu { sum.max(0.0) } else { sum } as f32;
+            for (x, (out, &sum)) in row_out.iter_mut().zip(&sums).enumerate() {
+                *out = store([plane, y, x], sum) as f32;
             }
         }
     });

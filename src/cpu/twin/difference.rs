@@ -2,10 +2,10 @@
 
 use crate::{config::Criterion, plan::Tensor};
 
-/// The sum over one picture's features, as far as the region owns them, of the squared or absolute difference.
-/// `a` and `b` are images (C, H, W) of tensors like `shape`.
+/// The sum over one image, as far as the region owns it, of the squares or magnitudes of a difference; or of features, through
+/// max(x, 0). `image` is one (C, H, W) of tensors like `shape`.
 #[must_use]
-pub fn difference(shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
+pub fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64 {
     let region = &shape.region;
     let width = region.extent[0] as usize;
     let [left, top, ..] = region.halo.map(|v| v as usize);
@@ -14,10 +14,8 @@ pub fn difference(shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) ->
     for channel in 0..shape.channels as usize {
         for row in top..top + owned_height {
             let start = channel * region.positions() as usize + row * width + left;
-            for (a, b) in a[start..][..owned_width].iter().zip(&b[start..]) {
-                let difference = f64::from(*a) - f64::from(*b);
-                sum += measure(criterion, difference);
-            }
+            let values = image[start..][..owned_width].iter();
+            sum += values.map(|&value| measure(criterion, input_relu, value)).sum::<f64>();
         }
     }
     sum
@@ -28,7 +26,8 @@ pub fn difference(shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) ->
 pub fn difference_map(
     shape: &Tensor,
     criterion: Criterion,
-    [a, b]: [&[f32]; 2],
+    input_relu: bool,
+    image: &[f32],
     (to, kept, map): (&Tensor, u32, &mut [f32]),
 ) {
     let width = shape.region.extent[0] as usize;
@@ -42,17 +41,17 @@ pub fn difference_map(
     for channel in 0..shape.channels as usize {
         for row in kept as usize..rows {
             for column in 0..columns {
-                let place = at(channel, row, column);
-                let difference = f64::from(a[place]) - f64::from(b[place]);
-                map[(channel * rows + row) * columns + column] = measure(criterion, difference) as f32;
+                let value = image[at(channel, row, column)];
+                map[(channel * rows + row) * columns + column] = measure(criterion, input_relu, value) as f32;
             }
         }
     }
 }
 
-fn measure(criterion: Criterion, difference: f64) -> f64 {
+fn measure(criterion: Criterion, input_relu: bool, value: f32) -> f64 {
+    let value = f64::from(if input_relu { value.max(0.0) } else { value });
     match criterion {
-        Criterion::Mse => difference * difference,
-        Criterion::Mae => difference.abs(),
+        Criterion::Mse => value * value,
+        Criterion::Mae => value.abs(),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{conv3x3, copy, difference, difference_map, max_pool, pixels, relu};
+use super::{
+    conv3x3, conv3x3_difference, copy, difference, difference_map, max_pool, max_pool_difference, pixels,
+    pixels_difference, relu,
+};
 use crate::{
     config::Criterion,
     cpu::{
-        kernels::{Input, Kernels, Output},
+        kernels::{Input, Kernels, Output, PoolDifference},
         zeros,
     },
     error::Result,
@@ -27,17 +30,27 @@ impl Twins {
 }
 
 /// Makes the rows of a tensor that are not kept as a tensor of their own, and puts them below those that are.
-fn below_kept(
-    (to, kept, output): Output<'_>,
-    make: impl FnOnce((&Tensor, &mut [f32])) -> Result<()>,
-) -> Result<()> {
+fn below_kept((to, kept, output): Output<'_>, make: impl FnOnce((&Tensor, &mut [f32]))) -> Result<()> {
     if kept == 0 {
-        return make((to, output));
+        make((to, output));
+        return Ok(());
     }
     let below = Tensor { region: to.region.below(kept), ..to.clone() };
     let mut made = zeros(&below, below.elements() as usize)?;
-    make((&below, &mut made))?;
+    make((&below, &mut made));
     copy((&below, &made), (to, output));
+    Ok(())
+}
+
+/// Makes all rows of a tensor elsewhere, since pictures are packed with those that are kept, and takes those that are not.
+fn whole_rows((to, kept, output): Output<'_>, make: impl FnOnce((&Tensor, &mut [f32]))) -> Result<()> {
+    let mut made = zeros(to, output.len())?;
+    make((to, &mut made));
+    let below = kept as usize * to.row_stride() as usize;
+    let plane = to.channel_stride() as usize;
+    for (out, made) in output.chunks_mut(plane).zip(made.chunks(plane)) {
+        out[below..].copy_from_slice(&made[below..]);
+    }
     Ok(())
 }
 
@@ -62,62 +75,83 @@ impl Kernels for Twins {
         planes.extend_from_slice(image);
     }
 
-    fn pixels(
+    fn breaks_ties(&self, _: &Layer) -> bool {
+        false
+    }
+
+    fn pixels(&self, pictures: &[&[u32]], normalization: &Normalization, output: Output<'_>) -> Result<()> {
+        whole_rows(output, |(to, made)| {
+            for (picture, image) in pictures.iter().zip(made.chunks_mut(self.image(to))) {
+                pixels(picture, normalization, (to, image));
+            }
+        })
+    }
+
+    fn pixels_difference(
         &self,
-        packed: &[Vec<u32>],
+        generated: &[&[u32]],
+        targets: &[&[u32]],
         normalization: &Normalization,
-        (to, kept, output): Output<'_>,
+        output: Output<'_>,
     ) -> Result<()> {
-        // Packed is the whole region, kept rows too.
-        let mut made = zeros(to, output.len())?;
-        for (packed, image) in packed.iter().zip(made.chunks_mut(self.image(to))) {
-            pixels(packed, normalization, (to, image));
-        }
-        let below = kept as usize * to.row_stride() as usize;
-        let plane = to.channel_stride() as usize;
-        for (out, made) in output.chunks_mut(plane).zip(made.chunks(plane)) {
-            out[below..].copy_from_slice(&made[below..]);
-        }
-        Ok(())
+        whole_rows(output, |(to, made)| {
+            let pairs = generated.iter().zip(targets.iter().cycle());
+            for ((generated, target), image) in pairs.zip(made.chunks_mut(self.image(to))) {
+                pixels_difference(generated, target, normalization, (to, image));
+            }
+        })
     }
 
-    fn conv3x3(&self, input: Input<'_>, layer: &Layer, relu: bool, output: Output<'_>) -> Result<()> {
+    fn conv3x3(&self, input: Input<'_>, input_relu: bool, layer: &Layer, output: Output<'_>) -> Result<()> {
         let convolution = self.0.of_layer(layer)?;
-        below_kept(output, |to| {
-            conv3x3(input, convolution, relu, to);
-            Ok(())
-        })
+        below_kept(output, |to| conv3x3(input, input_relu, convolution, to))
     }
 
-    fn relu(&self, input: Input<'_>, output: Output<'_>) -> Result<()> {
-        below_kept(output, |to| {
-            relu(input, to);
-            Ok(())
-        })
+    fn conv3x3_difference(
+        &self,
+        input: Input<'_>,
+        target: Option<Input<'_>>,
+        layer: &Layer,
+        output: Output<'_>,
+    ) -> Result<()> {
+        let convolution = self.0.of_layer(layer)?;
+        below_kept(output, |to| conv3x3_difference(input, target, convolution, to))
     }
 
-    fn max_pool(&self, input: Input<'_>, output: Output<'_>) -> Result<()> {
-        below_kept(output, |to| {
-            max_pool(input, to);
-            Ok(())
-        })
+    fn relu(&self, input: Input<'_>, target: Input<'_>, output: Output<'_>) -> Result<()> {
+        below_kept(output, |to| relu(input, target, to))
+    }
+
+    fn max_pool(&self, input: Input<'_>, input_relu: bool, output: Output<'_>) -> Result<()> {
+        below_kept(output, |to| max_pool(input, input_relu, to))
+    }
+
+    fn max_pool_difference(
+        &self,
+        input: Input<'_>,
+        target: Input<'_>,
+        how: PoolDifference,
+        output: Output<'_>,
+    ) -> Result<()> {
+        below_kept(output, |to| max_pool_difference(input, target, how.input_relu, how.tied(), to))
     }
 
     fn copy(&self, input: Input<'_>, (to, _, output): Output<'_>) {
         copy(input, (to, output));
     }
 
-    fn difference(&self, shape: &Tensor, criterion: Criterion, a: &[f32], b: &[f32]) -> f64 {
-        difference(shape, criterion, a, b)
+    fn difference(&self, shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64 {
+        difference(shape, criterion, input_relu, image)
     }
 
     fn difference_map(
         &self,
         shape: &Tensor,
         criterion: Criterion,
-        images: [&[f32]; 2],
-        (to, kept, map): Output<'_>,
+        input_relu: bool,
+        image: &[f32],
+        map: Output<'_>,
     ) {
-        difference_map(shape, criterion, images, (to, kept, map));
+        difference_map(shape, criterion, input_relu, image, map);
     }
 }

@@ -13,16 +13,17 @@ mod sum;
 mod texel;
 mod total;
 
-pub(super) use self::kernels::Twins;
 pub use self::{
-    conv3x3::conv3x3,
+    conv3x3::{conv3x3, conv3x3_difference},
     copy::copy,
     difference::{difference, difference_map},
-    max_pool::max_pool,
-    pixels::pixels,
+    max_pool::{max_pool, max_pool_difference},
+    pixels::{pixels, pixels_difference},
     relu::relu,
-    source::{Conversion, NOT_FINITE, WRITTEN, source},
+    source::{Conversion, source},
     sum::sum,
     texel::{Texel, half},
     total::{faults, total},
 };
+pub(super) use self::{kernels::Twins, pixels::value};
+pub use crate::image::{NOT_FINITE, WRITTEN};

@@ -1,18 +1,24 @@
 //! Twin of `shaders/relu.wgsl`.
 
+use super::conv3x3::of_target;
 use crate::plan::Tensor;
 
-/// max(x, 0) for every position that the output holds, which the input holds as well.
-pub fn relu((from, input): (&Tensor, &[f32]), (to, output): (&Tensor, &mut [f32])) {
+/// The activation of a difference from a target, max(a + d, 0) - max(a, 0), for every position that the output holds, which both
+/// hold as well.
+pub fn relu(
+    (from, input): (&Tensor, &[f32]),
+    target: (&Tensor, &[f32]),
+    (to, output): (&Tensor, &mut [f32]),
+) {
     let [columns, rows] = to.region.extent.map(|side| side as usize);
-    let [left, top] = [0, 1].map(|axis| (to.region.origin[axis] - from.region.origin[axis]) as usize);
-    let planes = input.chunks(from.channel_stride() as usize);
-    for (out, plane) in output.chunks_mut(to.channel_stride() as usize).zip(planes) {
-        for row in 0..rows {
-            let values = &plane[(top + row) * from.row_stride() as usize + left..];
-            for (out, &value) in out[row * columns..][..columns].iter_mut().zip(values) {
-                *out = value.max(0.0);
-            }
-        }
+    for (index, out) in output.iter_mut().enumerate() {
+        let place = [index / columns / rows, index / columns % rows, index % columns];
+        let difference = of_target((from, input), to, place);
+        *out = difference_through_relu(difference, of_target(target, to, place)) as f32;
     }
+}
+
+/// d, -a, a + d or 0, as a and a + d are positive or not: a sum that cancels is made only where it is the result.
+pub(super) fn difference_through_relu(d: f64, a: f64) -> f64 {
+    (d + a.min(0.0)).max(-a.max(0.0))
 }

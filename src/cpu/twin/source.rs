@@ -2,13 +2,8 @@
 
 use crate::{
     color::{ToneMap, encode_srgb},
-    image::{FORMAT_F32, FORMAT_RGBA8},
+    image::{FORMAT_F32, FORMAT_RGBA8, NOT_FINITE, WRITTEN},
 };
-
-/// The bit of a packed picture's first word that says that a value was not finite.
-pub const NOT_FINITE: u32 = 1 << 8;
-/// The bit that says that a kernel wrote the picture.
-pub const WRITTEN: u32 = 1 << 9;
 
 /// What is done to the values of a source.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Twin of `shaders/total.wgsl`.
 
-use super::source::{NOT_FINITE, WRITTEN};
+use crate::image::{NOT_FINITE, WRITTEN};
 
 /// The sum of each tap's sum times its factor.
 #[must_use]

@@ -1,7 +1,9 @@
 //! Inside a host's frame: comparing textures and buffers of the host's device by commands that the host submits.
 //!
-//! `ring.rs` reads results back, `slices.rs` spreads a comparison over several frames, `faults.rs` is what a result may tell.
+//! `arrange.rs` says what is kept of a target, `ring.rs` reads results back, `slices.rs` spreads a comparison over several frames,
+//! `faults.rs` is what a result may tell.
 
+pub(super) mod arrange;
 mod faults;
 mod ring;
 mod slices;
@@ -10,24 +12,25 @@ use std::{ops::Range, sync::Arc};
 
 pub use self::slices::Progress;
 use self::{
+    arrange::{Arrangement, FRAMES},
     ring::{Outcome, Ring},
     slices::{Slicing, Times},
 };
 use super::{
-    arrange::arrange_single,
     context::Gpu,
-    executor::{Executor, Round},
     kernels::source,
-    lower::{Host, Mode},
     prepared::Prepared,
-    program::TargetHeader,
+    program::Side,
     source::{Source, Sources, Tone, Use},
+    target,
+    workspace::{Round, Workspace},
 };
 use crate::{
     Model, Report, Target,
     color::ToneMap,
     error::{Error, Result},
     memory::Memory,
+    plan::Plan,
 };
 
 /// Compares pictures of one size that are on the host's device, by commands recorded into the host's encoders.
@@ -62,7 +65,8 @@ use crate::{
 pub struct FrameSession {
     model: Model,
     size: [u32; 2],
-    executor: Executor,
+    arranged: Arrangement,
+    workspace: Workspace,
     sources: Sources,
     ring: Ring,
     /// What [`record_target`](Self::record_target) writes; made by the first of them.
@@ -73,19 +77,21 @@ pub struct FrameSession {
     times: Option<Times>,
 }
 
-/// Room for the features of a target that is recorded.
+/// Room for a target that is recorded.
 #[derive(Debug)]
 struct OwnTarget {
-    features: Vec<wgpu::Buffer>,
-    /// Commands that compare with them.
-    candidates: Prepared,
+    kept: target::Target,
+    /// Commands that make it.
+    keeping: Prepared,
+    /// Commands that compare frames with it.
+    frames: Prepared,
 }
 
 #[derive(Debug)]
 enum Against {
     Nothing,
     Own,
-    /// Features that were computed elsewhere.
+    /// Commands that compare frames with a target that was made elsewhere.
     Given(Box<Prepared>),
 }
 
@@ -155,20 +161,23 @@ impl FrameSession {
         let on_device = model.on_gpu()?;
         let gpu = &on_device.gpu;
         let _span = tracing::debug_span!("frame session", width, height, in_flight).entered();
-        let sets = arrange_single(model.plan(width, height)(1)?, &gpu.capabilities)?;
-        let host = Host::Frame(TargetHeader::Recorded);
-        let executor = Executor::with_sets(Arc::clone(on_device), sets, Mode::Features, host)?;
+        let arranged = arrange::arrange(&model.plans(width, height), model.allowed(), on_device.means())?;
+        let workspace = Workspace::new(Arc::clone(on_device), &arranged.sizes, arranged.memory)?;
         let size = [width, height];
         let sources = Sources::new(gpu, size, tone, sources)?;
-        let ring = Ring::new(gpu, in_flight, executor.buffers.loss().size())?;
-        // Compiled now, and not in the first frame.
+        let ring = Ring::new(gpu, in_flight, workspace.buffers.loss.size())?;
+        // Compiled and uploaded now, and not in the first frame.
         for kernel in [&source::TEXTURE, &source::BUFFER] {
             gpu.pipeline(kernel)?;
+        }
+        for plan in arranged.target.iter().chain([&arranged.frames]) {
+            on_device.warm_up(&on_device.lower(plan, FRAMES.0, FRAMES.1)?)?;
         }
         Ok(Self {
             model: model.clone(),
             size,
-            executor,
+            arranged,
+            workspace,
             sources,
             ring,
             own: None,
@@ -178,8 +187,9 @@ impl FrameSession {
         })
     }
 
-    /// Records computing the features of a target, which frames recorded from now on are compared with. The first
-    /// call makes room for them.
+    /// Records computing the maps of a target, which frames recorded from now on are compared with. The first
+    /// call makes room for them. Where the model's memory has none, the target's picture is kept alone, and each frame computes its
+    /// maps again: the same numbers, in twice the time.
     ///
     /// # Errors
     /// [`Error::Image`] where the source cannot be read or is not of the session's size; [`Error::Config`] while a
@@ -192,23 +202,22 @@ impl FrameSession {
     ) -> Result<()> {
         self.check_idle()?;
         self.record_beginning_of_target(encoder, &source.into())?;
-        let program = &self.executor.program.program;
-        self.record_range(encoder, &self.executor.program, program.steps.start..program.commands.len(), None);
+        if let Some(own) = &self.own {
+            self.record_range(encoder, &own.keeping, own.keeping.program.steps.clone(), None);
+        }
         Ok(())
     }
 
-    /// Compares frames recorded from now on with a target whose features another session of the model computed, from
+    /// Compares frames recorded from now on with a target whose maps another session of the model computed, from
     /// an [`Image`](crate::Image).
     ///
     /// # Errors
-    /// [`Error::Config`] where the target is of another loss, other weights or another size, or is kept as a picture since its session goes
-    /// through it in parts, or while a comparison in slices is under way; [`Error::DeviceLost`].
+    /// [`Error::Config`] where the target is of another loss, other weights or another size, or is kept as a picture; or while a
+    /// comparison in slices is under way; [`Error::DeviceLost`].
     pub fn set_target(&mut self, target: &Target) -> Result<()> {
         self.check_idle()?;
-        let features = target.features_on_gpu(&self.model, self.size)?;
-        let host = Host::Frame(TargetHeader::Given);
-        let prepared = self.executor.prepare(Mode::Candidates, host, features)?;
-        self.against = Against::Given(Box::new(prepared));
+        let target = target.on_gpu(&self.model, self.size)?;
+        self.against = Against::Given(Box::new(self.prepare_frames(target)?));
         Ok(())
     }
 
@@ -224,7 +233,7 @@ impl FrameSession {
         frame: u64,
     ) -> Result<Recorded> {
         let Some(used) = self.record_beginning(encoder, &source.into())? else { return Ok(Recorded::NoRoom) };
-        if let Some(prepared) = self.candidates() {
+        if let Some(prepared) = self.frames() {
             self.record_range(encoder, prepared, prepared.program.steps.clone(), None);
         }
         self.record_end(encoder, frame, used);
@@ -234,14 +243,14 @@ impl FrameSession {
     /// The next frame's report, in the order of recording, if the host's submitting or polling has brought it. It
     /// makes room for another frame.
     pub fn poll(&mut self) -> Option<FrameReport> {
-        let (frame, outcome) = self.ring.poll(self.executor.gpu())?;
+        let (frame, outcome) = self.ring.poll(self.workspace.gpu())?;
         Some(self.report(frame, outcome))
     }
 
     /// The next frame's report, in the order of recording; none where no frame is in flight. Something must submit to
     /// the device or poll it meanwhile.
     pub async fn next_report(&mut self) -> Option<FrameReport> {
-        let (frame, outcome) = self.ring.next(self.executor.gpu()).await?;
+        let (frame, outcome) = self.ring.next(self.workspace.gpu()).await?;
         Some(self.report(frame, outcome))
     }
 
@@ -259,7 +268,7 @@ impl FrameSession {
     /// rounded to float32; a report's is added up in float64 from the same sums.
     #[must_use]
     pub fn loss_buffer(&self) -> &wgpu::Buffer {
-        self.executor.buffers.loss()
+        &self.workspace.buffers.loss
     }
 
     /// Bytes that are read back of a frame.
@@ -268,12 +277,18 @@ impl FrameSession {
         self.loss_buffer().size()
     }
 
-    /// Bytes that the session has on the device. Weights are not counted: they are the model's, shared by all sessions.
+    /// Bytes that the session has on the device, with the target that it has recorded. Weights are not counted: they are the
+    /// model's, shared by all sessions.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        let mut memory = self.executor.memory;
-        memory.features += self.own_features().iter().map(wgpu::Buffer::size).sum::<u64>();
-        memory.scratch += self.own.as_ref().map_or(0, |own| own.candidates.bytes);
+        let mut memory = self.arranged.memory;
+        if let Some(OwnTarget { kept, keeping, frames }) = &self.own {
+            memory.scratch += keeping.bytes + frames.bytes;
+            memory.target = kept.bytes();
+        }
+        if let Against::Given(frames) = &self.against {
+            memory.scratch += frames.bytes;
+        }
         memory
     }
 
@@ -287,18 +302,14 @@ impl FrameSession {
     /// [`Error::DeviceLost`] from now on; those on other devices go on. Without it a loss is seen by the first result
     /// that cannot be read.
     pub fn device_lost(&self, reason: &str) {
-        self.executor.gpu().lose(reason);
+        self.workspace.gpu().lose(reason);
     }
 
-    fn own_features(&self) -> &[wgpu::Buffer] {
-        self.own.as_ref().map_or(&[], |own| &own.features)
-    }
-
-    /// The commands that compare with the target.
-    fn candidates(&self) -> Option<&Prepared> {
+    /// The commands that compare frames with the target.
+    fn frames(&self) -> Option<&Prepared> {
         match &self.against {
             Against::Nothing => None,
-            Against::Own => self.own.as_ref().map(|own| &own.candidates),
+            Against::Own => self.own.as_ref().map(|own| &own.frames),
             Against::Given(prepared) => Some(&**prepared),
         }
     }
@@ -310,7 +321,7 @@ impl FrameSession {
                     .to_owned(),
             ));
         }
-        self.executor.gpu().check()
+        self.workspace.gpu().check()
     }
 
     fn check_target(&self) -> Result<()> {
@@ -324,17 +335,25 @@ impl FrameSession {
 
     /// Everything about a source that may fail.
     fn prepare(&mut self, source: &Source) -> Result<Option<usize>> {
-        self.sources.prepare(&self.executor.model.gpu, source, &self.executor.buffers.pictures[0])
+        let Workspace { model, buffers } = &self.workspace;
+        self.sources.prepare(&model.gpu, source, &buffers.pictures[Side::Generated as usize])
     }
 
     fn make_own_target(&mut self) -> Result<()> {
         if self.own.is_none() {
-            let features = self.executor.target_features()?;
-            let candidates =
-                self.executor.prepare(Mode::Candidates, Host::Frame(TargetHeader::Recorded), &features)?;
-            self.own = Some(OwnTarget { features, candidates });
+            let Workspace { model, buffers } = &self.workspace;
+            let keeping = self.arranged.keeping(|plan| model.lower(plan, FRAMES.0, FRAMES.1))?;
+            let kept = target::Target::new(&model.gpu, &keeping.0)?;
+            let keeping = Prepared::new(model, keeping, buffers, Some(&kept))?;
+            let frames = self.prepare_frames(&kept)?;
+            self.own = Some(OwnTarget { kept, keeping, frames });
         }
         Ok(())
+    }
+
+    /// Commands that compare frames with a target.
+    fn prepare_frames(&self, target: &target::Target) -> Result<Prepared> {
+        self.workspace.prepare(self.arranged.frames.clone(), FRAMES, Some(target))
     }
 
     /// Records reading a frame's source, which a program begins with; nothing where there is no room for the frame. What must
@@ -350,7 +369,7 @@ impl FrameSession {
             return Ok(None);
         }
         let Some(ready) = self.prepare(source)? else { return Ok(None) };
-        if let Some(prepared) = self.candidates() {
+        if let Some(prepared) = self.frames() {
             self.record_range(encoder, prepared, 0..prepared.program.steps.start, Some(ready));
         }
         Ok(Some(self.sources.hold(ready)))
@@ -371,8 +390,9 @@ impl FrameSession {
                     .to_owned(),
             )
         })?;
-        let prepared = &self.executor.program;
-        self.record_range(encoder, prepared, 0..prepared.program.steps.start, Some(ready));
+        if let Some(own) = &self.own {
+            self.record_range(encoder, &own.keeping, 0..own.keeping.program.steps.start, Some(ready));
+        }
         let used = self.sources.hold(ready);
         encoder.on_submitted_work_done(move || drop(used));
         self.against = Against::Own;
@@ -382,11 +402,11 @@ impl FrameSession {
     /// Records what a program ends with, and reading the result back as that of `frame`.
     fn record_end(&mut self, encoder: &mut wgpu::CommandEncoder, frame: u64, used: Use) {
         let place = self.ring.take(frame, used);
-        if let Some(prepared) = self.candidates() {
+        if let Some(prepared) = self.frames() {
             let end = prepared.program.steps.end..prepared.program.commands.len();
             let readback = place.buffer().map(|buffer| (buffer, 0));
             let mut round = Round { readback, ..Round::uploaded(1) };
-            self.executor.record(encoder, prepared, end, &mut round);
+            self.workspace.record(encoder, prepared, end, &mut round);
         }
         self.ring.record(encoder, place);
     }
@@ -400,20 +420,26 @@ impl FrameSession {
         ready: Option<usize>,
     ) {
         let source = ready.map(|ready| self.sources.recorded(ready));
-        let mut round = Round { target: self.own_features(), source, ..Round::uploaded(1) };
-        self.executor.record(encoder, prepared, range, &mut round);
+        let target = self.own.as_ref().map(|own| &own.kept);
+        let mut round = Round { target, source, ..Round::uploaded(1) };
+        self.workspace.record(encoder, prepared, range, &mut round);
     }
 
     fn report(&self, frame: u64, outcome: Result<Outcome>) -> FrameReport {
         let report = |Outcome { faults, sums, .. }: Outcome| {
             faults::check(faults, frame)?;
             let sums: Vec<f64> = sums.into_iter().map(f64::from).collect();
-            self.model.report(self.executor.plan(), self.size, &sums)
+            self.model.report(self.plan(), self.size, &sums)
         };
         FrameReport { frame, result: outcome.and_then(report) }
     }
 
+    /// What compares frames: it has the taps.
+    fn plan(&self) -> &Plan {
+        &self.arranged.frames
+    }
+
     fn gpu(&self) -> &Gpu {
-        self.executor.gpu()
+        self.workspace.gpu()
     }
 }

@@ -7,17 +7,17 @@ use super::{Against, FrameSession, Recorded};
 use crate::{
     error::{Error, Result},
     gpu::{
-        executor::Round,
         prepared::Prepared,
         source::{Source, Use},
         timing::command_times,
+        workspace::Round,
     },
 };
 
 /// A comparison that is under way.
 #[derive(Debug)]
 pub(super) struct Slicing {
-    /// The host's number of a frame; none while a target's features are computed.
+    /// The host's number of a frame; none while a target is made.
     frame: Option<u64>,
     /// Which of its program's commands is next.
     command: usize,
@@ -28,8 +28,8 @@ pub(super) struct Slicing {
 /// Seconds that a piece of each of the steps' commands takes.
 #[derive(Debug)]
 pub(super) struct Times {
-    features: Vec<f64>,
-    candidates: Vec<f64>,
+    target: Vec<f64>,
+    frames: Vec<f64>,
 }
 
 /// How far a comparison in slices has come.
@@ -57,22 +57,17 @@ impl FrameSession {
         self.check_idle()?;
         self.make_own_target()?;
         let Some(own) = &self.own else { return Ok(()) };
-        let each = |prepared: &Prepared, target: &[wgpu::Buffer]| -> Result<Vec<f64>> {
-            let round = Round { target, ..Round::uploaded(1) };
+        let each = |prepared: &Prepared| -> Result<Vec<f64>> {
+            let times = || command_times(&self.workspace, prepared, &Round::uploaded(1));
             // The first time memory is touched and drivers finish compiling.
-            command_times(&self.executor, prepared, &round)?;
-            let [(_, first), (_, second)] = [
-                command_times(&self.executor, prepared, &round)?,
-                command_times(&self.executor, prepared, &round)?,
-            ];
+            times()?;
+            let [(_, first), (_, second)] = [times()?, times()?];
             let longer = first.into_iter().zip(second).map(|(first, second)| f64::max(first, second));
             let pieces =
                 prepared.program.steps.clone().map(|index| prepared.program.commands[index].pieces());
             Ok(longer.zip(pieces).map(|(seconds, pieces)| seconds / f64::from(pieces)).collect())
         };
-        let features = each(&self.executor.program, &own.features)?;
-        let candidates = each(&own.candidates, &[])?;
-        self.times = Some(Times { features, candidates });
+        self.times = Some(Times { target: each(&own.keeping)?, frames: each(&own.frames)? });
         // What was measured was no target.
         if matches!(self.against, Against::Own) {
             self.against = Against::Nothing;
@@ -95,12 +90,12 @@ impl FrameSession {
         self.check_measured()?;
         let Some(used) = self.record_beginning(encoder, &source.into())? else { return Ok(Recorded::NoRoom) };
         encoder.on_submitted_work_done(move || drop(used));
-        let command = self.candidates().map_or(0, |prepared| prepared.program.steps.start);
+        let command = self.frames().map_or(0, |prepared| prepared.program.steps.start);
         self.slicing = Some(Slicing { frame: Some(frame), command, piece: 0 });
         Ok(Recorded::Yes)
     }
 
-    /// Begins computing the features of a target in slices, as [`begin`](Self::begin).
+    /// Begins computing the maps of a target in slices, as [`begin`](Self::begin).
     ///
     /// # Errors
     /// As [`record_target`](Self::record_target), and [`Error::Config`] where
@@ -112,7 +107,7 @@ impl FrameSession {
     ) -> Result<()> {
         self.check_measured()?;
         self.record_beginning_of_target(encoder, &source.into())?;
-        let command = self.executor.program.program.steps.start;
+        let command = self.own.as_ref().map_or(0, |own| own.keeping.program.steps.start);
         self.slicing = Some(Slicing { frame: None, command, piece: 0 });
         Ok(())
     }
@@ -130,13 +125,13 @@ impl FrameSession {
         else {
             return Err(Error::Config("no comparison in slices is under way; begin() one first".to_owned()));
         };
-        let (prepared, times, target) = match frame {
-            None => (Some(&self.executor.program), &times.features, self.own_features()),
-            Some(_) => (self.candidates(), &times.candidates, &[][..]),
+        let (prepared, times) = match frame {
+            None => (self.own.as_ref().map(|own| &own.keeping), &times.target),
+            Some(_) => (self.frames(), &times.frames),
         };
         let mut left = budget.as_secs_f64() * PLANNED;
         let mut empty = true;
-        let round = Round { target, ..Round::uploaded(1) };
+        let round = Round::uploaded(1);
         let steps = prepared.map_or(0..0, |prepared| prepared.program.steps.clone());
         if let Some(prepared) = prepared {
             while command < steps.end {
@@ -148,7 +143,7 @@ impl FrameSession {
                     break;
                 }
                 let range = piece..piece + pieces;
-                self.executor.record_pieces(encoder, prepared, (command, range), &round);
+                self.workspace.record_pieces(encoder, prepared, (command, range), &round);
                 left -= f64::from(pieces) * seconds;
                 empty = false;
                 piece += pieces;

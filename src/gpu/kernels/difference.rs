@@ -4,7 +4,7 @@ use std::mem::offset_of;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Operand, groups_of, tensor::Tensor};
+use super::{Operand, activation::input_floor, groups_of, tensor::Tensor};
 use crate::{
     config::Criterion,
     gpu::{
@@ -22,10 +22,10 @@ const SUM_SPAN: u32 = 16;
 const TREE_BYTES: u32 = WORKGROUP * 4;
 
 pub(in crate::gpu) static KERNEL: Kernel =
-    kernel!("difference", [Read, Read, Write], constants: &[("SPAN", SPAN)], workgroup_memory: TREE_BYTES);
+    kernel!("difference", [Read, Write], constants: &[("SPAN", SPAN)], workgroup_memory: TREE_BYTES);
 pub(in crate::gpu) static SUM: Kernel =
     kernel!("sum", [Read, Write], constants: &[("SPAN", SUM_SPAN)], workgroup_memory: TREE_BYTES);
-pub(in crate::gpu) static MAP: Kernel = kernel!("difference.map", [Read, Read, Write]);
+pub(in crate::gpu) static MAP: Kernel = kernel!("difference.map", [Read, Write]);
 
 /// Elements that a workgroup sums.
 pub(crate) const DIFFERENCE_ELEMENTS: u64 = (WORKGROUP * SPAN * SPAN) as u64;
@@ -33,33 +33,29 @@ pub(crate) const DIFFERENCE_ELEMENTS: u64 = (WORKGROUP * SPAN * SPAN) as u64;
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Difference {
-    a_offset: u32,
-    a_stride: u32,
-    b_offset: u32,
-    b_stride: u32,
+    offset: u32,
+    stride: u32,
     width: u32,
     height: u32,
     channels: u32,
     row_stride: u32,
     channel_stride: u32,
+    input_floor: i32,
     absolute: u32,
     groups: u32,
     first_group: u32,
+    pad: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Map {
-    a: Tensor,
+    input: Tensor,
     output: Tensor,
-    a_offset: u32,
-    a_stride: u32,
-    b_offset: u32,
-    b_stride: u32,
+    input_floor: i32,
     absolute: u32,
     groups: u32,
     first_group: u32,
-    pad: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -70,21 +66,27 @@ struct Sum {
     pad: [u32; 2],
 }
 
-/// One side of a difference: where its first image begins, and the elements from an image to the next.
-pub(in crate::gpu) struct Side {
-    pub(in crate::gpu) binding: Binding,
-    pub(in crate::gpu) offset: u32,
-    pub(in crate::gpu) stride: u32,
+/// What is summed of a map that is read.
+#[derive(Clone, Copy)]
+pub(in crate::gpu) struct Summed {
+    pub(in crate::gpu) criterion: Criterion,
+    /// Whether the map is read through max(x, 0).
+    pub(in crate::gpu) input_relu: bool,
 }
 
-/// The sums of the differences between two sides' images of a tensor like `tensor`, from place `first` of all sums on.
-pub(in crate::gpu) fn lower(
-    criterion: Criterion,
-    tensor: &plan::Tensor,
-    [a, b]: [&Side; 2],
-    first: u32,
-    cost: Cost,
-) -> [Dispatch; 2] {
+impl Summed {
+    /// Whether a value is taken as it is, or squared.
+    fn absolute(self) -> u32 {
+        match self.criterion {
+            Criterion::Mse => 0,
+            Criterion::Mae => 1,
+        }
+    }
+}
+
+/// The sums over each image of a map, from place `first` of all sums on.
+pub(in crate::gpu) fn lower(summed: Summed, from: &Operand<'_>, first: u32, cost: Cost) -> [Dispatch; 2] {
+    let tensor = from.tensor;
     let region = &tensor.region;
     let corner = u64::from(region.halo[1]) * tensor.row_stride() + u64::from(region.halo[0]);
     let [mut width, mut height] = region.owned_extent();
@@ -95,24 +97,25 @@ pub(in crate::gpu) fn lower(
     }
     let groups = partials_of(tensor);
     let params = Difference {
-        a_offset: a.offset + corner as u32,
-        a_stride: a.stride,
-        b_offset: b.offset + corner as u32,
-        b_stride: b.stride,
+        offset: corner as u32,
+        stride: tensor.image_stride() as u32,
         width,
         height,
         channels,
         row_stride: tensor.row_stride() as u32,
         channel_stride: tensor.channel_stride() as u32,
-        absolute: absolute(criterion),
+        input_floor: input_floor(summed.input_relu),
+        absolute: summed.absolute(),
         groups: groups as u32,
         first_group: 0,
+        pad: 0,
     };
     let difference = Dispatch {
         kernel: &KERNEL,
-        bindings: vec![a.binding.clone(), b.binding.clone(), Binding::Partials],
+        bindings: vec![from.binding.clone(), Binding::Partials],
         params: Params::divisible(&params, offset_of!(Difference, first_group)),
         groups,
+        images: tensor.images,
         cost,
     };
     let sum = Dispatch {
@@ -120,17 +123,10 @@ pub(in crate::gpu) fn lower(
         bindings: vec![Binding::Partials, Binding::Sums],
         params: sum_params(groups as u32, first),
         groups: 1,
+        images: tensor.images,
         cost: Cost { flops: groups, bytes: 4 * groups },
     };
     [difference, sum]
-}
-
-/// Whether a difference is taken as it is, or squared.
-fn absolute(criterion: Criterion) -> u32 {
-    match criterion {
-        Criterion::Mse => 0,
-        Criterion::Mae => 1,
-    }
 }
 
 /// Parameters of the second stage.
@@ -140,29 +136,24 @@ pub(in crate::gpu) fn sum_params(count: u32, first: u32) -> Params {
 
 /// Each position's own part of the sums, into `map`.
 pub(in crate::gpu) fn lower_map(
-    criterion: Criterion,
-    tensor: &plan::Tensor,
-    [a, b]: [&Side; 2],
+    summed: Summed,
+    from: Operand<'_>,
     map: Operand<'_>,
     written: &Region,
     cost: Cost,
 ) -> Dispatch {
-    let groups = groups_of(written.positions() * u64::from(tensor.channels));
+    let groups = groups_of(written.positions() * u64::from(map.tensor.channels));
     let params = Map {
-        a: Tensor::part(tensor, written),
+        input: Tensor::part(from.tensor, written),
         output: Tensor::part(map.tensor, written),
-        a_offset: a.offset,
-        a_stride: a.stride,
-        b_offset: b.offset,
-        b_stride: b.stride,
-        absolute: absolute(criterion),
+        input_floor: input_floor(summed.input_relu),
+        absolute: summed.absolute(),
         groups: groups as u32,
         first_group: 0,
-        pad: 0,
     };
     let params = Params::divisible(&params, offset_of!(Map, first_group));
-    let bindings = vec![a.binding.clone(), b.binding.clone(), map.binding];
-    Dispatch { kernel: &MAP, bindings, params, groups, cost }
+    let (bindings, images) = (vec![from.binding, map.binding], map.tensor.images);
+    Dispatch { kernel: &MAP, bindings, params, groups, images, cost }
 }
 
 /// Partial sums of one image of a tensor.

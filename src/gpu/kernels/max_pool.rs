@@ -1,19 +1,20 @@
-//! `shaders/max_pool.wgsl`.
+//! `shaders/max_pool.wgsl` and `shaders/max_pool.difference.wgsl`.
 
 use std::mem::offset_of;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Operand, groups_of, tensor::Tensor};
+use super::{Operand, activation::input_floor, groups_of, tensor::Tensor};
 use crate::{
     gpu::{
         kernel::{Kernel, kernel},
         program::{Dispatch, Params},
     },
-    plan::{Cost, Region},
+    plan::{Cost, Region, TIED},
 };
 
 pub(in crate::gpu) static KERNEL: Kernel = kernel!("max_pool", [Read, Write]);
+pub(in crate::gpu) static DIFFERENCE: Kernel = kernel!("max_pool.difference", [Read, Read, Write]);
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -21,20 +22,83 @@ struct MaxPool {
     input: Tensor,
     output: Tensor,
     shift: [u32; 2],
+    input_floor: i32,
     groups: u32,
     first_group: u32,
+    pad: [u32; 3],
 }
 
-pub(in crate::gpu) fn lower(from: Operand<'_>, to: Operand<'_>, written: &Region, cost: Cost) -> Dispatch {
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct MaxPoolDifference {
+    input: Tensor,
+    beside: Tensor,
+    output: Tensor,
+    shift: [u32; 2],
+    input_floor: i32,
+    tied: f32,
+    groups: u32,
+    first_group: u32,
+    pad: [u32; 2],
+}
+
+/// Twice an output position plus this is the upper left of its four input positions.
+fn shift(from: &Operand<'_>, written: &Region) -> [u32; 2] {
+    [0, 1].map(|axis| 2 * written.origin[axis] - from.tensor.region.origin[axis])
+}
+
+/// Of a target's map.
+pub(in crate::gpu) fn lower(
+    from: Operand<'_>,
+    input_relu: bool,
+    to: Operand<'_>,
+    written: &Region,
+    cost: Cost,
+) -> Dispatch {
     let groups = groups_of(written.positions() * u64::from(to.tensor.channels));
-    let shift = |axis: usize| 2 * written.origin[axis] - from.tensor.region.origin[axis];
     let params = MaxPool {
         input: from.tensor.into(),
         output: Tensor::part(to.tensor, written),
-        shift: [shift(0), shift(1)],
+        shift: shift(&from, written),
+        input_floor: input_floor(input_relu),
         groups: groups as u32,
         first_group: 0,
+        pad: [0; 3],
     };
     let params = Params::divisible(&params, offset_of!(MaxPool, first_group));
-    Dispatch { kernel: &KERNEL, bindings: vec![from.binding, to.binding], params, groups, cost }
+    let (bindings, images) = (vec![from.binding, to.binding], to.tensor.images);
+    Dispatch { kernel: &KERNEL, bindings, params, groups, images, cost }
+}
+
+/// A target's map beside a difference, and how it is read.
+pub(in crate::gpu) struct Beside<'a> {
+    pub(in crate::gpu) target: Operand<'a>,
+    pub(in crate::gpu) input_relu: bool,
+    /// Whether its convolution makes unequal results of equal patches.
+    pub(in crate::gpu) breaks_ties: bool,
+}
+
+/// Of a difference.
+pub(in crate::gpu) fn lower_difference(
+    from: Operand<'_>,
+    beside: Beside<'_>,
+    to: Operand<'_>,
+    written: &Region,
+    cost: Cost,
+) -> Dispatch {
+    let groups = groups_of(written.positions() * u64::from(to.tensor.channels));
+    let params = MaxPoolDifference {
+        input: from.tensor.into(),
+        beside: beside.target.tensor.into(),
+        output: Tensor::part(to.tensor, written),
+        shift: shift(&from, written),
+        input_floor: input_floor(beside.input_relu),
+        tied: if beside.breaks_ties { TIED } else { 0.0 },
+        groups: groups as u32,
+        first_group: 0,
+        pad: [0; 2],
+    };
+    let params = Params::divisible(&params, offset_of!(MaxPoolDifference, first_group));
+    let bindings = vec![from.binding, beside.target.binding, to.binding];
+    Dispatch { kernel: &DIFFERENCE, bindings, params, groups, images: to.tensor.images, cost }
 }

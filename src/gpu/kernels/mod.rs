@@ -3,12 +3,14 @@
 //! A kernel's row, its parameters and its lowering stand in the file of its name; those of the convolution's tunings in
 //! `conv3x3/`.
 
+mod activation;
 pub(super) mod conv3x3;
+pub(super) mod copy;
 pub(super) mod difference;
-pub(super) mod elements;
 pub(super) mod max_pool;
 pub(super) mod peak;
 pub(super) mod pixels;
+pub(super) mod relu;
 pub(super) mod source;
 pub(super) mod tensor;
 pub(super) mod total;
@@ -32,9 +34,11 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Kernel> {
         &source::TEXTURE,
         &source::BUFFER,
         &pixels::KERNEL,
-        &elements::RELU,
-        &elements::COPY,
+        &pixels::DIFFERENCE,
+        &relu::KERNEL,
         &max_pool::KERNEL,
+        &max_pool::DIFFERENCE,
+        &copy::KERNEL,
         &difference::KERNEL,
         &difference::MAP,
         &difference::SUM,

@@ -1,4 +1,4 @@
-//! `shaders/pixels.wgsl`.
+//! `shaders/pixels.wgsl` and `shaders/pixels.difference.wgsl`.
 
 use std::mem::offset_of;
 
@@ -15,6 +15,7 @@ use crate::{
 };
 
 pub(in crate::gpu) static KERNEL: Kernel = kernel!("pixels", [Read, Write]);
+pub(in crate::gpu) static DIFFERENCE: Kernel = kernel!("pixels.difference", [Read, Read, Write]);
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -22,6 +23,7 @@ struct Pixels {
     output: Tensor,
     scale: [f32; 4],
     scale_8bit: [f32; 4],
+    scale_16bit: [f32; 4],
     offset: [f32; 4],
     source: [u32; 4],
     picture_stride: u32,
@@ -30,31 +32,85 @@ struct Pixels {
     pad: u32,
 }
 
-/// From pictures of so many words each.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct PixelsDifference {
+    output: Tensor,
+    scale: [f32; 4],
+    scale_8bit: [f32; 4],
+    scale_16bit: [f32; 4],
+    source: [u32; 4],
+    picture_stride: u32,
+    target_stride: u32,
+    groups: u32,
+    first_group: u32,
+}
+
+/// Packed pictures, and the words from one to the next: 0 where all images have one.
+pub(in crate::gpu) struct Pictures {
+    pub(in crate::gpu) binding: Binding,
+    pub(in crate::gpu) stride: u32,
+}
+
+/// A number for each channel of the network, from its factor and its offset.
+fn four(normalization: &Normalization, of: impl Fn(f64, f64) -> f64) -> [f32; 4] {
+    let channels = normalization.channels();
+    std::array::from_fn(|c| channels.get(c).map_or(0.0, |&(_, factor, offset)| of(factor, offset) as f32))
+}
+
+/// For each channel of the network, that of the picture.
+fn source(normalization: &Normalization) -> [u32; 4] {
+    let channels = normalization.channels();
+    std::array::from_fn(|c| channels.get(c).map_or(0, |(source, ..)| *source as u32))
+}
+
+/// Of targets.
 pub(in crate::gpu) fn lower(
     normalization: &Normalization,
-    pictures: Binding,
-    picture_words: u64,
+    pictures: Pictures,
     to: Operand<'_>,
     written: &Region,
     cost: Cost,
 ) -> Dispatch {
-    let channels = normalization.channels();
-    let four = |f: &dyn Fn((usize, f64, f64)) -> f64| {
-        std::array::from_fn(|c| channels.get(c).map_or(0.0, |&channel| f(channel) as f32))
-    };
     let groups = groups_of(written.positions());
     let params = Pixels {
         output: Tensor::part(to.tensor, written),
-        scale: four(&|(_, factor, _)| factor),
-        scale_8bit: four(&|(_, factor, _)| factor / 255.0),
-        offset: four(&|(_, _, offset)| offset),
-        source: std::array::from_fn(|c| channels.get(c).map_or(0, |(source, ..)| *source as u32)),
-        picture_stride: picture_words as u32,
+        scale: four(normalization, |factor, _| factor),
+        scale_8bit: four(normalization, |factor, _| factor / 255.0),
+        scale_16bit: four(normalization, |factor, _| factor / 65535.0),
+        offset: four(normalization, |_, offset| offset),
+        source: source(normalization),
+        picture_stride: pictures.stride,
         groups: groups as u32,
         first_group: 0,
         pad: 0,
     };
     let params = Params::divisible(&params, offset_of!(Pixels, first_group));
-    Dispatch { kernel: &KERNEL, bindings: vec![pictures, to.binding], params, groups, cost }
+    let (bindings, images) = (vec![pictures.binding, to.binding], to.tensor.images);
+    Dispatch { kernel: &KERNEL, bindings, params, groups, images, cost }
+}
+
+/// Of what generated pictures have more than their targets.
+pub(in crate::gpu) fn lower_difference(
+    normalization: &Normalization,
+    [generated, targets]: [Pictures; 2],
+    to: Operand<'_>,
+    written: &Region,
+    cost: Cost,
+) -> Dispatch {
+    let groups = groups_of(written.positions());
+    let params = PixelsDifference {
+        output: Tensor::part(to.tensor, written),
+        scale: four(normalization, |factor, _| factor),
+        scale_8bit: four(normalization, |factor, _| factor / 255.0),
+        scale_16bit: four(normalization, |factor, _| factor / 65535.0),
+        source: source(normalization),
+        picture_stride: generated.stride,
+        target_stride: targets.stride,
+        groups: groups as u32,
+        first_group: 0,
+    };
+    let params = Params::divisible(&params, offset_of!(PixelsDifference, first_group));
+    let bindings = vec![generated.binding, targets.binding, to.binding];
+    Dispatch { kernel: &DIFFERENCE, bindings, params, groups, images: to.tensor.images, cost }
 }

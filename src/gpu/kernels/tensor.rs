@@ -27,16 +27,17 @@ impl Tensor {
 }
 
 impl From<&plan::Tensor> for Tensor {
-    /// Lowering has checked that all elements of `tensor` can be indexed in 32 bits.
+    /// Lowering has checked that all elements of `tensor` can be indexed in 32 bits. One image is that of all.
     fn from(tensor: &plan::Tensor) -> Self {
         let [width, height] = tensor.region.extent;
+        let image_stride = if tensor.images == 1 { 0 } else { tensor.image_stride() as u32 };
         Self {
             width,
             height,
             channels: tensor.channels,
             row_stride: tensor.row_stride() as u32,
             channel_stride: tensor.channel_stride() as u32,
-            image_stride: tensor.image_stride() as u32,
+            image_stride,
             offset: 0,
             pad: 0,
         }

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     gpu::{
         kernel::{Kernel, kernel},
-        program::{Binding, Dispatch, Params, TargetHeader},
+        program::{Binding, Dispatch, Params, Side},
     },
     plan::{Cost, Plan},
 };
@@ -24,9 +24,11 @@ struct Total {
     factors: [[f32; 4]; 10],
 }
 
+/// Against the target of this picture.
+///
 /// # Errors
 /// [`Error::Config`] where there are more taps than a network has layers.
-pub(in crate::gpu) fn lower(plan: &Plan, target: TargetHeader) -> Result<Dispatch> {
+pub(in crate::gpu) fn lower(plan: &Plan, target: Binding) -> Result<Dispatch> {
     let taps = plan.taps();
     let mut params = Total { taps: taps.len() as u32, pad: [0; 3], factors: [[0.0; 4]; 10] };
     for (k, tap) in taps.iter().enumerate() {
@@ -37,14 +39,10 @@ pub(in crate::gpu) fn lower(plan: &Plan, target: TargetHeader) -> Result<Dispatc
     }
     Ok(Dispatch {
         kernel: &KERNEL,
-        bindings: vec![
-            Binding::Sums,
-            Binding::Pictures { set: 0 },
-            Binding::TargetHeader(target),
-            Binding::Loss,
-        ],
+        bindings: vec![Binding::Sums, Binding::Pictures(Side::Generated), target, Binding::Loss],
         params: Params::whole(&params),
         groups: 1,
+        images: 1,
         cost: Cost::default(),
     })
 }

@@ -7,13 +7,15 @@ use crate::{
     error::Result,
     follow::{Follow, Wait},
     gpu::{
-        arrange::pending,
-        executor::{Executor, Round},
+        arrange::{self, pending},
+        lower::{Host, Keeper},
         model::Model,
+        prepared::Prepared,
+        workspace::{Round, Workspace},
     },
     image::Image,
     memory::Memory,
-    plan::Parts,
+    plan::{Part, Parts},
     profile::Stopwatch,
 };
 
@@ -21,72 +23,87 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct InParts {
     parts: Parts,
-    executor: Executor,
+    workspace: Workspace,
+    /// That of the part that was begun last.
+    program: Prepared,
     /// The sums of some parts, one part after another.
     readback: wgpu::Buffer,
     /// Room for packing pictures.
     words: Vec<u32>,
 }
 
+/// What pairs of a part are lowered for.
+const PARTS: (Host, Keeper) = (Host::Parts, Keeper::Executor);
+
 impl InParts {
     pub(super) fn new(model: Arc<Model>, parts: Parts, memory: Memory) -> Result<Self> {
-        let executor = Executor::of_parts(model, &parts, memory)?;
-        let readback = readback(executor.gpu(), executor.buffers.sums.size() * pending(&parts))?;
-        Ok(Self { parts, executor, readback, words: vec![] })
+        let sizes = arrange::part_sizes(&parts, model.means());
+        let workspace = Workspace::new(model, &sizes, memory)?;
+        let model = &workspace.model;
+        let first = parts.part(0, 0)?.plan;
+        let program = model.lower(&first, PARTS.0, PARTS.1)?;
+        let params = arrange::most_params(&parts, model.means());
+        let mut program = Prepared::with_room(model, (first, program), &workspace.buffers, None, params)?;
+        // What most parts have; nothing is left to be made while pictures wait.
+        let middle = [parts.bands().min(2), parts.strips().min(2)].map(|count| count - 1);
+        begin(&workspace, &mut program, parts.part(middle[0], middle[1])?)?;
+        let readback = readback(workspace.gpu(), workspace.buffers.sums.size() * pending(&parts))?;
+        Ok(Self { parts, workspace, program, readback, words: vec![] })
     }
 
     /// The sum of differences between a pair of pictures at each tap: of the parts' sums, in order.
     pub(super) async fn pair(
         &mut self,
-        a: &Image<'_>,
-        b: &Image<'_>,
+        pair: &[Image<'_>; 2],
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        let Self { parts, executor, readback, words } = self;
-        let gpu = Arc::clone(&executor.model.gpu);
-        let mut flight = Flight::new(&gpu, wait);
+        let Self { parts, workspace, program, readback, words } = self;
+        let gpu = workspace.gpu();
+        let mut flight = Flight::new(gpu, wait);
         let whole = parts.plan();
-        let (count, bytes) = (parts.count() as usize, executor.buffers.sums.size());
+        let (count, bytes) = (parts.count() as usize, workspace.buffers.sums.size());
         let mut seconds = vec![0.0; whole.steps().len()];
         let mut sums = vec![0.0; whole.taps().len()];
         let mut pending = 0;
         for (index, (band, strip)) in parts.order().enumerate() {
             let mut follow = follow.share(index, count);
             follow.at(0.0)?;
-            executor.begin(parts.part(band, strip)?)?;
-            let (executor, prepared) = (&*executor, &executor.program);
-            let pictures = [*a, *b];
+            begin(workspace, program, parts.part(band, strip)?)?;
             let place = Some((&*readback, pending * bytes));
-            let mut round = Round { readback: place, ..Round::of(&pictures, words) };
+            let mut round = Round { readback: place, ..Round::of(1, pair, words) };
             let last = if let Some(watch) = watch.as_deref_mut() {
-                let (last, times) = run_timed(executor, prepared, &mut round, &mut flight, watch).await?;
-                for (step, time) in executor.plan().steps().iter().zip(times) {
+                let (last, times) = run_timed(workspace, program, &mut round, &mut flight, watch).await?;
+                for (step, time) in program.plan.steps().iter().zip(times) {
                     seconds[parts.step_of(step)] += time;
                 }
                 last
             } else {
-                run(executor, prepared, &mut round, &mut flight, &mut follow).await?
+                run(workspace, program, &mut round, &mut flight, &mut follow).await?
             };
             pending += 1;
             if pending * bytes < readback.size() && index + 1 < count {
                 flight.submit(last).await?;
                 continue;
             }
-            let read = submit_and_read(&gpu, last, readback, wait).await?;
-            // Taps' sums, with room for two pictures each.
+            let read = submit_and_read(gpu, last, readback, wait).await?;
             for part in read.chunks_exact((bytes / 4) as usize).take(pending as usize) {
-                for (sum, tap) in sums.iter_mut().zip(part.chunks_exact(2)) {
-                    *sum += f64::from(tap[0]);
-                }
+                sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += f64::from(*part));
             }
             pending = 0;
         }
         follow.at(1.0)?;
         if let Some(watch) = watch {
-            watch.round(whole, 2, false, &seconds);
+            watch.round(whole, 1, &seconds);
         }
         Ok(sums)
     }
+}
+
+/// Goes on with another part of a picture: the next strip, or the first of another band. Rows that strips have kept stay where they
+/// are.
+fn begin(workspace: &Workspace, program: &mut Prepared, part: Part) -> Result<()> {
+    let lowered = workspace.model.lower(&part.plan, PARTS.0, PARTS.1)?;
+    program.become_program(&workspace.model, (part.plan, lowered), &workspace.buffers)
 }

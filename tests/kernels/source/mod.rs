@@ -12,14 +12,14 @@ use perceptual_loss::{
     low_level::{
         cpu::twin::{self, Conversion, Texel},
         gpu::sources::{self, Filled},
-        plan::{Region, Tensor},
+        plan::{Maps, Region, Tensor},
     },
 };
 
 use buffer::Memory;
 use texture::Part;
 
-use crate::common::{context, only_pixels, parameters};
+use crate::common::{context, only_pixels, parameters, plans};
 
 const NORMALIZATIONS: [Normalization; 4] =
     [Normalization::NONE, Normalization::IMAGENET, Normalization::SIGNED, Normalization::CAFFE];
@@ -67,6 +67,30 @@ fn on_twin(
 
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// A picture on the device against a target that is a file: what it has more is what the same pixels as a file have, to
+/// the bit, and nothing where they are the target's.
+#[test]
+fn a_sources_difference_is_a_files() {
+    let size @ [width, height] = [19, 7];
+    let [filled, other] = [1, 2].map(|seed| Filled::new(context(), Texel::Rgba8, size, 1, 1, seed).unwrap());
+    let [picture, target] = [&filled, &other].map(|filled| Image::rgba8(filled.bytes(0, 0), width, height));
+    let plan =
+        plans::pixels(1, Region::whole(width, height), Normalization::IMAGENET, Maps::Difference).unwrap();
+    let executor = gpu::Executor::new(context(), plan, parameters(vec![])).unwrap();
+    let made = || executor.read_blocking(0).unwrap();
+    executor.run(0..1, &[picture, target]).unwrap();
+    let expected = made();
+    assert!(expected.iter().any(|d| *d != 0.0));
+    // Another picture lies where the source goes.
+    for (target, expected) in [(target, expected.clone()), (picture, vec![0.0; expected.len()])] {
+        executor.run(0..1, &[target, target]).unwrap();
+        assert!(made().iter().all(|d| *d == 0.0));
+        executor.load(&Source::from(&filled.texture), ToneMap::Clip, 0.0).unwrap();
+        executor.run(0..1, &[]).unwrap();
+        assert_eq!(made(), expected);
+    }
 }
 
 /// A large picture's workgroups are more than the 65,535 that a dispatch takes along one dimension.

@@ -1,6 +1,9 @@
 //! What comes back of a frame, and how: through the ring, awaited, or not at all.
 
-use perceptual_loss::gpu::{self, FrameOptions, FrameSession, Recorded, wgpu};
+use perceptual_loss::{
+    Model,
+    gpu::{self, FrameOptions, FrameSession, Recorded, wgpu},
+};
 
 use super::{assert_is, loss, reported};
 use crate::{
@@ -43,6 +46,36 @@ fn a_frame_has_the_bits_of_the_pictures_files() {
     let other = host.model("relu1_1").session(37, 29).unwrap().target(image(&all[0])).unwrap();
     let message = session.set_target(&other).unwrap_err().to_string();
     assert!(message.contains("by another context"), "{message}");
+}
+
+/// Where the model's memory has no room for a target's maps, each frame computes them again from its picture.
+#[test]
+fn a_target_without_room_for_its_maps_gives_the_same_bits() {
+    let host = Host::open();
+    let model = host.model(TAPS);
+    let all = scenes(37, 29, 3);
+    let textures: Vec<_> = all.iter().map(|scene| host.texture(scene)).collect();
+    let frames = |model: &Model| {
+        let mut session = FrameSession::new(model, 37, 29).unwrap();
+        let mut frames = vec![];
+        for (number, (frame, target)) in [(0, 2), (1, 2), (2, 1)].into_iter().enumerate() {
+            host.frame(|encoder| {
+                if number != 1 {
+                    session.record_target(encoder, &textures[target]).unwrap();
+                }
+                session.record(encoder, &textures[frame], number as u64).unwrap();
+            });
+            host.wait();
+            frames.push(reported(session.poll()));
+        }
+        (frames, session.memory())
+    };
+    let (expected, roomy) = frames(&model);
+    let (got, short) = frames(&model.with_memory(1));
+    assert_eq!(got, expected);
+    // The picture alone is kept: less than a single map is.
+    assert!(short.target < 4 * 64 * 37 * 29 && roomy.target > 4 * 64 * 37 * 29, "{short:?} and {roomy:?}");
+    assert!(short.total() + short.target < roomy.total() + roomy.target, "{short:?} and {roomy:?}");
 }
 
 #[test]

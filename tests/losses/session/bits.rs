@@ -56,6 +56,27 @@ fn same_bits_in_any_company(model: &Model) {
     }
 }
 
+/// Where the budget has no room for a target's maps, its picture is kept, and they are computed again.
+#[test]
+fn a_target_without_room_for_its_maps_gives_the_same_bits() {
+    let all = scenes(37, 29, 3);
+    for context in [context(), &Context::cpu(), &Context::twin()] {
+        let model = model(context, TAPS);
+        let memory = model.memory(37, 29, 1).unwrap();
+        let mut expected = vec![];
+        for (budget, is_picture) in [(memory.counted() + memory.target, false), (memory.counted(), true)] {
+            let mut session = model.with_memory(budget).session(37, 29).unwrap();
+            let target = session.target(image(&all[2])).unwrap();
+            assert_eq!(format!("{target:?}").contains("Picture("), is_picture, "{target:?}");
+            let reports = session.compare_to_blocking(&target, &[image(&all[0]), image(&all[1])]).unwrap();
+            let pair = session.compare_blocking(image(&all[1]), image(&all[2])).unwrap();
+            assert_eq!(bits(&reports[1]), bits(&pair));
+            expected.push(reports.iter().map(bits).collect::<Vec<_>>());
+        }
+        assert_eq!(expected[0], expected[1]);
+    }
+}
+
 #[test]
 fn the_tunings_and_the_cpu_agree() {
     let [a, b] = scenes(41, 35, 2).try_into().map_err(|_| "two").unwrap();

@@ -1,11 +1,12 @@
 //! Direct convolution, for layers whose channels do not fill vector registers: each position's 3x3 patch is a row of a matrix
 //! product.
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use super::{
-    Job, Slab, in_slabs, panel,
+    Compute, Finish, Job, Pair, Rows, in_slabs, panel,
     product::{ROWS, SUMMED, Strides, product},
+    raised,
 };
 use crate::{cpu::lines::Lines, weights::Convolution};
 
@@ -49,29 +50,35 @@ impl Panels {
     }
 }
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, outputs: &mut [f32]) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) {
     let rows = (SLAB / job.target.width).max(1);
-    in_slabs(panels, job, [rows, rows], outputs);
+    in_slabs(panels, job, [rows, rows], pairs);
 }
 
-impl WithSimd for Slab<'_, Panels> {
-    type Output = ();
-
+impl Compute for Panels {
     #[inline(always)] // so that it is compiled for the registers that it is handed
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { panels: &Panels { inputs, outputs, panel, ref values }, job, input, first, rows, scratch } =
-            self;
-        let Job { source, target, offset: [left, top], bias, least, .. } = job;
+    fn compute<S: Simd>(
+        &self,
+        simd: S,
+        job: &Job<'_>,
+        first: usize,
+        Rows { input, least, results: rows }: Rows<'_>,
+        finish: Finish<'_>,
+        scratch: &mut Lines,
+    ) {
+        let &Self { inputs, outputs, panel, ref values } = self;
+        let Job { source, target, offset: [left, top], .. } = job;
         let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
         let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of)).split_at_mut(TOGETHER * taps);
-        for (y, row) in (top + first..).zip(rows.chunks_exact_mut(target.row())) {
+        for (y, row) in rows.chunks_exact_mut(target.row()).enumerate() {
+            let row_start = y * target.row() + target.channels;
             let row = target.without_border(row);
             for (index, results) in row.chunks_mut(TOGETHER * outputs).enumerate() {
                 let count = results.len() / outputs;
                 let x = left + index * TOGETHER;
                 for (position, patch) in patches.chunks_exact_mut(taps).enumerate().take(count) {
                     for (ky, patch) in patch.chunks_exact_mut(3 * inputs).enumerate() {
-                        let from = (y + ky) * source.row() + (x + position) * inputs;
+                        let from = (top + first + y + ky) * source.row() + (x + position) * inputs;
                         let input = &input[from..][..3 * inputs];
                         // Three channels are copied without a call.
                         match (patch.first_chunk_mut(), input.first_chunk::<9>()) {
@@ -79,14 +86,20 @@ impl WithSimd for Slab<'_, Panels> {
                             _ => patch.copy_from_slice(input),
                         }
                     }
+                    if least > f32::NEG_INFINITY {
+                        patch.iter_mut().for_each(|value| *value = raised(*value, least));
+                    }
                 }
                 for (index, matrix) in values.chunks_exact(taps * panel).enumerate() {
                     let sums = (&mut sums[index * panel..], side_by_side(sums_of));
                     product(simd, count, matrix, (patches, side_by_side(taps)), sums);
                 }
-                for (results, sums) in results.chunks_exact_mut(outputs).zip(sums.chunks_exact(sums_of)) {
-                    for ((result, sum), bias) in results.iter_mut().zip(sums).zip(*bias) {
-                        *result = (sum + bias).max(*least);
+                let start = row_start + index * TOGETHER * outputs;
+                for (position, (results, sums)) in
+                    results.chunks_exact_mut(outputs).zip(sums.chunks_exact(sums_of)).enumerate()
+                {
+                    for (channel, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
+                        *result = finish.of_one(*sum, channel, start + position * outputs + channel);
                     }
                 }
             }

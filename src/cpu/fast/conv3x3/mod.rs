@@ -5,13 +5,17 @@ mod direct;
 mod product;
 mod winograd;
 
-use pulp::WithSimd;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use self::bf16::Dot;
-use super::bordered::{Bordered, offset};
+use super::{
+    bordered::{Bordered, offset},
+    relu::difference_through_relu,
+};
 use crate::{
     cpu::{
+        kernels::{BothMaps, Input, Output, of_target},
         lines::Lines,
         scratch::Scratch,
         simd::{arch, lanes},
@@ -35,7 +39,7 @@ pub(super) struct Filter {
 enum Packed {
     Direct(direct::Panels),
     Winograd(winograd::Panels),
-    Bf16(bf16::Panels),
+    Bf16(bf16::Panels, bf16::WinogradPanels),
 }
 
 /// What products are of.
@@ -65,7 +69,10 @@ impl Factors {
     }
 }
 
-/// What is computed: images' 3x3 cross-correlation with bias.
+/// The side of the smallest feature maps that go by Winograd's convolution in bfloat16.
+const BF16_WINOGRAD: u32 = 8;
+
+/// What is computed: 3x3 cross-correlation of images of one shape.
 struct Job<'a> {
     source: Bordered,
     /// Rows that are kept stay.
@@ -74,21 +81,93 @@ struct Job<'a> {
     origin: [usize; 2],
     /// Positions across and down to it from the source's first.
     offset: [usize; 2],
-    images: &'a [f32],
+    /// Width and height of that feature map.
+    whole: [u32; 2],
     bias: &'a [f32],
-    /// What results are raised to: ReLU's 0.
-    least: f32,
     scratch: &'a Scratch,
+}
+
+/// An image of a target's map, of a difference's, or of both, which are then made by one task, the target's first: weights are
+/// read once for both.
+struct Pair<'a> {
+    target: Option<Half<'a>>,
+    difference: Option<Half<'a>>,
+    /// Whether the difference goes through its activation.
+    relu: bool,
+    /// The target's results, where they are there already.
+    made: Option<&'a [f32]>,
+}
+
+/// One of a pair's maps.
+struct Half<'a> {
+    input: &'a [f32],
+    /// What inputs are raised to: a target's activation's 0.
+    least: f32,
+    output: &'a mut [f32],
+}
+
+/// What becomes of sums.
+#[derive(Clone, Copy)]
+enum Finish<'a> {
+    Nothing,
+    /// A target's bias is added.
+    Bias(&'a [f32]),
+    /// A difference goes through its activation, from these results of the target's, which lie as the difference's do.
+    Relu(&'a [f32]),
+}
+
+impl<'a> Finish<'a> {
+    /// A difference goes through its activation where the target's results are there.
+    #[inline(always)]
+    fn of_map(is_difference: bool, bias: &'a [f32], target: Option<&'a [f32]>) -> Self {
+        match target {
+            _ if !is_difference => Self::Bias(bias),
+            Some(target) => Self::Relu(target),
+            None => Self::Nothing,
+        }
+    }
+
+    /// What becomes of the sums of some channels from `channel` on, which lie at `place` of the results.
+    #[inline(always)] // so that it is compiled for the registers that it is handed
+    fn of<S: Simd>(self, simd: S, sums: S::f32s, channel: usize, place: usize) -> S::f32s {
+        let load = |values: &[f32], at: usize| S::as_simd_f32s(&values[at..][..S::F32_LANES]).0[0];
+        match self {
+            Self::Nothing => sums,
+            Self::Bias(bias) => simd.add_f32s(sums, load(bias, channel)),
+            Self::Relu(target) => {
+                let (a, zero) = (load(target, place), simd.splat_f32s(0.0));
+                let least = simd.sub_f32s(zero, simd.max_f32s(a, zero));
+                simd.max_f32s(simd.add_f32s(sums, simd.min_f32s(a, zero)), least)
+            }
+        }
+    }
+
+    /// The same of one channel.
+    #[inline(always)]
+    fn of_one(self, sum: f32, channel: usize, place: usize) -> f32 {
+        match self {
+            Self::Nothing => sum,
+            Self::Bias(bias) => sum + bias[channel],
+            Self::Relu(target) => difference_through_relu(sum, target[place]),
+        }
+    }
 }
 
 impl Filter {
     pub(super) fn new(convolution: &Convolution, factors: Factors) -> Self {
         let packed = match factors {
             Factors::F32 => winograd::Panels::new(convolution).map(Packed::Winograd),
-            Factors::Bf16(dot) => bf16::Panels::new(convolution, dot).map(Packed::Bf16),
+            Factors::Bf16(dot) => bf16::Panels::new(convolution, dot)
+                .zip(bf16::WinogradPanels::new(convolution, dot))
+                .map(|(direct, winograd)| Packed::Bf16(direct, winograd)),
         }
         .unwrap_or_else(|| Packed::Direct(direct::Panels::new(convolution)));
         Self { layer: convolution.layer(), packed, bias: convolution.bias().to_vec() }
+    }
+
+    /// Whether it makes unequal results of equal patches: Winograd's rounds them by their place in a tile.
+    pub(super) fn breaks_ties(&self) -> bool {
+        matches!(self.packed, Packed::Winograd(_) | Packed::Bf16(..))
     }
 
     /// Bytes of weights and bias.
@@ -96,7 +175,7 @@ impl Filter {
         let weights = match &self.packed {
             Packed::Direct(panels) => size_of_val(&*panels.values),
             Packed::Winograd(panels) => size_of_val(&*panels.values),
-            Packed::Bf16(panels) => size_of_val(&*panels.values),
+            Packed::Bf16(direct, winograd) => size_of_val(&*direct.values) + size_of_val(&*winograd.values),
         };
         weights + size_of_val(&*self.bias)
     }
@@ -104,27 +183,99 @@ impl Filter {
 
 /// 3x3 cross-correlation with bias of a tensor's images, of which the outputs' first `kept` rows stay.
 pub(super) fn conv3x3(
-    (from, images): (&Tensor, &[f32]),
+    input: Input<'_>,
+    input_relu: bool,
     filter: &Filter,
-    relu: bool,
-    (to, kept, outputs): (&Tensor, u32, &mut [f32]),
+    (to, kept, output): Output<'_>,
     scratch: &Scratch,
 ) {
-    let written = to.region.below(kept);
-    let job = Job {
-        source: Bordered::of(from),
-        target: Bordered::below(to, kept),
-        origin: written.origin.map(|at| at as usize),
-        offset: offset(from, &written),
-        images,
-        bias: &filter.bias,
-        least: if relu { 0.0 } else { f32::NEG_INFINITY },
-        scratch,
-    };
-    match &filter.packed {
-        Packed::Direct(panels) => direct::conv3x3(panels, &job, outputs),
-        Packed::Winograd(panels) => winograd::conv3x3(panels, &job, outputs),
-        Packed::Bf16(panels) => bf16::conv3x3(panels, &job, outputs),
+    let job = Job::new(input.0, (to, kept), filter, scratch);
+    let halves = halves(&job, input.1, least(input_relu), output);
+    let pairs = halves.map(|target| Pair { target: Some(target), difference: None, relu: false, made: None });
+    job.run(filter, pairs.collect());
+}
+
+/// The same of a difference, without bias; through its activation where there is the `target`'s result.
+pub(super) fn conv3x3_difference(
+    input: Input<'_>,
+    target: Option<Input<'_>>,
+    filter: &Filter,
+    (to, kept, output): Output<'_>,
+    scratch: &Scratch,
+) {
+    let job = Job::new(input.0, (to, kept), filter, scratch);
+    let of_image = target.map(|(_, made)| of_target(made, job.target.elements(), to.images as usize));
+    let halves = halves(&job, input.1, f32::NEG_INFINITY, output);
+    let pairs = halves.enumerate().map(|(index, difference)| Pair {
+        target: None,
+        difference: Some(difference),
+        relu: target.is_some(),
+        made: of_image.as_ref().map(|of_image| of_image(index)),
+    });
+    job.run(filter, pairs.collect());
+}
+
+/// Of both maps.
+pub(super) fn conv3x3_both(maps: BothMaps<'_>, filter: &Filter, scratch: &Scratch) {
+    let BothMaps { target, input_relu, difference, relu, to_target, to_difference } = maps;
+    let (to, kept, output) = to_target;
+    let job = Job::new(target.0, (to, kept), filter, scratch);
+    let of_target = halves(&job, target.1, least(input_relu), output);
+    let of_difference = halves(&job, difference.1, f32::NEG_INFINITY, to_difference.2);
+    let pairs = of_target.zip(of_difference).map(|(target, difference)| Pair {
+        target: Some(target),
+        difference: Some(difference),
+        relu,
+        made: None,
+    });
+    job.run(filter, pairs.collect());
+}
+
+fn least(input_relu: bool) -> f32 {
+    if input_relu { 0.0 } else { f32::NEG_INFINITY }
+}
+
+/// The larger of both. What is not a number stays so.
+#[inline(always)]
+fn raised(value: f32, least: f32) -> f32 {
+    if value < least { least } else { value }
+}
+
+/// Each image of a map.
+fn halves<'a>(
+    job: &Job<'_>,
+    input: &'a [f32],
+    least: f32,
+    output: &'a mut [f32],
+) -> impl Iterator<Item = Half<'a>> + use<'a> {
+    let images = input.chunks(job.source.elements()).zip(output.chunks_mut(job.target.elements()));
+    images.map(move |(input, output)| Half { input, least, output })
+}
+
+impl<'a> Job<'a> {
+    fn new(from: &Tensor, (to, kept): (&Tensor, u32), filter: &'a Filter, scratch: &'a Scratch) -> Self {
+        let written = to.region.below(kept);
+        Self {
+            source: Bordered::of(from),
+            target: Bordered::below(to, kept),
+            origin: written.origin.map(|at| at as usize),
+            offset: offset(from, &written),
+            whole: written.whole,
+            bias: &filter.bias,
+            scratch,
+        }
+    }
+
+    fn run(&self, filter: &Filter, pairs: Vec<Pair<'_>>) {
+        match &filter.packed {
+            Packed::Direct(panels) => direct::conv3x3(panels, self, pairs),
+            Packed::Winograd(panels) => winograd::conv3x3(panels, self, pairs),
+            // By the whole picture's size, so that a part's numbers are the whole's. In smaller maps most of a tile is cut off.
+            Packed::Bf16(direct, winograd) => match self.whole.iter().min() {
+                Some(&side) if side < BF16_WINOGRAD => bf16::conv3x3(direct, self, pairs),
+                _ => bf16::winograd::conv3x3(winograd, self, pairs),
+            },
+        }
     }
 }
 
@@ -134,27 +285,94 @@ fn panel() -> usize {
     product::registers(lanes) * lanes
 }
 
-/// Rows of an image's results that a task computes, the first of which is row `first` of those written.
-struct Slab<'a, Panels> {
+/// Some rows of a pair's results.
+struct Slab<'a> {
+    /// The first of them, of those written.
+    first: usize,
+    target: Option<Rows<'a>>,
+    difference: Option<Rows<'a>>,
+    relu: bool,
+    made: Option<&'a [f32]>,
+}
+
+/// Some rows of a map's results.
+struct Rows<'a> {
+    input: &'a [f32],
+    least: f32,
+    results: &'a mut [f32],
+}
+
+impl<'a> Pair<'a> {
+    /// Its maps.
+    fn count(&self) -> usize {
+        usize::from(self.target.is_some()) + usize::from(self.difference.is_some())
+    }
+
+    /// A first slab of `lead` rows and then slabs of `rows` rows.
+    fn slabs(self, job: &Job<'_>, [lead, rows]: [usize; 2]) -> Vec<Slab<'a>> {
+        let of = |half: Half<'a>| {
+            let Half { input, least, output } = half;
+            let slabs: Vec<_> = job.target.slabs(output, [lead, rows]).collect();
+            slabs.into_iter().map(move |(first, results)| (first, Rows { input, least, results }))
+        };
+        let mut target = self.target.map(of);
+        let mut difference = self.difference.map(of);
+        let next = || {
+            let target = target.as_mut().and_then(Iterator::next);
+            let difference = difference.as_mut().and_then(Iterator::next);
+            let either = target.as_ref().or(difference.as_ref())?;
+            let (first, length) = (either.0, either.1.results.len());
+            let made = self.made.map(|made| job.target.below_kept(made, first, length));
+            let [target, difference] = [target, difference].map(|rows| rows.map(|(_, rows)| rows));
+            Some(Slab { first, target, difference, relu: self.relu, made })
+        };
+        std::iter::from_fn(next).collect()
+    }
+}
+
+/// A convolution's packed weights, in one of its ways.
+trait Compute: Sync {
+    /// Computes rows of a map, the first of which is row `first` of those written.
+    fn compute<S: Simd>(
+        &self,
+        simd: S,
+        job: &Job<'_>,
+        first: usize,
+        rows: Rows<'_>,
+        finish: Finish<'_>,
+        scratch: &mut Lines,
+    );
+}
+
+/// A slab's work.
+struct Task<'a, Panels> {
     panels: &'a Panels,
     job: &'a Job<'a>,
-    input: &'a [f32],
-    first: usize,
-    rows: &'a mut [f32],
+    slab: Slab<'a>,
     scratch: &'a mut Lines,
 }
 
-/// Computes each image in a first slab of `lead` rows and then slabs of `rows` rows, in parallel.
-fn in_slabs<Panels: Sync>(panels: &Panels, job: &Job<'_>, [lead, rows]: [usize; 2], outputs: &mut [f32])
-where
-    for<'a> Slab<'a, Panels>: WithSimd<Output = ()>,
-{
-    let images = job.images.par_chunks(job.source.elements());
-    images.zip(outputs.par_chunks_mut(job.target.elements())).for_each(|(input, output)| {
-        job.target.slabs(output, [lead, rows]).for_each(|(first, rows)| {
-            job.scratch.with_smallest(|scratch| {
-                arch().dispatch(Slab { panels, job, input, first, rows, scratch });
-            });
-        });
+impl<Panels: Compute> WithSimd for Task<'_, Panels> {
+    type Output = ();
+
+    #[inline(always)] // so that it is compiled for the registers that it is handed
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { panels, job, slab, scratch } = self;
+        let Slab { first, target, difference, relu, mut made } = slab;
+        for (is_difference, rows) in [(false, target), (true, difference)] {
+            let Some(Rows { input, least, results }) = rows else { continue };
+            let finish = Finish::of_map(is_difference, job.bias, made.filter(|_| relu));
+            let rows = Rows { input, least, results: &mut *results };
+            panels.compute(simd, job, first, rows, finish, scratch);
+            made = Some(results);
+        }
+    }
+}
+
+/// Computes each pair in a first slab of `lead` rows and then slabs of `rows` rows, in parallel.
+fn in_slabs(panels: &impl Compute, job: &Job<'_>, sizes: [usize; 2], pairs: Vec<Pair<'_>>) {
+    let slabs: Vec<_> = pairs.into_iter().flat_map(|pair| pair.slabs(job, sizes)).collect();
+    slabs.into_par_iter().for_each(|slab| {
+        job.scratch.with_smallest(|scratch| arch().dispatch(Task { panels, job, slab, scratch }));
     });
 }

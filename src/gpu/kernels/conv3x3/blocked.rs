@@ -38,6 +38,7 @@ pub(super) static ROW: Row = Row {
     lower,
     // Those of 8 threads, which software adapters run as one vector. Idle threads beyond them cost next to nothing there.
     grain: [TILE[0], PIXELS[1]],
+    breaks_ties: false,
     bound: 1e-6,
 };
 

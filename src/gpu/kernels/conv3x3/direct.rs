@@ -18,6 +18,7 @@ pub(super) static ROW: Row = Row {
     dispatches: one_dispatch,
     lower,
     grain: [1, 1],
+    breaks_ties: false,
     bound: 1e-6,
 };
 

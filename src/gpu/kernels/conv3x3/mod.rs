@@ -8,14 +8,16 @@ mod direct;
 mod test;
 mod winograd;
 
+use std::mem::offset_of;
+
 use bytemuck::{Pod, Zeroable};
 
-use super::{Operand, tensor::Tensor};
+use super::{Operand, activation::input_floor, tensor::Tensor};
 use crate::{
     gpu::{
         capabilities::Capabilities,
         kernel::Kernel,
-        program::{Binding, Dispatch},
+        program::{Binding, Dispatch, Params},
     },
     network::Layer,
     plan::{Cost, Region},
@@ -40,6 +42,8 @@ pub(crate) struct Row {
     pub(in crate::gpu) lower: fn(&Job<'_>) -> Vec<Dispatch>,
     /// Columns and rows that it computes together at the least: fewer are not worth its while.
     pub(in crate::gpu) grain: [u32; 2],
+    /// Whether it makes unequal results of equal patches, by their place: pooling a difference minds that.
+    pub(crate) breaks_ties: bool,
     /// How far a result may be from its twin's, relative to the magnitudes that it is made of (`doctor::CONV3X3` says
     /// of which).
     #[cfg_attr(not(feature = "cpu"), expect(dead_code, reason = "twins are the CPU backend's"))]
@@ -94,11 +98,19 @@ pub(in crate::gpu) struct Shape {
     pub(in crate::gpu) extent: [u32; 2],
 }
 
+/// Which map a convolution makes.
+pub(in crate::gpu) enum Map<'a> {
+    /// The target's, of one that may be read through max(x, 0).
+    Target { input_relu: bool },
+    /// A difference's, which goes through its activation where there is the target's map that the same convolution makes.
+    Difference { target: Option<Operand<'a>> },
+}
+
 /// A convolution that is to be computed.
 pub(in crate::gpu) struct Job<'a> {
     pub(in crate::gpu) tuning: Tuning,
     pub(in crate::gpu) layer: Layer,
-    pub(in crate::gpu) relu: bool,
+    pub(in crate::gpu) map: Map<'a>,
     pub(in crate::gpu) from: Operand<'a>,
     pub(in crate::gpu) to: Operand<'a>,
     /// What is written of the output.
@@ -125,44 +137,71 @@ impl Job<'_> {
         Binding::Weights { layer: self.layer.name, tuning: self.tuning }
     }
 
-    fn bias(&self) -> Binding {
-        Binding::Bias { layer: self.layer.name, tuning: self.tuning }
-    }
-
-    /// The parameters of the tunings that are one dispatch.
-    fn params(&self, groups: u64) -> Conv3x3 {
-        Conv3x3 {
-            input: self.from.tensor.into(),
-            output: Tensor::part(self.to.tensor, &self.written),
-            shift: self.shift(),
-            relu: u32::from(self.relu),
-            groups: groups as u32,
-            first_group: 0,
-            pad: [0; 3],
+    /// The target's map, where it is read.
+    fn target(&self) -> Option<&Operand<'_>> {
+        match &self.map {
+            Map::Difference { target } => target.as_ref(),
+            Map::Target { .. } => None,
         }
     }
 
-    /// The only dispatch of such a tuning.
+    /// What a kernel binds as `beside`: that map, or the bias.
+    fn beside(&self) -> Binding {
+        let bias = Binding::Bias { layer: self.layer.name, tuning: self.tuning };
+        self.target().map_or(bias, |target| target.binding.clone())
+    }
+
+    /// How that map lies.
+    fn beside_tensor(&self) -> Tensor {
+        self.target().map_or_else(Tensor::default, |target| Tensor::part(target.tensor, &self.written))
+    }
+
+    /// `shaders/include/convolution.wgsl`.
+    fn mode(&self) -> u32 {
+        match self.map {
+            Map::Target { .. } => 0,
+            Map::Difference { target: None } => 1,
+            Map::Difference { target: Some(_) } => 2,
+        }
+    }
+
+    fn input_floor(&self) -> i32 {
+        input_floor(matches!(self.map, Map::Target { input_relu: true }))
+    }
+
+    /// The only dispatch of a tuning that has one.
     fn one(&self, kernel: &'static Kernel, groups: u64) -> Vec<Dispatch> {
-        let params = crate::gpu::program::Params::divisible(
-            &self.params(groups),
-            std::mem::offset_of!(Conv3x3, first_group),
-        );
-        let bindings = vec![self.from.binding.clone(), self.weights(), self.bias(), self.to.binding.clone()];
-        vec![Dispatch { kernel, bindings, params, groups, cost: self.cost }]
+        let params = Conv3x3 {
+            input: self.from.tensor.into(),
+            output: Tensor::part(self.to.tensor, &self.written),
+            beside: self.beside_tensor(),
+            shift: self.shift(),
+            mode: self.mode(),
+            input_floor: self.input_floor(),
+            groups: groups as u32,
+            first_group: 0,
+            pad: [0; 2],
+        };
+        let params = Params::divisible(&params, offset_of!(Conv3x3, first_group));
+        let bindings =
+            vec![self.from.binding.clone(), self.weights(), self.beside(), self.to.binding.clone()];
+        vec![Dispatch { kernel, bindings, params, groups, images: self.to.tensor.images, cost: self.cost }]
     }
 }
 
+/// `shaders/include/conv3x3.wgsl`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Conv3x3 {
     input: Tensor,
     output: Tensor,
+    beside: Tensor,
     shift: [i32; 2],
-    relu: u32,
+    mode: u32,
+    input_floor: i32,
     groups: u32,
     first_group: u32,
-    pad: [u32; 3],
+    pad: [u32; 2],
 }
 
 /// (output, input, ky, kx), as files hold them.

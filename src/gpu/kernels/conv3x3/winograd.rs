@@ -55,6 +55,7 @@ pub(super) static ROW: Row = Row {
     dispatches,
     lower,
     grain: [TILE, TILE],
+    breaks_ties: true,
     bound: BOUND,
 };
 
@@ -68,6 +69,7 @@ const OF_PRODUCTS: usize = 1;
 struct Winograd {
     input: Tensor,
     output: Tensor,
+    beside: Tensor,
     shift: [i32; 2],
     // Columns and rows of the first tile that lie before what is written.
     before: [u32; 2],
@@ -75,10 +77,11 @@ struct Winograd {
     across: u32,
     tiles: u32,
     first_row: u32,
-    relu: u32,
+    mode: u32,
+    input_floor: i32,
     groups: u32,
     first_group: u32,
-    pad: [u32; 2],
+    pad: u32,
 }
 
 /// Blocks of outputs, which scratch is filled up to.
@@ -161,20 +164,23 @@ fn lower(job: &Job<'_>) -> Vec<Dispatch> {
             let params = Winograd {
                 input: job.from.tensor.into(),
                 output: Tensor::part(job.to.tensor, &job.written),
+                beside: job.beside_tensor(),
                 shift: job.shift(),
                 before,
                 across: across as u32,
                 tiles: tiles as u32,
                 first_row: first_row as u32,
-                relu: u32::from(job.relu),
+                mode: job.mode(),
+                input_floor: job.input_floor(),
                 groups: groups as u32,
                 first_group: 0,
-                pad: [0; 2],
+                pad: 0,
             };
             Params::divisible(&params, offset_of!(Winograd, first_group))
         };
         let mut push = |kernel: &'static Kernel, bindings: Vec<Binding>, groups: u64, cost: Cost| {
-            dispatches.push(Dispatch { kernel, bindings, params: params(groups), groups, cost });
+            let (params, images) = (params(groups), job.to.tensor.images);
+            dispatches.push(Dispatch { kernel, bindings, params, groups, images, cost });
         };
         let places = u64::from(PLACES);
         // A transform is 12 of 6 values, of about 14 operations for inputs and 10 for products; a tile's results are 16.
@@ -195,7 +201,7 @@ fn lower(job: &Job<'_>) -> Vec<Dispatch> {
         );
         push(
             &OUTPUT,
-            vec![Binding::Scratch(OF_PRODUCTS), job.bias(), job.to.binding.clone()],
+            vec![Binding::Scratch(OF_PRODUCTS), job.beside(), job.to.binding.clone()],
             groups_of(tiles) * outputs,
             Cost { flops: 12 * 10 * outputs * tiles, bytes: 4 * (16 + places) * outputs * tiles },
         );

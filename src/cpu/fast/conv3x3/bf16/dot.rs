@@ -30,39 +30,40 @@ impl Dot {
         env::var(simd::VARIABLE).is_ok_and(|name| name == "none").then_some(Self::Portable)
     }
 
-    /// `sums[position][output]` of a block over nine taps and all inputs. `factors` are positions by pairs of inputs from the
-    /// block's first on, `pitch` positions a row; `panel` is 9 taps by pairs by outputs.
+    /// `sums[row][output]` of a block of rows over all terms.
     #[inline(always)]
-    pub(super) fn block(
+    pub(super) fn block<'a>(
         self,
-        factors: &[u32],
-        pitch: usize,
-        panel: &[u32],
+        terms: impl Iterator<Item = Term<'a>> + Clone,
         sums: &mut [[f32; PANEL]; BLOCK],
     ) {
         match self {
             // SAFETY: `best`, which alone gives it, has found that the processor has these instructions.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512::block(factors, pitch, panel, sums) },
-            Self::Portable => portable(factors, pitch, panel, sums),
+            Self::Avx512 => unsafe { avx512::block(terms, sums) },
+            Self::Portable => portable(terms, sums),
         }
     }
 }
 
-/// A tap's factors from a block's first position on, and its weights.
-fn taps<'a>(
+/// Factors, rows of as many pairs as the panel has, and the panel: pairs by outputs.
+pub(super) type Term<'a> = (&'a [u32], &'a [[u32; PANEL]]);
+
+/// The terms of a 3x3 convolution: for each tap the factors from a block's first position on, positions by pairs of inputs, `pitch`
+/// positions a row; and its weights, of a panel of 9 taps by pairs by outputs.
+pub(super) fn taps<'a>(
     factors: &'a [u32],
     pitch: usize,
     panel: &'a [u32],
-) -> impl Iterator<Item = (&'a [u32], &'a [[u32; PANEL]])> {
+) -> impl Iterator<Item = Term<'a>> + Clone {
     let pairs = panel.len() / (9 * PANEL);
     let weights = panel.as_chunks::<PANEL>().0.chunks_exact(pairs);
     weights.enumerate().map(move |(tap, weights)| (&factors[(tap / 3 * pitch + tap % 3) * pairs..], weights))
 }
 
-fn portable(factors: &[u32], pitch: usize, panel: &[u32], sums: &mut [[f32; PANEL]; BLOCK]) {
+fn portable<'a>(terms: impl Iterator<Item = Term<'a>>, sums: &mut [[f32; PANEL]; BLOCK]) {
     let halves = |pair: u32| [pair << 16, pair & 0xffff_0000].map(f32::from_bits);
-    for (factors, weights) in taps(factors, pitch, panel) {
+    for (factors, weights) in terms {
         for (sums, factors) in sums.iter_mut().zip(factors.chunks_exact(weights.len())) {
             for (factor, weights) in factors.iter().zip(weights) {
                 let [first, second] = halves(*factor);
@@ -81,16 +82,16 @@ mod avx512 {
         __m512bh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
-    use super::{BLOCK, PANEL, taps};
+    use super::{BLOCK, PANEL, Term};
 
     /// Rows of sums that stay in registers, two registers a row.
     const ROWS: usize = 8;
 
     #[target_feature(enable = "avx512f,avx512bf16")]
-    pub(super) fn block(factors: &[u32], pitch: usize, panel: &[u32], sums: &mut [[f32; PANEL]; BLOCK]) {
+    pub(super) fn block<'a>(terms: impl Iterator<Item = Term<'a>> + Clone, sums: &mut [[f32; PANEL]; BLOCK]) {
         for (index, rows_sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
             let mut registers = [[_mm512_setzero_ps(); 2]; ROWS];
-            for (factors, weights) in taps(factors, pitch, panel) {
+            for (factors, weights) in terms.clone() {
                 let pairs = weights.len();
                 let rows: [&[u32]; ROWS] =
                     std::array::from_fn(|row| &factors[(index * ROWS + row) * pairs..][..pairs]);
@@ -137,7 +138,7 @@ mod tests {
         };
         let (factors, panel) = (random((2 * pitch + 2 + BLOCK) * pairs), random(9 * pairs * PANEL));
         let mut plain = [[0.0; PANEL]; BLOCK];
-        Dot::Portable.block(&factors, pitch, &panel, &mut plain);
+        Dot::Portable.block(taps(&factors, pitch, &panel), &mut plain);
         let (position, output) = (17, 5);
         let exact: f64 = (0..9 * pairs * 2)
             .map(|k| {
@@ -150,7 +151,7 @@ mod tests {
         assert!((f64::from(plain[position][output]) - exact).abs() < 1e-5, "{exact}");
         if let Some(dot) = Dot::best() {
             let mut sums = [[f32::NAN; PANEL]; BLOCK];
-            dot.block(&factors, pitch, &panel, &mut sums);
+            dot.block(taps(&factors, pitch, &panel), &mut sums);
             for (sum, plain) in sums.iter().flatten().zip(plain.iter().flatten()) {
                 assert!((sum - plain).abs() < 3e-5, "{dot:?}: {sum}, plain loops {plain}");
             }

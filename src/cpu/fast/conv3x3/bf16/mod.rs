@@ -4,14 +4,16 @@
 //! of one float32; a product of two is exact in float32.
 
 mod dot;
+pub(super) mod winograd;
 
 use half::bf16;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 pub(crate) use self::dot::Dot;
-use self::dot::{BLOCK, PANEL};
-use super::{Job, Slab, in_slabs};
-use crate::weights::Convolution;
+use self::dot::{BLOCK, PANEL, taps};
+pub(super) use self::winograd::Panels as WinogradPanels;
+use super::{Compute, Finish, Job, Pair, Rows, in_slabs, raised};
+use crate::{cpu::lines::Lines, weights::Convolution};
 
 /// Bytes of a slab's inputs, so that they stay in the second-level cache beside a panel's weights.
 const SLAB_BYTES: usize = 1 << 19;
@@ -54,22 +56,27 @@ fn pair_of(first: f32, second: f32) -> u32 {
     first | second << 16
 }
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, outputs: &mut [f32]) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) {
     let target = &job.target;
     // Two rows of inputs more than there are of results are rounded, so that a slab should have some.
     let fit = (SLAB_BYTES / (2 * panels.inputs * target.pitch())).saturating_sub(2).max(4);
     let rows = fit.min(target.written().div_ceil(rayon::current_num_threads())).max(1);
-    in_slabs(panels, job, [rows, rows], outputs);
+    in_slabs(panels, job, [rows, rows], pairs);
 }
 
-impl WithSimd for Slab<'_, Panels> {
-    type Output = ();
-
+impl Compute for Panels {
     #[inline(always)] // so that it is compiled for the registers that it is handed
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { panels, job, input, first, rows: slab, scratch } = self;
-        let Job { source, target, offset: [left, top], bias, least, .. } = job;
-        let &Panels { dot, inputs, outputs, ref values } = panels;
+    fn compute<S: Simd>(
+        &self,
+        simd: S,
+        job: &Job<'_>,
+        first: usize,
+        Rows { input, least, results: slab }: Rows<'_>,
+        finish: Finish<'_>,
+        scratch: &mut Lines,
+    ) {
+        let Job { source, target, offset: [left, top], .. } = job;
+        let &Self { dot, inputs, outputs, ref values } = self;
         let (pitch, pairs) = (target.pitch(), inputs / 2);
         let rows = slab.len() / target.row();
         // One run of positions, rows with both ends of the border one after another: a tap's inputs are the same distance from
@@ -81,22 +88,23 @@ impl WithSimd for Slab<'_, Panels> {
         for (y, row) in inner.chunks_exact_mut(pitch * pairs).enumerate() {
             let input = &input[(top + first + y) * source.row() + left * inputs..][..pitch * inputs];
             for (pair, two) in row.iter_mut().zip(input.as_chunks::<2>().0) {
-                *pair = pair_of(two[0], two[1]);
+                *pair = pair_of(raised(two[0], least), raised(two[1], least));
             }
         }
         beyond.fill(0);
-        let least = simd.splat_f32s(*least);
         for (index, panel) in values.chunks_exact(9 * pairs * PANEL).enumerate() {
-            let bias = S::as_simd_f32s(&bias[index * PANEL..][..PANEL]).0;
             for start in (0..positions).step_by(BLOCK) {
                 let mut sums = [[0.0; PANEL]; BLOCK];
-                dot.block(&factors[start * pairs..], pitch, panel, &mut sums);
+                dot.block(taps(&factors[start * pairs..], pitch, panel), &mut sums);
                 // A position's result lies behind the left end of the border.
                 let results = slab[(start + 1) * outputs..].chunks_mut(outputs);
-                for (result, sums) in results.zip(&sums).take(positions - start) {
-                    let result = S::as_mut_simd_f32s(&mut result[index * PANEL..][..PANEL]).0;
-                    for ((result, sum), bias) in result.iter_mut().zip(S::as_simd_f32s(sums).0).zip(bias) {
-                        *result = simd.max_f32s(simd.add_f32s(*sum, *bias), least);
+                for (position, (result, sums)) in results.zip(&sums).take(positions - start).enumerate() {
+                    let channel = index * PANEL;
+                    let place = (start + 1 + position) * outputs + channel;
+                    let result = S::as_mut_simd_f32s(&mut result[channel..][..PANEL]).0;
+                    for (lanes, (result, sum)) in result.iter_mut().zip(S::as_simd_f32s(sums).0).enumerate() {
+                        let more = lanes * S::F32_LANES;
+                        *result = finish.of(simd, *sum, channel + more, place + more);
                     }
                 }
             }

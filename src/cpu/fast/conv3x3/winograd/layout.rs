@@ -6,11 +6,11 @@ use super::{
 };
 
 #[derive(Clone, Copy)]
-pub(super) struct Layout {
+pub(in super::super) struct Layout {
     /// From a tile to the next of its block, from a block to the next, and from a piece of channels to the next.
-    pub(super) strides: Strides,
+    pub(in super::super) strides: Strides,
     /// From a place to the next.
-    pub(super) place: usize,
+    pub(in super::super) place: usize,
     /// Channels of a piece.
     width: usize,
 }
@@ -19,14 +19,14 @@ impl Layout {
     /// (blocks of tiles, 36 places, pieces of channels, [`ROWS`] tiles, [`SUMMED`] channels), row-major: what a transform
     /// and a product go through lies close together.
     #[inline(always)] // so that the product knows its constants
-    pub(super) fn by_blocks(channels: usize) -> Self {
+    pub(in super::super) fn by_blocks(channels: usize) -> Self {
         let piece = ROWS * SUMMED;
         let place = channels.div_ceil(SUMMED) * piece;
         Self { strides: Strides { row: SUMMED, block: PLACES * place, piece }, place, width: SUMMED }
     }
 
     /// (36 places, panels, tiles, outputs of a panel), row-major: what a panel's product writes is a piece of its own.
-    pub(super) fn by_panels(channels: usize, panel: usize, tiles: usize) -> Self {
+    pub(in super::super) fn by_panels(channels: usize, panel: usize, tiles: usize) -> Self {
         let piece = tiles * panel;
         Self {
             strides: Strides { row: panel, block: ROWS * panel, piece },
@@ -35,21 +35,26 @@ impl Layout {
         }
     }
 
+    /// (36 places, channels), row-major, of one tile.
+    pub(in super::super) fn by_places(channels: usize) -> Self {
+        Self { strides: Strides { row: 0, block: 0, piece: 0 }, place: channels, width: channels }
+    }
+
     /// Elements of so many tiles.
-    pub(super) fn elements(self, tiles: usize) -> usize {
+    pub(in super::super) fn elements(self, tiles: usize) -> usize {
         // Places or blocks are what is outermost.
         self.tile(tiles.next_multiple_of(ROWS)).max(PLACES * self.place)
     }
 
     /// Elements to a tile's first.
     #[inline(always)]
-    pub(super) fn tile(self, tile: usize) -> usize {
+    pub(in super::super) fn tile(self, tile: usize) -> usize {
         tile / ROWS * self.strides.block + tile % ROWS * self.strides.row
     }
 
     /// Elements from a tile's first channel to this one.
     #[inline(always)]
-    pub(super) fn channel(self, channel: usize) -> usize {
+    pub(in super::super) fn channel(self, channel: usize) -> usize {
         channel / self.width * self.strides.piece + channel % self.width
     }
 }

@@ -14,8 +14,12 @@ use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use rayon::prelude::*;
 
-use self::layout::Layout;
-use super::{Job, panel};
+pub(super) use self::{
+    layout::Layout,
+    slabs::{TOGETHER, even_slabs},
+    transform::{transform_patch, transform_tile},
+};
+use super::{Job, Pair, panel};
 use crate::{
     cpu::{lines::Lines, simd::lanes},
     weights::Convolution,
@@ -24,7 +28,7 @@ use crate::{
 /// Results across and down a tile, and the inputs that they come from.
 const TILE: usize = 4;
 const PATCH: usize = 6;
-const PLACES: usize = PATCH * PATCH;
+pub(super) const PLACES: usize = PATCH * PATCH;
 
 /// A convolution's weights, transformed.
 #[derive(Debug)]
@@ -73,7 +77,7 @@ impl Panels {
 }
 
 /// G g G', where g is a 3x3 kernel by rows.
-fn transformed(kernel: &[f32]) -> [f64; PLACES] {
+pub(super) fn transformed(kernel: &[f32]) -> [f64; PLACES] {
     let by = |g: [f64; 3]| {
         let (even, odd) = (g[0] + 0.5 * g[2], FRAC_1_SQRT_2 * g[1]);
         let (even_2, odd_2) = (g[0] + 2.0 * g[2], SQRT_2 * g[1]);
@@ -86,29 +90,29 @@ fn transformed(kernel: &[f32]) -> [f64; PLACES] {
     std::array::from_fn(|place| rows[place / PATCH][place % PATCH])
 }
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, outputs: &mut [f32]) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) {
     let grid = Grid::new(job, 0, job.target.written());
-    if phases::pay(panels, grid, outputs.len() / job.target.elements()) {
-        phases::conv3x3(panels, job, grid, outputs);
+    if phases::pay(panels, grid, &pairs) {
+        phases::conv3x3(panels, job, grid, pairs);
     } else {
-        slabs::conv3x3(panels, job, grid, outputs);
+        slabs::conv3x3(panels, job, grid, pairs);
     }
 }
 
 /// The tiles of some rows of results. They lie in the whole picture's own grid, so that a part's results are the whole's.
 #[derive(Clone, Copy)]
-struct Grid {
+pub(super) struct Grid {
     /// Results of the first tiles that lie before the first results.
     left: usize,
     top: usize,
     /// Tiles.
-    across: usize,
-    down: usize,
+    pub(super) across: usize,
+    pub(super) down: usize,
 }
 
 impl Grid {
     /// The tiles of `rows` rows from `first` on, of those that are written.
-    fn new(job: &Job<'_>, first: usize, rows: usize) -> Self {
+    pub(super) fn new(job: &Job<'_>, first: usize, rows: usize) -> Self {
         let [left, top] = [job.origin[0], job.origin[1] + first].map(|at| at % TILE);
         let (across, down) = ((left + job.target.width).div_ceil(TILE), (top + rows).div_ceil(TILE));
         Self { left, top, across, down }
@@ -116,7 +120,7 @@ impl Grid {
 
     /// The position of a tile's first result, down and across from the first results: less than that where it begins before them.
     #[inline(always)]
-    fn position(self, row: usize, column: usize) -> [isize; 2] {
+    pub(super) fn position(self, row: usize, column: usize) -> [isize; 2] {
         [(row * TILE) as isize - self.top as isize, (column * TILE) as isize - self.left as isize]
     }
 }

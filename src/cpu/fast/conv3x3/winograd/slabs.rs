@@ -1,37 +1,48 @@
 //! A thread takes tiles of a slab through all of it, a few at a time: what lies between stays in its second-level cache.
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use super::{
     super::{
-        Job, Slab, in_slabs,
+        Compute, Finish, Job, Pair, Rows, in_slabs,
         product::{ROWS, product},
     },
     Grid, Layout, PLACES, Panels, TILE,
     transform::{transform_patch, transform_tile},
 };
+use crate::cpu::lines::Lines;
 
 /// Tiles that go through together at the most: enough that streaming the weights through the cache costs little.
-const TOGETHER: usize = 64;
+pub(in super::super) const TOGETHER: usize = 64;
 
 /// Tiles of a slab at least, where threads want more slabs.
 const SLAB: usize = 24;
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, outputs: &mut [f32]) {
-    let tiles = grid.across * grid.down;
-    // Even slabs. How many there are does not show in the results: a tile's are the same whatever the tiles beside it.
-    let slabs = tiles.div_ceil(TOGETHER).max(rayon::current_num_threads().min(tiles / SLAB));
-    let rows = grid.down.div_ceil(slabs.clamp(1, grid.down)) * TILE;
-    in_slabs(panels, job, [rows - grid.top, rows], outputs);
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, pairs: Vec<Pair<'_>>) {
+    in_slabs(panels, job, even_slabs(grid), pairs);
 }
 
-impl WithSimd for Slab<'_, Panels> {
-    type Output = ();
+/// Rows of the first slab, which may begin within tiles, and of the others: even ones. How many there are does not show in the
+/// results: a tile's are the same whatever the tiles beside it.
+pub(in super::super) fn even_slabs(grid: Grid) -> [usize; 2] {
+    let tiles = grid.across * grid.down;
+    let slabs = tiles.div_ceil(TOGETHER).max(rayon::current_num_threads().min(tiles / SLAB));
+    let rows = grid.down.div_ceil(slabs.clamp(1, grid.down)) * TILE;
+    [rows - grid.top, rows]
+}
 
+impl Compute for Panels {
     #[inline(always)] // so that it is compiled for the registers that it is handed
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { panels, job, input, first, rows: slab, scratch } = self;
-        let &Panels { inputs, outputs, panel, .. } = panels;
+    fn compute<S: Simd>(
+        &self,
+        simd: S,
+        job: &Job<'_>,
+        first: usize,
+        Rows { input, least, results: slab }: Rows<'_>,
+        finish: Finish<'_>,
+        scratch: &mut Lines,
+    ) {
+        let &Self { inputs, outputs, panel, .. } = self;
         let target = &job.target;
         let grid = Grid::new(job, first, slab.len() / target.row());
         let all = grid.across * grid.down;
@@ -49,18 +60,19 @@ impl WithSimd for Slab<'_, Panels> {
                 (start..start + count).map(|tile| grid.position(tile / grid.across, tile % grid.across));
             for (tile, [y, x]) in places.clone().enumerate() {
                 let patch = &mut patches[of_patches.tile(tile)..];
-                transform_patch(simd, job, input, [first as isize + y, x], (of_patches, patch));
+                transform_patch(simd, job, (input, least), [first as isize + y, x], (of_patches, patch));
             }
             for place in 0..PLACES {
                 let patches = (&patches[place * of_patches.place..], of_patches.strides);
                 for index in 0..outputs / panel {
                     let from = place * of_products.place + of_products.channel(index * panel);
                     let products = (&mut products[from..], of_products.strides);
-                    product(simd, count, panels.panel(place, index), patches, products);
+                    product(simd, count, self.panel(place, index), patches, products);
                 }
             }
             for (tile, at) in places.enumerate() {
-                transform_tile(simd, job, at, (of_products, &products[of_products.tile(tile)..]), slab);
+                let products = (of_products, &products[of_products.tile(tile)..]);
+                transform_tile(simd, target, at, products, finish, slab);
             }
         }
     }

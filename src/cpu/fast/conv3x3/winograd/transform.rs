@@ -7,7 +7,10 @@ use std::{
 
 use pulp::Simd;
 
-use super::{super::Job, Layout, PATCH, TILE};
+use super::{
+    super::{Finish, Job},
+    Layout, PATCH, TILE,
+};
 use crate::cpu::fast::bordered::Bordered;
 
 /// B' d.
@@ -62,12 +65,12 @@ macro_rules! each {
     }};
 }
 
-/// A patch's inputs at its 36 places, which lie as one tile's of the layout.
+/// A patch's inputs, raised to the least that they may be, at its 36 places, which lie as one tile's of the layout.
 #[inline(always)]
-pub(super) fn transform_patch<S: Simd>(
+pub(in super::super) fn transform_patch<S: Simd>(
     simd: S,
     job: &Job<'_>,
-    input: &[f32],
+    input: (&[f32], f32),
     [y, x]: [isize; 2],
     patch: (Layout, &mut [f32]),
 ) {
@@ -86,19 +89,20 @@ pub(super) fn transform_patch<S: Simd>(
 #[inline(always)]
 fn transform_inputs<S: Simd, const WHOLE: bool>(
     simd: S,
-    (source, input): (Bordered, &[f32]),
+    (source, (input, least)): (Bordered, (&[f32], f32)),
     [y, x]: [isize; 2],
     (rows, columns): (Range<usize>, Range<usize>),
     (layout, patch): (Layout, &mut [f32]),
 ) {
-    let zero = simd.splat_f32s(0.0);
+    let (zero, least) = (simd.splat_f32s(0.0), simd.splat_f32s(least));
     for channel in (0..source.channels).step_by(S::F32_LANES) {
         let across = each!(6, column => {
             let down = each!(6, row => {
                 if WHOLE || rows.contains(&row) && columns.contains(&column) {
                     let position = y.wrapping_add_unsigned(row) as usize * source.row()
                         + x.wrapping_add_unsigned(column) as usize * source.channels;
-                    S::as_simd_f32s(&input[position + channel..][..S::F32_LANES]).0[0]
+                    // In this order what is not a number stays so.
+                    simd.max_f32s(least, S::as_simd_f32s(&input[position + channel..][..S::F32_LANES]).0[0])
                 } else {
                     zero
                 }
@@ -118,20 +122,20 @@ fn transform_inputs<S: Simd, const WHOLE: bool>(
 
 /// A tile's results from its products at the 36 places, which lie as one tile's of the layout.
 #[inline(always)]
-pub(super) fn transform_tile<S: Simd>(
+pub(in super::super) fn transform_tile<S: Simd>(
     simd: S,
-    job: &Job<'_>,
+    target: &Bordered,
     [y, x]: [isize; 2],
     products: (Layout, &[f32]),
+    finish: Finish<'_>,
     slab: &mut [f32],
 ) {
-    let target = &job.target;
     let rows = within::<TILE>(y, slab.len() / target.row());
     let columns = within::<TILE>(x, target.width);
     if rows.len() == TILE && columns.len() == TILE {
-        transform_products::<S, true>(simd, job, [y, x], (rows, columns), products, slab);
+        transform_products::<S, true>(simd, target, [y, x], (rows, columns), products, finish, slab);
     } else {
-        transform_products::<S, false>(simd, job, [y, x], (rows, columns), products, slab);
+        transform_products::<S, false>(simd, target, [y, x], (rows, columns), products, finish, slab);
     }
 }
 
@@ -139,16 +143,15 @@ pub(super) fn transform_tile<S: Simd>(
 #[inline(always)]
 fn transform_products<S: Simd, const WHOLE: bool>(
     simd: S,
-    Job { target, bias, least, .. }: &Job<'_>,
+    target: &Bordered,
     [y, x]: [isize; 2],
     (rows, columns): (Range<usize>, Range<usize>),
     (layout, products): (Layout, &[f32]),
+    finish: Finish<'_>,
     slab: &mut [f32],
 ) {
     let channels = target.channels;
-    let least = simd.splat_f32s(*least);
     for channel in (0..channels).step_by(S::F32_LANES) {
-        let bias = S::as_simd_f32s(&bias[channel..][..S::F32_LANES]).0[0];
         let products = &products[layout.channel(channel)..];
         let across = each!(6, column => {
             let down = each!(6, row => {
@@ -165,7 +168,7 @@ fn transform_products<S: Simd, const WHOLE: bool>(
                         + (x.wrapping_add_unsigned(column) as usize + 1) * channels
                         + channel;
                     let place = &mut slab[position..][..S::F32_LANES];
-                    S::as_mut_simd_f32s(place).0[0] = simd.max_f32s(simd.add_f32s(values[column], bias), least);
+                    S::as_mut_simd_f32s(place).0[0] = finish.of(simd, values[column], channel, position);
                 }
             });
         });

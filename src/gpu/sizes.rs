@@ -1,0 +1,108 @@
+//! The bytes of the buffers that pictures go through a device in.
+
+use super::{
+    kernels::{difference::partials_of, total},
+    lower::{Host, Keeper},
+    program::Side,
+};
+use crate::{
+    image::Image,
+    memory::Memory,
+    plan::{Maps, Plan, Tensor},
+};
+
+/// The bytes of each buffer that programs share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Packed pictures, the generated ones and their targets.
+    pub(crate) pictures: [u64; 2],
+    pub(crate) slots: Vec<u64>,
+    /// What a step's dispatches hand on to each other.
+    pub(crate) scratch: Vec<u64>,
+    pub(crate) partials: u64,
+    pub(crate) sums: u64,
+    /// A frame's result.
+    pub(crate) loss: u64,
+}
+
+impl Sizes {
+    /// What a plan's program works on, but for scratch; sizes that no machine has saturate.
+    pub(super) fn of(plan: &Plan, host: Host, keeper: Keeper) -> Self {
+        let images = u64::from(plan.images());
+        let maps = plan.pixels().map(|(maps, _)| maps);
+        let has = |side: Side| match side {
+            Side::Generated => maps.is_some_and(Maps::difference) || host == Host::Frame,
+            Side::Target => keeper == Keeper::Executor,
+        };
+        let pictures = |side: Side| if has(side) { pictures_bytes(plan).saturating_mul(images) } else { 0 };
+        let partials = |tensor: &Tensor| partials_of(tensor).saturating_mul(4 * u64::from(tensor.images));
+        let taps = plan.taps();
+        Self {
+            pictures: [Side::Generated, Side::Target].map(pictures),
+            slots: match keeper {
+                Keeper::Executor => plan.slots(),
+                Keeper::Target => plan.shared_slots(),
+            }
+            .to_vec(),
+            scratch: vec![],
+            partials: taps.iter().map(|tap| partials(&plan.tensors()[tap.tensor])).max().unwrap_or(0),
+            sums: taps.len() as u64 * images * 4,
+            loss: match host {
+                Host::Frame => (total::HEADER_WORDS + taps.len() as u64) * 4,
+                Host::Memory | Host::Parts => 0,
+            },
+        }
+    }
+
+    /// With scratch buffers of at least so many bytes.
+    pub(super) fn with_scratch(&mut self, bytes: &[u64]) {
+        grow(&mut self.scratch, bytes);
+    }
+
+    /// Buffers that fit these programs and those.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        let Self { pictures, slots, scratch, partials, sums, loss } = other;
+        self.pictures.iter_mut().zip(pictures).for_each(|(own, other)| *own = (*own).max(*other));
+        grow(&mut self.slots, slots);
+        grow(&mut self.scratch, scratch);
+        self.partials = self.partials.max(*partials);
+        self.sums = self.sums.max(*sums);
+        self.loss = self.loss.max(*loss);
+        self
+    }
+
+    /// Bytes of the largest.
+    pub(super) fn largest(&self) -> u64 {
+        let Self { pictures, slots, scratch, partials, sums, loss } = self;
+        let all = pictures.iter().chain(slots).chain(scratch).chain([partials, sums, loss]);
+        all.copied().max().unwrap_or(0)
+    }
+
+    /// What a session over these buffers takes, with so many bytes of parameters.
+    pub(super) fn memory(&self, params: u64) -> Memory {
+        let sum = |bytes: &[u64]| bytes.iter().fold(0u64, |sum, &bytes| sum.saturating_add(bytes));
+        Memory {
+            features: sum(&self.slots),
+            pictures: sum(&self.pictures),
+            scratch: sum(&self.scratch)
+                .saturating_add(self.partials)
+                .saturating_add(self.sums * 2 + self.loss + params),
+            target: 0,
+        }
+    }
+}
+
+fn grow(own: &mut Vec<u64>, other: &[u64]) {
+    own.resize(own.len().max(other.len()), 0);
+    own.iter_mut().zip(other).for_each(|(own, other)| *own = (*own).max(*other));
+}
+
+/// Bytes of a packed picture, or of the part of one that the plan reads.
+pub(super) fn pictures_bytes(plan: &Plan) -> u64 {
+    plan.pixels().map_or(0, |(_, region)| packed_bytes(region.extent))
+}
+
+/// Bytes of a packed picture of such a size.
+pub(super) fn packed_bytes(extent: [u32; 2]) -> u64 {
+    Image::packed_words(extent).saturating_mul(4)
+}
