@@ -145,6 +145,11 @@ impl PoolDifference {
     }
 }
 
+/// What values are raised to as they are read: a target's activation's 0, or nothing.
+pub(super) fn least(input_relu: bool) -> f32 {
+    if input_relu { 0.0 } else { f32::NEG_INFINITY }
+}
+
 /// The images of a target for each of so many images of a difference: its own, or the only one.
 pub(super) fn of_target<'a>(target: &'a [f32], image: usize, images: usize) -> impl Fn(usize) -> &'a [f32] {
     let only = target.len() < image.saturating_mul(images);

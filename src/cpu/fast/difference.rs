@@ -3,7 +3,11 @@
 use rayon::prelude::*;
 
 use super::bordered::{Bordered, offset};
-use crate::{config::Criterion, cpu::simd::arch, plan::Tensor};
+use crate::{
+    config::Criterion,
+    cpu::{kernels::least, simd::arch},
+    plan::Tensor,
+};
 
 /// The sum over one image, as far as the region owns it, of the squares or magnitudes of a difference; or of features, through
 /// max(x, 0).
@@ -11,7 +15,7 @@ pub(super) fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool,
     let border = Bordered::of(shape);
     let [left, top, ..] = shape.region.halo.map(|side| side as usize);
     let [width, height] = shape.region.owned_extent().map(|side| side as usize);
-    let least = if input_relu { 0.0 } else { f32::NEG_INFINITY };
+    let least = least(input_relu);
     let rows: Vec<f64> = (top..top + height)
         .into_par_iter()
         .map(|y| {
@@ -37,7 +41,7 @@ pub(super) fn difference_map(
 ) {
     let source = Bordered::of(shape);
     let [left, top] = offset(shape, &to.region.below(kept));
-    let least = if input_relu { 0.0 } else { f32::NEG_INFINITY };
+    let least = least(input_relu);
     let measure = match criterion {
         Criterion::Mse => squared,
         Criterion::Mae => f64::abs,

@@ -2,7 +2,10 @@
 
 use super::bordered::Bordered;
 use crate::{
-    cpu::{kernels::PoolDifference, simd::arch},
+    cpu::{
+        kernels::{PoolDifference, least},
+        simd::arch,
+    },
     plan::Tensor,
 };
 
@@ -13,7 +16,7 @@ pub(super) fn max_pool(
     input_relu: bool,
     (to, kept, output): (&Tensor, u32, &mut [f32]),
 ) {
-    let least = if input_relu { 0.0 } else { f32::NEG_INFINITY };
+    let least = least(input_relu);
     let windows = Windows::of(from, to, kept);
     windows.target.fill_rows(output, |y, row| {
         let rows = windows.rows(input, y);
@@ -36,7 +39,7 @@ pub(super) fn max_pool_difference(
     how: PoolDifference,
     (to, kept, output): (&Tensor, u32, &mut [f32]),
 ) {
-    let least = if how.input_relu { 0.0 } else { f32::NEG_INFINITY };
+    let least = least(how.input_relu);
     let tied = how.tied();
     let windows = Windows::of(from, to, kept);
     windows.target.fill_rows(output, |y, row| {

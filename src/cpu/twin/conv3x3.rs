@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::relu::difference_through_relu;
+use super::relu::{difference_through_relu, loaded};
 use crate::{plan::Tensor, weights::Convolution};
 
 /// 3x3 cross-correlation with bias, of `input` or of max(input, 0): what lies outside the region that it holds counts as zero,
@@ -16,7 +16,7 @@ pub fn conv3x3(
     conv: &Convolution,
     output: (&Tensor, &mut [f32]),
 ) {
-    let load = |value: f32| f64::from(if input_relu { value.max(0.0) } else { value });
+    let load = |value: f32| f64::from(loaded(value, input_relu));
     correlate(input, load, conv, |channel| f64::from(conv.bias()[channel]), |_, sum| sum, output);
 }
 

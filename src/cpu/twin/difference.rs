@@ -1,5 +1,6 @@
 //! Twin of `shaders/difference.wgsl` and `shaders/difference.map.wgsl`.
 
+use super::relu::loaded;
 use crate::{config::Criterion, plan::Tensor};
 
 /// The sum over one image, as far as the region owns it, of the squares or magnitudes of a difference; or of features, through
@@ -49,7 +50,7 @@ pub fn difference_map(
 }
 
 fn measure(criterion: Criterion, input_relu: bool, value: f32) -> f64 {
-    let value = f64::from(if input_relu { value.max(0.0) } else { value });
+    let value = f64::from(loaded(value, input_relu));
     match criterion {
         Criterion::Mse => value * value,
         Criterion::Mae => value.abs(),

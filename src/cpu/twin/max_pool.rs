@@ -1,16 +1,16 @@
 //! Twin of `shaders/max_pool.wgsl` and `shaders/max_pool.difference.wgsl`.
 
+use super::relu::loaded;
 use crate::plan::Tensor;
 
 /// 2x2 maximum, stride 2, of `input` or of max(input, 0), in the picture's own phase: output position (x, y) of the feature map
 /// covers input positions (2x, 2y) to (2x + 1, 2y + 1), wherever the regions lie.
 pub fn max_pool(input: (&Tensor, &[f32]), input_relu: bool, output: (&Tensor, &mut [f32])) {
-    let least = if input_relu { 0.0 } else { f32::NEG_INFINITY };
     windows(input.0, output, |plane, window| {
         window
-            .map(|at| input.1[plane * input.0.channel_stride() as usize + at])
+            .map(|at| loaded(input.1[plane * input.0.channel_stride() as usize + at], input_relu))
             .into_iter()
-            .fold(least, f32::max)
+            .fold(f32::NEG_INFINITY, f32::max)
     });
 }
 
@@ -30,7 +30,7 @@ pub fn max_pool_difference(
     windows(from, output, |plane, window| {
         // One target's planes are those of all images.
         let of_target = plane % (target.len() / plane_size) * plane_size;
-        let a = window.map(|at| target[of_target + at]).map(|a| if input_relu { a.max(0.0) } else { a });
+        let a = window.map(|at| target[of_target + at]).map(|a| loaded(a, input_relu));
         let largest = a.into_iter().fold(f32::NEG_INFINITY, f32::max);
         let d = window.map(|at| difference[plane * plane_size + at]);
         let (mut all, mut at_largest) = (f32::NEG_INFINITY, f32::NEG_INFINITY);

@@ -1,4 +1,4 @@
-//! Twin of `shaders/relu.wgsl`.
+//! Twin of `shaders/relu.wgsl` and `shaders/include/activation.wgsl`.
 
 use super::conv3x3::of_target;
 use crate::plan::Tensor;
@@ -16,6 +16,11 @@ pub fn relu(
         let difference = of_target((from, input), to, place);
         *out = difference_through_relu(difference, of_target(target, to, place)) as f32;
     }
+}
+
+/// A target's value as it is read: max(x, 0) where it is stored before its activation.
+pub(super) fn loaded(value: f32, input_relu: bool) -> f32 {
+    if input_relu { value.max(0.0) } else { value }
 }
 
 /// d, -a, a + d or 0, as a and a + d are positive or not: a sum that cancels is made only where it is the result.

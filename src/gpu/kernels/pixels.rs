@@ -58,6 +58,11 @@ fn four(normalization: &Normalization, of: impl Fn(f64, f64) -> f64) -> [f32; 4]
     std::array::from_fn(|c| channels.get(c).map_or(0.0, |&(_, factor, offset)| of(factor, offset) as f32))
 }
 
+/// What a value is multiplied by, a level of 8 bits, and one of 16.
+fn scales(normalization: &Normalization) -> [[f32; 4]; 3] {
+    [1.0, 255.0, 65535.0].map(|most| four(normalization, |factor, _| factor / most))
+}
+
 /// For each channel of the network, that of the picture.
 fn source(normalization: &Normalization) -> [u32; 4] {
     let channels = normalization.channels();
@@ -73,11 +78,12 @@ pub(in crate::gpu) fn lower(
     cost: Cost,
 ) -> Dispatch {
     let groups = groups_of(written.positions());
+    let [scale, scale_8bit, scale_16bit] = scales(normalization);
     let params = Pixels {
         output: Tensor::part(to.tensor, written),
-        scale: four(normalization, |factor, _| factor),
-        scale_8bit: four(normalization, |factor, _| factor / 255.0),
-        scale_16bit: four(normalization, |factor, _| factor / 65535.0),
+        scale,
+        scale_8bit,
+        scale_16bit,
         offset: four(normalization, |_, offset| offset),
         source: source(normalization),
         picture_stride: pictures.stride,
@@ -99,11 +105,12 @@ pub(in crate::gpu) fn lower_difference(
     cost: Cost,
 ) -> Dispatch {
     let groups = groups_of(written.positions());
+    let [scale, scale_8bit, scale_16bit] = scales(normalization);
     let params = PixelsDifference {
         output: Tensor::part(to.tensor, written),
-        scale: four(normalization, |factor, _| factor),
-        scale_8bit: four(normalization, |factor, _| factor / 255.0),
-        scale_16bit: four(normalization, |factor, _| factor / 65535.0),
+        scale,
+        scale_8bit,
+        scale_16bit,
         source: source(normalization),
         picture_stride: generated.stride,
         target_stride: targets.stride,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cpu::{
-        kernels::{BothMaps, Input, Output, of_target},
+        kernels::{BothMaps, Input, Output, least, of_target},
         lines::Lines,
         scratch::Scratch,
         simd::{arch, lanes},
@@ -229,10 +229,6 @@ pub(super) fn conv3x3_both(maps: BothMaps<'_>, filter: &Filter, scratch: &Scratc
         made: None,
     });
     job.run(filter, pairs.collect());
-}
-
-fn least(input_relu: bool) -> f32 {
-    if input_relu { 0.0 } else { f32::NEG_INFINITY }
 }
 
 /// The larger of both. What is not a number stays so.
