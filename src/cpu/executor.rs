@@ -3,8 +3,9 @@
 use std::{borrow::Cow, mem, ops::Range, sync::Arc};
 
 use super::{
+    compute::{Packed, compute},
     fast::{Factors, Fast},
-    kernels::{BothMaps, Input, Kernels, Output, PoolDifference},
+    kernels::{Input, Kernels, Output},
     lines::Lines,
     twin::Twins,
     values::Values,
@@ -13,7 +14,7 @@ use crate::{
     error::{Error, Result},
     image::Image,
     network::Layer,
-    plan::{Maps, Operation, Part, Plan, Step, TensorId},
+    plan::{Operation, Part, Plan, Step, TensorId},
     weights::{Parameters, Precision},
 };
 
@@ -28,14 +29,6 @@ pub struct Executor {
     sums: Vec<Vec<f64>>,
     /// Which tensors keep rows for the next part, and which will hold them there.
     kept: Vec<[TensorId; 2]>,
-}
-
-/// Pictures as the pixels step reads them.
-#[derive(Debug, Default)]
-pub(super) struct Packed<'a> {
-    pub(super) generated: Vec<Vec<u32>>,
-    /// One for each of them, or for all; or what is compared with nothing.
-    pub(super) targets: Vec<Cow<'a, [u32]>>,
 }
 
 impl Executor {
@@ -261,119 +254,13 @@ fn check(plan: &Plan, kernels: &dyn Kernels) -> Result<()> {
     })
 }
 
-/// Computes a step: of both maps the target's first.
-fn compute(
-    plan: &Plan,
-    kernels: &dyn Kernels,
-    step: &Step,
-    packed: &Packed<'_>,
-    (reads, writes): (&[Input<'_>], Vec<Output<'_>>),
-    sums: &mut [Vec<f64>],
-) -> Result<()> {
-    let mut writes = writes.into_iter();
-    let (first, second) = (writes.next(), writes.next());
-    match (step.operation, reads, first, second) {
-        (Operation::Pixels { normalization, maps }, [], Some(first), second) => {
-            packed.check(maps, first.0.images)?;
-            let generated: Vec<&[u32]> = packed.generated.iter().map(Vec::as_slice).collect();
-            let targets: Vec<&[u32]> = packed.targets.iter().map(|words| &**words).collect();
-            match (maps, second) {
-                (Maps::Target, _) => kernels.pixels(&targets, &normalization, first),
-                (_, None) => kernels.pixels_difference(&generated, &targets, &normalization, first),
-                (_, Some(second)) => {
-                    kernels.pixels(&targets, &normalization, first)?;
-                    kernels.pixels_difference(&generated, &targets, &normalization, second)
-                }
-            }
-        }
-        (Operation::Conv3x3 { layer, maps: Maps::Target, input_relu, .. }, &[target], Some(to), None) => {
-            kernels.conv3x3(target, input_relu, &layer, to)
-        }
-        (Operation::Conv3x3 { layer, maps: Maps::Difference, .. }, &[difference], Some(to), None) => {
-            kernels.conv3x3_difference(difference, None, &layer, to)
-        }
-        (Operation::Conv3x3 { layer, maps: Maps::Difference, .. }, &[difference, made], Some(to), None) => {
-            kernels.conv3x3_difference(difference, Some(made), &layer, to)
-        }
-        (
-            Operation::Conv3x3 { layer, maps: Maps::Both, input_relu, relu },
-            &[target, difference],
-            Some(to_target),
-            Some(to_difference),
-        ) => {
-            let maps = BothMaps { target, input_relu, difference, relu, to_target, to_difference };
-            kernels.conv3x3_both(maps, &layer)
-        }
-        (Operation::Relu, &[difference, target], Some(to), None) => kernels.relu(difference, target, to),
-        (Operation::MaxPool { maps: Maps::Target, input_relu }, &[target], Some(to), None) => {
-            kernels.max_pool(target, input_relu, to)
-        }
-        (Operation::MaxPool { maps, input_relu }, &[one, other], Some(first), second) => {
-            let is_both = maps == Maps::Both;
-            let place = usize::from(is_both);
-            let breaks_ties =
-                plan.convolution_of(step.reads[place]).is_some_and(|layer| kernels.breaks_ties(&layer));
-            let how = PoolDifference { input_relu, breaks_ties };
-            match second {
-                Some(second) => {
-                    kernels.max_pool(one, input_relu, first)?;
-                    kernels.max_pool_difference(other, one, how, second)
-                }
-                None => kernels.max_pool_difference(one, other, how, first),
-            }
-        }
-        (Operation::Copy, &[from], Some(to), None) => {
-            kernels.copy(from, to);
-            Ok(())
-        }
-        (Operation::Difference { criterion, tap, input_relu }, &[(tensor, values)], map, None) => {
-            let images = values.chunks_exact(kernels.image(tensor));
-            let sum = |image: &[f32]| kernels.difference(tensor, criterion, input_relu, image);
-            sums[tap] = images.clone().map(sum).collect();
-            if let Some((shape, kept, map)) = map {
-                for (image, map) in images.zip(map.chunks_exact_mut(kernels.image(shape))) {
-                    kernels.difference_map(tensor, criterion, input_relu, image, (shape, kept, map));
-                }
-            }
-            Ok(())
-        }
-        // The check of a plan lets no such step through. Each is named, so that a new one is not forgotten here.
-        (
-            Operation::Pixels { .. }
-            | Operation::Conv3x3 { .. }
-            | Operation::Relu
-            | Operation::MaxPool { .. }
-            | Operation::Copy
-            | Operation::Difference { .. },
-            ..,
-        ) => Err(Error::Config(format!("step '{}' lacks a tensor", step.name))),
-    }
-}
-
-impl Packed<'_> {
-    /// That there are as many pictures as the step has images.
-    fn check(&self, maps: Maps, images: u32) -> Result<()> {
-        let (generated, targets) = (self.generated.len(), self.targets.len());
-        let (given, wanted, fits) = if maps.difference() {
-            let fits = generated == images as usize && (targets == generated || targets == 1);
-            (generated + targets, 2 * images, fits)
-        } else {
-            (targets, images, targets == images as usize)
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(Error::Image(format!("{given} pictures were given; the plan is for {wanted}")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         config::Criterion,
         network::Layer,
-        plan::{Builder, Region, Tensor},
+        plan::{Builder, Maps, Region, Tensor},
         weights::Convolution,
     };
 

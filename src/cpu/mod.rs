@@ -3,6 +3,7 @@
 //!
 //! [`Context::on_pool`]: crate::Context::on_pool
 
+mod compute;
 mod engine;
 pub(crate) mod executor;
 mod fast;

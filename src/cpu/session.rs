@@ -3,11 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
-use super::{
-    Engine,
-    executor::{Executor, Packed},
-    lines::Lines,
-};
+use super::{Engine, compute::Packed, executor::Executor, lines::Lines};
 use crate::{
     error::Result,
     follow::{Follow, Wait},
