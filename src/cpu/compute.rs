@@ -70,10 +70,7 @@ pub(super) fn compute(
                 plan.convolution_of(step.reads[place]).is_some_and(|layer| kernels.breaks_ties(&layer));
             let how = PoolDifference { input_relu, breaks_ties };
             match second {
-                Some(second) => {
-                    kernels.max_pool(one, input_relu, first)?;
-                    kernels.max_pool_difference(other, one, how, second)
-                }
+                Some(second) => kernels.max_pool_both(one, other, how, first, second),
                 None => kernels.max_pool_difference(one, other, how, first),
             }
         }

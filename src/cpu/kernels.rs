@@ -111,6 +111,19 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
         output: Output<'_>,
     ) -> Result<()>;
 
+    /// Both.
+    fn max_pool_both(
+        &self,
+        target: Input<'_>,
+        difference: Input<'_>,
+        how: PoolDifference,
+        to_target: Output<'_>,
+        to_difference: Output<'_>,
+    ) -> Result<()> {
+        self.max_pool(target, how.input_relu, to_target)?;
+        self.max_pool_difference(difference, target, how, to_difference)
+    }
+
     /// The positions that both tensors hold; all others of the output stay as they are.
     fn copy(&self, input: Input<'_>, output: Output<'_>);
 

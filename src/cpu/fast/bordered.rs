@@ -78,6 +78,22 @@ impl Bordered {
         });
     }
 
+    /// The same of two images at once.
+    pub(super) fn fill_rows_of_both(
+        &self,
+        images: [&mut [f32]; 2],
+        fill: impl Fn(usize, [&mut [f32]; 2]) + Sync,
+    ) {
+        let rows = (TASK / (2 * self.row())).max(1);
+        let [first, second] = images.map(|image| self.slabs(image, [rows, rows]));
+        first.zip(second).for_each(|((y, first), (_, second))| {
+            let rows = first.chunks_exact_mut(self.row()).zip(second.chunks_exact_mut(self.row()));
+            for (y, (first, second)) in (y..).zip(rows) {
+                fill(y, [first, second].map(|row| self.without_border(row)));
+            }
+        });
+    }
+
     /// An image's rows below what is kept in slabs: one of `lead` rows and then of `rows` rows, each with its first row's y,
     /// counted from there. They have the border at their sides, which must be left zero ([`without_border`](Self::without_border)
     /// does that); above and below it is zeroed.

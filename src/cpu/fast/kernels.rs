@@ -8,7 +8,7 @@ use super::{
     copy::copy,
     difference::{difference, difference_map},
     filters::Filters,
-    max_pool::{max_pool, max_pool_difference},
+    max_pool::{max_pool, max_pool_both, max_pool_difference},
     pixels::{pixels, pixels_difference},
     relu::relu,
 };
@@ -154,6 +154,22 @@ impl Kernels for Fast {
         let of_image = of_target(target, self.image(of), from.images as usize);
         for (index, (image, out)) in images(from, input).zip(images_mut(to, output)).enumerate() {
             max_pool_difference((from, image), of_image(index), how, (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn max_pool_both(
+        &self,
+        (from, target): Input<'_>,
+        (_, difference): Input<'_>,
+        how: PoolDifference,
+        (to, kept, to_target): Output<'_>,
+        (_, _, to_difference): Output<'_>,
+    ) -> Result<()> {
+        let inputs = images(from, target).zip(images(from, difference));
+        let outputs = images_mut(to, to_target).zip(images_mut(to, to_difference));
+        for ((target, difference), (to_target, to_difference)) in inputs.zip(outputs) {
+            max_pool_both((from, target), difference, how, (to, kept, to_target, to_difference));
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub(super) fn max_pool(
             for (out, [a, b, c, d]) in row.chunks_exact_mut(windows.source.channels).zip(windows.along(rows))
             {
                 for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    *out = a.max(*b).max(c.max(*d)).max(least);
+                    *out = larger(larger(larger(*a, *b), larger(*c, *d)), least);
                 }
             }
         });
@@ -55,16 +55,47 @@ pub(super) fn max_pool_difference(
                     out.iter_mut().zip(target).zip(difference)
                 {
                     let a = [larger(*a, least), larger(*b, least), larger(*c, least), larger(*d, least)];
-                    *out = pooled(a, [*da, *db, *dc, *dd], tied);
+                    *out = pooled(a, [*da, *db, *dc, *dd], tied).1;
                 }
             }
         });
     });
 }
 
-/// What becomes of a window's differences: see the twin.
+/// Both, which read the target once.
+pub(super) fn max_pool_both(
+    (from, target): (&Tensor, &[f32]),
+    difference: &[f32],
+    how: PoolDifference,
+    (to, kept, to_target, to_difference): (&Tensor, u32, &mut [f32], &mut [f32]),
+) {
+    let least = least(how.input_relu);
+    let tied = how.tied();
+    let windows = Windows::of(from, to, kept);
+    windows.target.fill_rows_of_both([to_target, to_difference], |y, [target_row, difference_row]| {
+        let [of_target, of_difference] = [target, difference].map(|image| windows.rows(image, y));
+        // Compiled for the registers there are.
+        arch().dispatch(|| {
+            let pairs = windows.along(of_target).zip(windows.along(of_difference));
+            let channels = windows.source.channels;
+            let outs = target_row.chunks_exact_mut(channels).zip(difference_row.chunks_exact_mut(channels));
+            for ((to_target, to_difference), (target, difference)) in outs.zip(pairs) {
+                let ([a, b, c, d], [da, db, dc, dd]) = (target, difference);
+                let target = a.iter().zip(b).zip(c).zip(d);
+                let difference = da.iter().zip(db).zip(dc).zip(dd);
+                let outs = to_target.iter_mut().zip(to_difference);
+                for ((out, (((a, b), c), d)), (((da, db), dc), dd)) in outs.zip(target).zip(difference) {
+                    let a = [larger(*a, least), larger(*b, least), larger(*c, least), larger(*d, least)];
+                    (*out.0, *out.1) = pooled(a, [*da, *db, *dc, *dd], tied);
+                }
+            }
+        });
+    });
+}
+
+/// A window's largest value of the target, and what becomes of the differences: see the twin.
 #[inline(always)] // so that it is compiled for the registers that there are
-fn pooled(a: [f32; 4], d: [f32; 4], tied: f32) -> f32 {
+fn pooled(a: [f32; 4], d: [f32; 4], tied: f32) -> (f32, f32) {
     let of_largest = larger(larger(a[0], a[1]), larger(a[2], a[3]));
     let margin = tied * of_largest;
     let (mut all, mut at_largest) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
@@ -76,7 +107,7 @@ fn pooled(a: [f32; 4], d: [f32; 4], tied: f32) -> f32 {
     }
     let eighth = at_largest.abs() * 0.125;
     let margin = if eighth < margin { eighth } else { margin };
-    if all - at_largest <= margin { at_largest } else { all }
+    (of_largest, if all - at_largest <= margin { at_largest } else { all })
 }
 
 /// One instruction, which f32's own maximum is not: it minds what is not a number.
