@@ -21,7 +21,8 @@
 // [block of 4 output channels][input channel][ky][kx], one vec4 (the block's channels) each, zeros past the last channel.
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> beside: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> notes: array<atomic<u32>>;
+@group(0) @binding(5) var<storage, read_write> output: array<f32>;
 
 // GROUP_X by GROUP_Y threads make TILE_W by TILE_H pixels, 4 by 8 each, of BLOCK output channels.
 struct Columns { left: vec4<u32>, right: vec2<u32>, left_inside: vec4<bool>, right_inside: vec2<bool> }
@@ -67,6 +68,11 @@ fn add_taps(sum: mat4x4<f32>, row: Row, taps: Taps) -> mat4x4<f32> {
         sum[2] + (taps.a * row.left.z + taps.b * row.left.w + taps.c * row.right.x),
         sum[3] + (taps.a * row.left.w + taps.b * row.right.x + taps.c * row.right.y),
     );
+}
+
+// The largest magnitudes of a row's sums, of each channel.
+fn row_magnitudes(sum: mat4x4<f32>) -> vec4<u32> {
+    return max(max(magnitudes(sum[0]), magnitudes(sum[1])), max(magnitudes(sum[2]), magnitudes(sum[3])));
 }
 
 // The sums of a pixel through their difference's activation, where the target's value of the first lies at `at`. The last channel
@@ -188,6 +194,10 @@ fn main(
         plane += params.input.channel_stride;
         weight += 9u;
     }
+
+    let upper = max(max(row_magnitudes(s0), row_magnitudes(s1)), max(row_magnitudes(s2), row_magnitudes(s3)));
+    let lower = max(max(row_magnitudes(s4), row_magnitudes(s5)), max(row_magnitudes(s6), row_magnitudes(s7)));
+    note(group_id.z, greatest(max(upper, lower)));
 
     let channels = params.output.channels - first;
     let of_block = vec3(0u, 0u, first);

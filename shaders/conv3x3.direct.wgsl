@@ -11,7 +11,8 @@
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> beside: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> notes: array<atomic<u32>>;
+@group(0) @binding(5) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -49,6 +50,7 @@ fn main(
             }
         }
     }
+    note(group.z, magnitude(sum));
     let place = vec3(x, y, channel);
     output[address(params.output, group.z, place)] = finished(sum, address(params.beside, group.z, place));
 }

@@ -12,7 +12,8 @@
 // (output channel, input channel, ky, kx).
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> beside: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> notes: array<atomic<u32>>;
+@group(0) @binding(5) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -47,6 +48,7 @@ fn main(
             }
         }
     }
+    note(group.z, max(magnitude(sums.x), magnitude(sums.y)));
     store(sums.x, group.z, vec3(x, y, first));
     if second != first {
         store(sums.y, group.z, vec3(x, y, second));

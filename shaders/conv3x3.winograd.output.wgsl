@@ -10,7 +10,8 @@
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> products: array<f32>;
 @group(0) @binding(2) var<storage, read> beside: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> notes: array<atomic<u32>>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 const SQRT_2 = 1.4142135623730951f;
 const SQRT_HALF = 0.7071067811865476f;
@@ -80,8 +81,14 @@ fn main(
     let at = first_result(place.tile);
     let of_channel = vec3(0u, 0u, place.channel);
     let plane = Start(address(params.output, group.z, of_channel), address(params.beside, group.z, of_channel));
-    store_row(transform(c0.x, c1.x, c2.x, c3.x, c4.x, c5.x) + all, at, plane);
-    store_row(transform(c0.y, c1.y, c2.y, c3.y, c4.y, c5.y) + all, at + vec2(0, 1), plane);
-    store_row(transform(c0.z, c1.z, c2.z, c3.z, c4.z, c5.z) + all, at + vec2(0, 2), plane);
-    store_row(transform(c0.w, c1.w, c2.w, c3.w, c4.w, c5.w) + all, at + vec2(0, 3), plane);
+    let r0 = transform(c0.x, c1.x, c2.x, c3.x, c4.x, c5.x) + all;
+    let r1 = transform(c0.y, c1.y, c2.y, c3.y, c4.y, c5.y) + all;
+    let r2 = transform(c0.z, c1.z, c2.z, c3.z, c4.z, c5.z) + all;
+    let r3 = transform(c0.w, c1.w, c2.w, c3.w, c4.w, c5.w) + all;
+    let largest = max(max(magnitudes(r0), magnitudes(r1)), max(magnitudes(r2), magnitudes(r3)));
+    note(group.z, greatest(largest));
+    store_row(r0, at, plane);
+    store_row(r1, at + vec2(0, 1), plane);
+    store_row(r2, at + vec2(0, 2), plane);
+    store_row(r3, at + vec2(0, 3), plane);
 }

@@ -14,8 +14,8 @@ struct Params {
 
 struct Loss {
     total: f32,
-    // Whether a value of the picture (1) or of the target (2) was not finite, or there was no target (4); the total
-    // means nothing then.
+    // Whether a value of the picture (1) or of the target (2) was not finite, or there was no target (4); and from bit 8 on,
+    // whether convolutions made values that were not finite. The total means nothing then.
     faults: u32,
     // Comparisons so far: what is read back is the result of the next one, or old.
     number: u32,
@@ -27,7 +27,10 @@ struct Loss {
 // Headers of packed pictures: include/picture.wgsl.
 @group(0) @binding(2) var<storage, read> picture: array<u32>;
 @group(0) @binding(3) var<storage, read> target_header: array<u32>;
-@group(0) @binding(4) var<storage, read_write> loss: Loss;
+// What convolutions have noted of the picture and of the target: include/convolution.wgsl.
+@group(0) @binding(4) var<storage, read> notes: array<u32>;
+@group(0) @binding(5) var<storage, read> target_notes: array<u32>;
+@group(0) @binding(6) var<storage, read_write> loss: Loss;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) thread: u32) {
@@ -43,7 +46,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         let not_finite = (picture[0] >> 8) & 1;
         let target_not_finite = (target_header[0] >> 8) & 1;
         let no_target = 1 - ((target_header[0] >> 9) & 1);
-        loss.faults = not_finite | (target_not_finite << 1) | (no_target << 2);
+        loss.faults = not_finite | (target_not_finite << 1) | (no_target << 2) | ((notes[0] | target_notes[0]) << 8);
         loss.number += 1;
     }
 }

@@ -15,6 +15,15 @@ pub enum Error {
     /// Weights that cannot be used: not a weights file, or a tensor missing, misshapen or not finite.
     #[error("{0}")]
     Weights(String),
+    /// A value that is not finite came of pictures and weights that are: features left the range of float32. Past an activation
+    /// or a pooling it could look like a good result, so that nothing is reported.
+    #[error(
+        "features of {layer} are not finite: with these pictures, weights and normalization they leave the range of float32"
+    )]
+    NotFinite {
+        /// The first convolution that made one, or the tap whose loss was none.
+        layer: &'static str,
+    },
     /// A file that cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -72,6 +81,7 @@ impl Error {
             Self::Image(_)
             | Self::Config(_)
             | Self::Weights(_)
+            | Self::NotFinite { .. }
             | Self::Io { .. }
             | Self::TooLarge(_)
             | Self::UnknownAdapter { .. } => true,

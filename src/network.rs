@@ -94,6 +94,13 @@ impl Layer {
         Self { kind: LayerKind::Conv, name, index, inputs, outputs }
     }
 
+    /// The bit by which a convolution notes that it made a value that is not finite. No two of a network share one, and a later
+    /// one's is higher: a ReLU follows each, so that their indices, below 36, are two apart at the least.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn note(&self) -> u32 {
+        1 << (self.index / 2).min(23)
+    }
+
     /// torchvision's name of this convolution's weights, shape (outputs, inputs, 3, 3).
     #[must_use]
     pub fn weight_name(&self) -> String {

@@ -88,15 +88,26 @@ impl Normalization {
     }
 
     /// # Errors
-    /// [`Error::Config`] where a constant is not finite, or `scale` or a `std` is zero.
+    /// [`Error::Config`] where a constant is not finite, or `scale` or a `std` is zero; or where float32, in which it is computed,
+    /// cannot hold a factor or an offset that comes of them, or only as 0.
     pub fn validate(&self) -> Result<()> {
         let divisors = self.std.iter().chain([&self.scale]);
-        if self.mean.iter().all(|v| v.is_finite()) && divisors.clone().all(|v| v.is_finite() && *v != 0.0) {
-            return Ok(());
+        if !self.mean.iter().all(|v| v.is_finite()) || !divisors.clone().all(|v| v.is_finite() && *v != 0.0) {
+            return Err(Error::Config(format!(
+                "the normalisation {self} is not usable: mean must be finite, std and scale finite and not zero"
+            )));
         }
-        Err(Error::Config(format!(
-            "the normalisation {self} is not usable: mean must be finite, std and scale finite and not zero"
-        )))
+        let fits = |value: f64| (value as f32).is_normal();
+        let channels = self.channels().into_iter().zip(self.mean);
+        for ((_, factor, offset), mean) in channels {
+            if !fits(factor) || mean != 0.0 && !fits(offset) {
+                return Err(Error::Config(format!(
+                    "the normalisation {self} is not usable: it multiplies by {factor:e} and adds {offset:e}, which float32 \
+                     cannot hold; give std, scale and mean magnitudes nearer to 1"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -170,6 +181,28 @@ mod tests {
         for wrong in ["", "lpips2", "mean=1/2", "std=0/1/1", "scale=nan", "order=xyz", "mean=1/2/3;std=1/1/1"]
         {
             assert!(wrong.parse::<Normalization>().is_err(), "{wrong}");
+        }
+    }
+
+    /// What is computed with must be a number of float32 that is not 0, where the constants are finite float64s that are not 0.
+    #[test]
+    fn factors_and_offsets_fit_float32() {
+        for fits in ["scale=1e38", "std=1e-38/1/1", "mean=1e-30/0/0", "std=-1/1/1", "mean=1/1/1,std=1e30/1/1"]
+        {
+            assert!(fits.parse::<Normalization>().is_ok(), "{fits}");
+        }
+        for wrong in [
+            "scale=1e39",
+            "scale=1e-46",
+            "std=1e-300/1e-300/1e-300",
+            "std=1/1e300/1",
+            "mean=1e39/0/0",
+            "mean=0/1e-46/0",
+            "mean=1e30/1/1,std=1e-30/1/1",
+            "scale=1e300,std=1e-300/1/1",
+        ] {
+            let error = wrong.parse::<Normalization>().unwrap_err().to_string();
+            assert!(error.contains("float32"), "{error}");
         }
     }
 

@@ -12,6 +12,7 @@ struct Params {
     input_floor: i32,
     groups: u32,
     first_group: u32,
-    pad0: u32,
-    pad1: u32,
+    // The convolution's bit of `notes`.
+    bit: u32,
+    pad: u32,
 }

@@ -21,7 +21,8 @@ struct Params {
     input_floor: i32,
     groups: u32,
     first_group: u32,
-    pad: u32,
+    // The convolution's bit of `notes`.
+    bit: u32,
 }
 
 // A thread's tile and channel, of `channels`: neighbouring threads have neighbouring tiles.

@@ -187,7 +187,7 @@ fn conv3x3_magnitudes(
     let read = |value: &f32| if input_relu { value.max(0.0) } else { value.abs() };
     let input: Vec<f32> = input.iter().map(read).collect();
     let mut magnitudes = vec![0.0; to.elements() as usize];
-    twin::conv3x3((from, &input), false, &of_absolutes(conv)?, (to, &mut magnitudes));
+    twin::conv3x3((from, &input), false, &of_absolutes(conv)?, (to, &mut magnitudes))?;
     Ok(largest_around(&magnitudes, to))
 }
 
@@ -198,7 +198,7 @@ fn conv3x3_difference_magnitudes(
     to: &Tensor,
 ) -> Result<Vec<f32>> {
     let mut magnitudes = vec![0.0; to.elements() as usize];
-    twin::conv3x3_difference((from, &absolute(input)), None, &of_absolutes(conv)?, (to, &mut magnitudes));
+    twin::conv3x3_difference((from, &absolute(input)), None, &of_absolutes(conv)?, (to, &mut magnitudes))?;
     Ok(largest_around(&magnitudes, to))
 }
 

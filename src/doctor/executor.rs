@@ -67,6 +67,17 @@ impl AnyExecutor {
         }
     }
 
+    /// That no convolution of the steps that ran last made a value that is not finite. On the CPU the run itself ends with that.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`](crate::Error::NotFinite) of the first that did; the executors'.
+    pub fn check_finite(&self) -> Result<()> {
+        match self {
+            Self::Gpu(executor, _) => executor.check_finite_blocking(),
+            Self::Cpu(_) => Ok(()),
+        }
+    }
+
     /// A tensor's values, as its step left them.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl Whole {
 pub(super) fn parts_memory(parts: &Parts, means: Means<'_>) -> Memory {
     let sizes = part_sizes(parts, means);
     let mut memory = sizes.memory(most_params(parts, means));
-    memory.scratch += sizes.sums * (pending(parts) - 1);
+    memory.scratch += sizes.result() * (pending(parts) - 1);
     memory
 }
 
@@ -148,6 +148,7 @@ pub(super) fn part_sizes(parts: &Parts, means: Means<'_>) -> Sizes {
         slots: parts.slots().to_vec(),
         partials: plan.taps().iter().map(|tap| partials(tap.tensor)).max().unwrap_or(0),
         sums: plan.taps().len() as u64 * 4,
+        notes: 4,
         ..Sizes::default()
     };
     let asked = means.asked(Host::Parts, Keeper::Executor);

@@ -11,8 +11,20 @@ pub(super) struct Buffers {
     scratch: Vec<wgpu::Buffer>,
     pub(super) partials: wgpu::Buffer,
     pub(super) sums: wgpu::Buffer,
+    /// What convolutions have noted of each image.
+    pub(super) notes: wgpu::Buffer,
     /// The result of the frame that ran last.
     pub(super) loss: wgpu::Buffer,
+}
+
+/// What is read back of a round.
+pub(super) struct Outcome<'a> {
+    /// The bits of sums, at tap * images + image.
+    pub(super) sums: &'a [u32],
+    /// What convolutions have noted of each image.
+    pub(super) notes: &'a [u32],
+    /// What they have noted of a target that is kept.
+    pub(super) of_target: u32,
 }
 
 impl Buffers {
@@ -38,8 +50,30 @@ impl Buffers {
             // Copied for diagnosis alone.
             partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE | Usage::COPY_SRC),
             sums: gpu.buffer("sums", sizes.sums, map),
+            notes: gpu.buffer("notes", sizes.notes, map),
             loss: gpu.buffer("loss", sizes.loss, map),
         }
+    }
+
+    /// Where in what is read back of a round the buffer lies.
+    pub(super) fn place(&self, binding: &Binding) -> u64 {
+        match binding {
+            Binding::Notes => self.sums.size(),
+            Binding::KeptNotes => self.sums.size() + self.notes.size(),
+            _ => 0,
+        }
+    }
+
+    /// The parts of what was read back of a round.
+    pub(super) fn outcome<'a>(&self, words: &'a [u32]) -> Outcome<'a> {
+        let (sums, rest) = words.split_at((self.sums.size() / 4) as usize);
+        let (notes, of_target) = rest.split_at((self.notes.size() / 4) as usize);
+        Outcome { sums, notes, of_target: of_target[0] }
+    }
+
+    /// Bytes of all that is read back of a round.
+    pub(super) fn result_bytes(&self) -> u64 {
+        self.place(&Binding::KeptNotes) + 4
     }
 
     /// What a binding stands for; none of weights, which are the model's, and of what there is no buffer for. `target` is one that
@@ -57,6 +91,8 @@ impl Buffers {
             Binding::Scratch(index) => self.scratch.get(index),
             Binding::Partials => Some(&self.partials),
             Binding::Sums => Some(&self.sums),
+            Binding::Notes => Some(&self.notes),
+            Binding::KeptNotes => target.map(|target| &target.notes),
             Binding::Loss => Some(&self.loss),
             Binding::Weights { .. } | Binding::Bias { .. } => None,
         }

@@ -8,7 +8,7 @@ use super::{
     lower::{Host, Keeper},
     model::Model,
     prepared::Prepared,
-    program::Side,
+    program::{Command, Side},
     record::{Recorded, record},
     source::{Source, Sources, Tone},
     workspace::{Round, Workspace},
@@ -118,7 +118,9 @@ impl Executor {
         let of_steps = |index: &usize| {
             prepared.program.commands[*index].step().is_some_and(|step| steps.contains(&step))
         };
-        let commands = prepared.program.steps.clone().filter(of_steps);
+        let clears = |index: &usize| matches!(prepared.program.commands[*index], Command::Clear { .. });
+        let cleared = (0..prepared.program.steps.start).filter(clears);
+        let commands = cleared.chain(prepared.program.steps.clone().filter(of_steps));
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         record(
             &mut encoder,
@@ -135,6 +137,16 @@ impl Executor {
     pub fn read_blocking(&self, tensor: TensorId) -> Result<Vec<f32>> {
         let bytes = self.plan().tensor(tensor)?.bytes();
         self.workspace.gpu().read(self.slot(tensor), 0, bytes)
+    }
+
+    /// That no convolution of the steps that ran last made a value that is not finite.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] of the first that did; [`Error::DeviceLost`] where the device failed meanwhile.
+    pub fn check_finite_blocking(&self) -> Result<()> {
+        let notes = &self.workspace.buffers.notes;
+        let notes: Vec<u32> = self.workspace.gpu().read(notes, 0, notes.size())?;
+        self.plan().check_notes(notes.into_iter().fold(0, |all, notes| all | notes))
     }
 
     /// For each tap and each image, the sum of the difference.

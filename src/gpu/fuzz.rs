@@ -45,7 +45,7 @@ pub(crate) fn hold(
             let images = whole.images;
             prop_assert!((1..=pairs).contains(&images), "{images} of {pairs}");
             let target = plans.target().map_err(unexpected)?;
-            prop_assert_eq!(takes.target, target.kept_bytes() + pictures_bytes(&target));
+            prop_assert_eq!(takes.target, target.kept_bytes() + pictures_bytes(&target) + 4);
             for (plan, keeper) in [
                 (plans.pairs(images), Keeper::Executor),
                 (Ok(target), Keeper::Target),
@@ -129,7 +129,8 @@ fn hold_program(
         Binding::Pictures(side) => pictures[side as usize] >= picture,
         Binding::Slot(slot) => slot < slots.len(),
         Binding::Kept(map) => map < kept.len() && keeper == Keeper::Target,
-        Binding::KeptPicture => keeper == Keeper::Target,
+        Binding::KeptPicture | Binding::KeptNotes => keeper == Keeper::Target,
+        Binding::Notes => program.sizes.notes >= u64::from(plan.images()) * 4,
         Binding::Scratch(index) => index < scratch.len(),
         _ => true,
     };

@@ -28,6 +28,10 @@ pub(crate) enum Binding {
     Partials,
     /// Sums, at tap * images + image.
     Sums,
+    /// What convolutions have noted: a word for each image, with [a bit](crate::network::Layer::note) for each convolution.
+    Notes,
+    /// The same of a target that is kept, one word.
+    KeptNotes,
     /// A frame's result.
     Loss,
 }
@@ -35,7 +39,7 @@ pub(crate) enum Binding {
 impl Binding {
     /// Whether it is a target's, and another buffer for another target.
     pub(super) fn is_kept(&self) -> bool {
-        matches!(self, Self::KeptPicture | Self::Kept(_))
+        matches!(self, Self::KeptPicture | Self::Kept(_) | Self::KeptNotes)
     }
 }
 
@@ -107,7 +111,8 @@ pub(crate) enum Command {
     },
     /// The first bytes of a buffer to another.
     Copy { from: Binding, to: Binding, bytes: u64 },
-    /// All of a buffer to where the host reads it.
+    /// All of a buffer to where the host reads it: sums, what was noted of the images, and what was noted of a target that is kept
+    /// lie one after another there.
     ReadBack { from: Binding },
 }
 

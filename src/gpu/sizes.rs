@@ -21,6 +21,8 @@ pub(crate) struct Sizes {
     pub(crate) scratch: Vec<u64>,
     pub(crate) partials: u64,
     pub(crate) sums: u64,
+    /// What convolutions note of each image.
+    pub(crate) notes: u64,
     /// A frame's result.
     pub(crate) loss: u64,
 }
@@ -47,6 +49,7 @@ impl Sizes {
             scratch: vec![],
             partials: taps.iter().map(|tap| partials(&plan.tensors()[tap.tensor])).max().unwrap_or(0),
             sums: taps.len() as u64 * images * 4,
+            notes: images * 4,
             loss: match host {
                 Host::Frame => (total::HEADER_WORDS + taps.len() as u64) * 4,
                 Host::Memory | Host::Parts => 0,
@@ -61,20 +64,26 @@ impl Sizes {
 
     /// Buffers that fit these programs and those.
     pub(super) fn and(mut self, other: &Self) -> Self {
-        let Self { pictures, slots, scratch, partials, sums, loss } = other;
+        let Self { pictures, slots, scratch, partials, sums, notes, loss } = other;
         self.pictures.iter_mut().zip(pictures).for_each(|(own, other)| *own = (*own).max(*other));
         grow(&mut self.slots, slots);
         grow(&mut self.scratch, scratch);
         self.partials = self.partials.max(*partials);
         self.sums = self.sums.max(*sums);
+        self.notes = self.notes.max(*notes);
         self.loss = self.loss.max(*loss);
         self
     }
 
+    /// Bytes that are read back of a round: the sums, what was noted of each image, and what was noted of a target that is kept.
+    pub(crate) fn result(&self) -> u64 {
+        self.sums + self.notes + 4
+    }
+
     /// Bytes of the largest.
     pub(super) fn largest(&self) -> u64 {
-        let Self { pictures, slots, scratch, partials, sums, loss } = self;
-        let all = pictures.iter().chain(slots).chain(scratch).chain([partials, sums, loss]);
+        let Self { pictures, slots, scratch, partials, sums, notes, loss } = self;
+        let all = pictures.iter().chain(slots).chain(scratch).chain([partials, sums, notes, loss]);
         all.copied().max().unwrap_or(0)
     }
 
@@ -86,7 +95,7 @@ impl Sizes {
             pictures: sum(&self.pictures),
             scratch: sum(&self.scratch)
                 .saturating_add(self.partials)
-                .saturating_add(self.sums * 2 + self.loss + params),
+                .saturating_add(self.sums + self.notes + self.result() + self.loss + params),
             target: 0,
         }
     }

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{context::Gpu, sizes::pictures_bytes};
 use crate::{error::Result, plan::Plan};
 
+/// Bytes of what convolutions note.
+const NOTES: u64 = 4;
+
 /// A picture and the maps that convolutions make of it, which many pictures are compared with.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -12,6 +15,8 @@ pub(crate) struct Target {
     pub(super) id: u64,
     /// Packed.
     pub(super) picture: wgpu::Buffer,
+    /// What convolutions have noted of it, one word.
+    pub(super) notes: wgpu::Buffer,
     /// In the order of [`Plan::kept`].
     pub(super) maps: Vec<wgpu::Buffer>,
 }
@@ -26,6 +31,7 @@ impl Target {
             Self {
                 id: NEXT.fetch_add(1, Ordering::Relaxed),
                 picture: gpu.buffer("target picture", pictures_bytes(plan), Usage::STORAGE | Usage::COPY_DST),
+                notes: gpu.buffer("target notes", NOTES, Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST),
                 maps: maps.map(|map| gpu.buffer(&map.name, map.bytes(), Usage::STORAGE)).collect(),
             }
         })
@@ -33,11 +39,11 @@ impl Target {
 
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> u64 {
-        self.picture.size() + self.maps.iter().map(wgpu::Buffer::size).sum::<u64>()
+        self.picture.size() + self.notes.size() + self.maps.iter().map(wgpu::Buffer::size).sum::<u64>()
     }
 }
 
 /// Bytes that a target of such a plan takes.
 pub(super) fn bytes(plan: &Plan) -> u64 {
-    plan.kept_bytes().saturating_add(pictures_bytes(plan))
+    plan.kept_bytes().saturating_add(pictures_bytes(plan) + NOTES)
 }

@@ -147,8 +147,8 @@ impl Workspace {
                 Some(Recorded::Copy { from: find(from)?, to: find(to)?, at: 0, bytes: *bytes })
             }
             Command::ReadBack { from } => {
-                let (from, (to, at)) = (find(from)?, round.readback?);
-                Some(Recorded::Copy { from, to, at, bytes: from.size() })
+                let (place, from, (to, at)) = (self.buffers.place(from), find(from)?, round.readback?);
+                Some(Recorded::Copy { from, to, at: at + place, bytes: from.size() })
             }
             Command::Source => round.source,
             Command::Dispatch { step, kernel, params, groups, pieces: all, .. } => {

@@ -230,13 +230,18 @@ impl Model {
             })
             .collect();
         if let Some(layer) = layers.iter().find(|layer| !layer.loss.is_finite()) {
-            return Err(Error::Weights(format!(
-                "{}: the loss at {} is {}: with these weights activations leave the range of float32",
-                parameters.info.origin, layer.name, layer.loss
+            return Err(Error::NotFinite { layer: layer.name });
+        }
+        let total: f64 = layers.iter().map(|layer| layer.weight * layer.loss).sum();
+        if !total.is_finite() {
+            return Err(Error::Config(format!(
+                "the total leaves the range of float64, while each layer's loss is a number: give taps smaller weights \
+                 than {:e}",
+                config.taps.iter().map(|tap| tap.weight).fold(0.0, f64::max)
             )));
         }
         Ok(Report {
-            total: layers.iter().map(|layer| layer.weight * layer.loss).sum(),
+            total,
             layers,
             network: config.network,
             preset: config.preset(),

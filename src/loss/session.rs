@@ -83,8 +83,8 @@ impl Session {
     /// time. A future that is dropped leaves the session usable; what is submitted by then, the device still does.
     ///
     /// # Errors
-    /// [`Error::Image`] where a picture is not valid or not of the session's size; [`Error::DeviceLost`],
-    /// [`Error::Device`] where the device failed.
+    /// [`Error::Image`] where a picture is not valid or not of the session's size; [`Error::NotFinite`] where features leave the
+    /// range of float32; [`Error::DeviceLost`], [`Error::Device`] where the device failed.
     pub async fn compare<'a>(
         &mut self,
         generated: impl Into<Image<'a>>,
@@ -129,7 +129,8 @@ impl Session {
     /// Computes a target's maps once, for many comparisons. Nothing is waited for.
     ///
     /// # Errors
-    /// As [`compare`](Self::compare), and [`Error::OutOfMemory`].
+    /// As [`compare`](Self::compare), and [`Error::OutOfMemory`]. That features leave the range of float32 is told here on the
+    /// CPU, and by each comparison with the target on a GPU.
     pub fn target<'a>(&mut self, picture: impl Into<Image<'a>>) -> Result<Target> {
         let picture = picture.into();
         self.check(&picture)?;

@@ -358,6 +358,20 @@ impl Plan {
         )))
     }
 
+    /// # Errors
+    /// [`Error::NotFinite`] of the first convolution that has noted that it made a value that is not finite.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn check_notes(&self, notes: u32) -> Result<()> {
+        let noted = self.steps.iter().find_map(|step| match step.operation {
+            Operation::Conv3x3 { layer, .. } if notes & layer.note() != 0 => Some(layer.name),
+            _ => None,
+        });
+        match noted {
+            Some(layer) => Err(Error::NotFinite { layer }),
+            None => Ok(()),
+        }
+    }
+
     /// The convolution whose result a tensor is, through an activation or not; none where it is something else's.
     pub(crate) fn convolution_of(&self, tensor: TensorId) -> Option<Layer> {
         let makes = |step: &&Step| step.writes.contains(&tensor) && step.operation != Operation::Copy;

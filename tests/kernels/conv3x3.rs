@@ -2,7 +2,11 @@
 //! has.
 
 use perceptual_loss::{
-    low_level::plan::{Operation, Plan, Region},
+    Error, Result,
+    low_level::{
+        cpu::Executor,
+        plan::{Operation, Plan, Region},
+    },
     network::Layer,
 };
 
@@ -201,6 +205,70 @@ fn no_difference_stays_none() {
             for subject in Subject::all() {
                 let made = subject.run(&plan, &parameters, &given, &[]);
                 assert!(made[place].iter().all(|d| *d == 0.0), "{subject}, {}", described(&plan));
+            }
+        }
+    }
+}
+
+/// A result that leaves float32, or was never in it, is told wherever it lies and whatever follows: an activation makes 0 of what is
+/// not a number, and the largest of four passes it over. Results as large as float32 has are good.
+#[test]
+fn what_is_not_finite_is_told() {
+    let [width, height] = [21, 14];
+    for (inputs, outputs) in [(3, 6), (16, 64)] {
+        let layer = Layer::conv("conv", 0, inputs, outputs);
+        let parameters = parameters(vec![convolution(layer, 7)]);
+        let plans = plans::convolutions(2, layer, [Region::whole(width, height); 2], 0).unwrap();
+        for plan in &plans {
+            let run = |given: &[Vec<f32>], subject: Option<Subject>| -> Result<()> {
+                let reads = &plan.steps()[0].reads;
+                let Some(subject) = subject else {
+                    let mut twin = Executor::twin(plan.clone(), parameters.clone())?;
+                    reads.iter().zip(given).try_for_each(|(&id, values)| twin.write(id, values))?;
+                    return twin.run(0..1, &[]);
+                };
+                let mut executor = subject.executor(plan, &parameters);
+                reads.iter().zip(given).try_for_each(|(&id, values)| executor.write(id, values))?;
+                executor.run(0..1, &[])?;
+                executor.check_finite()
+            };
+            let Operation::Conv3x3 { maps, .. } = plan.steps()[0].operation else { unreachable!() };
+            let given = plans::inputs(plan, 8, features);
+            let inputs_read = usize::from(maps.target()) + usize::from(maps.difference());
+            for subject in Subject::all().map(Some).chain([None]) {
+                let what = |bad: &str| format!("{subject:?}, {bad}, {}", described(plan));
+                assert!(run(&given, subject).is_ok(), "{}", what("nothing"));
+                for map in 0..inputs_read {
+                    let last = given[map].len() - 1;
+                    // The first, the last, and one in the middle of a row of the second image.
+                    for (place, bad) in [
+                        (0, f32::INFINITY),
+                        (last, f32::NAN),
+                        (last, -f32::NAN),
+                        (last / 2 + 100, f32::NEG_INFINITY),
+                        (last, 3.3e38),
+                        (0, -3.3e38),
+                    ] {
+                        let mut given = given.clone();
+                        given[map][place] = bad;
+                        if bad.is_finite() {
+                            // Beside it as large ones, so that products leave float32 of weights below 1.
+                            given[map].iter_mut().for_each(|value| *value = bad);
+                        }
+                        // What a target is read through may stop what is less than 0 before it, or is not a number.
+                        let through_relu = matches!(
+                            plan.steps()[0].operation,
+                            Operation::Conv3x3 { input_relu: true, .. } if map == 0 && maps.target()
+                        );
+                        if through_relu && bad.is_nan() {
+                            continue;
+                        }
+                        let is_stopped = through_relu && bad < 0.0;
+                        let result = run(&given, subject);
+                        let is_told = matches!(result, Err(Error::NotFinite { layer: "conv" }));
+                        assert_eq!(is_told, !is_stopped, "{result:?}, {}", what(&bad.to_string()));
+                    }
+                }
             }
         }
     }

@@ -79,7 +79,7 @@ fn direct_sums(conv: &Convolution, (shape, input): (&Tensor, &[f32]), to: &Tenso
         [input, conv.weight()].map(|values| values.iter().copied().map(short).collect::<Vec<_>>());
     let conv = Convolution::new(conv.layer(), weights, conv.bias().to_vec()).unwrap();
     let mut sums = vec![0.0; to.elements() as usize];
-    twin::conv3x3_difference((shape, &input), None, &conv, (to, &mut sums));
+    twin::conv3x3_difference((shape, &input), None, &conv, (to, &mut sums)).unwrap();
     sums.into_iter().map(f64::from).collect()
 }
 

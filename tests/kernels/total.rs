@@ -104,18 +104,25 @@ fn faults_and_numbers() {
         let loss = loss(session);
         number += 1;
         let header = if *picture == bad { WRITTEN | NOT_FINITE } else { WRITTEN };
-        assert_eq!((loss.faults, loss.number), (twin::faults(header, target), number), "{what}");
+        // What convolutions make of an infinity is none of this test's numbers.
+        let notes = loss.faults >> 8;
+        let is_bad = (header | target) & NOT_FINITE != 0;
+        assert_eq!(notes != 0, is_bad, "{what}");
+        assert_eq!((loss.faults, loss.number), (twin::faults(header, target, notes), number), "{what}");
         loss
     };
     // Memory of the device is 0 before anything is written.
     record(false, |encoder| session.record_target(encoder, good.clone()));
-    assert_eq!(compare(&mut session, &good, 0, "a target that was dropped").faults, 4);
-    assert_eq!(compare(&mut session, &bad, 0, "a target that was dropped, and an infinity").faults, 5);
+    assert_eq!(compare(&mut session, &good, 0, "a target that was dropped").faults & 255, 4);
+    assert_eq!(compare(&mut session, &bad, 0, "a target that was dropped, and an infinity").faults & 255, 5);
     record(true, |encoder| session.record_target(encoder, bad.clone()));
-    assert_eq!(compare(&mut session, &good, WRITTEN | NOT_FINITE, "an infinity in the target").faults, 2);
-    assert_eq!(compare(&mut session, &bad, WRITTEN | NOT_FINITE, "infinities in both").faults, 3);
+    assert_eq!(
+        compare(&mut session, &good, WRITTEN | NOT_FINITE, "an infinity in the target").faults & 255,
+        2
+    );
+    assert_eq!(compare(&mut session, &bad, WRITTEN | NOT_FINITE, "infinities in both").faults & 255, 3);
     record(true, |encoder| session.record_target(encoder, good.clone()));
-    assert_eq!(compare(&mut session, &bad, WRITTEN, "an infinity in the picture").faults, 1);
+    assert_eq!(compare(&mut session, &bad, WRITTEN, "an infinity in the picture").faults & 255, 1);
     let same = compare(&mut session, &good, WRITTEN, "nothing");
     assert_eq!((same.faults, same.total, same.sums), (0, 0.0, vec![0.0; 2]));
 
@@ -126,7 +133,7 @@ fn faults_and_numbers() {
     session.set_target(&target).unwrap();
     let given = compare(&mut session, &good, WRITTEN, "a given target");
     assert!(given.faults == 0 && given.total > 0.0);
-    assert_eq!(compare(&mut session, &bad, WRITTEN, "a given target, and an infinity").faults, 1);
+    assert_eq!(compare(&mut session, &bad, WRITTEN, "a given target, and an infinity").faults & 255, 1);
 }
 
 /// With a ring, each of the faults is an error of its own frame.

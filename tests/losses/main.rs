@@ -21,6 +21,7 @@ mod loss;
 mod near;
 #[path = "../common/near.rs"]
 mod near_pairs;
+mod not_finite;
 #[path = "../common/objects.rs"]
 mod objects;
 mod pictures;

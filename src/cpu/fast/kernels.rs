@@ -99,8 +99,7 @@ impl Kernels for Fast {
     }
 
     fn conv3x3(&self, input: Input<'_>, input_relu: bool, layer: &Layer, output: Output<'_>) -> Result<()> {
-        conv3x3(input, input_relu, self.filters.of_layer(layer)?, output, &self.scratch);
-        Ok(())
+        conv3x3(input, input_relu, self.filters.of_layer(layer)?, output, &self.scratch)
     }
 
     fn conv3x3_difference(
@@ -110,13 +109,11 @@ impl Kernels for Fast {
         layer: &Layer,
         output: Output<'_>,
     ) -> Result<()> {
-        conv3x3_difference(input, target, self.filters.of_layer(layer)?, output, &self.scratch);
-        Ok(())
+        conv3x3_difference(input, target, self.filters.of_layer(layer)?, output, &self.scratch)
     }
 
     fn conv3x3_both(&self, maps: BothMaps<'_>, layer: &Layer) -> Result<()> {
-        conv3x3_both(maps, self.filters.of_layer(layer)?, &self.scratch);
-        Ok(())
+        conv3x3_both(maps, self.filters.of_layer(layer)?, &self.scratch)
     }
 
     fn relu(

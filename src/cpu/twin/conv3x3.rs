@@ -3,38 +3,48 @@
 use rayon::prelude::*;
 
 use super::relu::{difference_through_relu, loaded};
-use crate::{plan::Tensor, weights::Convolution};
+use crate::{
+    error::{Error, Result},
+    plan::Tensor,
+    weights::Convolution,
+};
 
 /// 3x3 cross-correlation with bias, of `input` or of max(input, 0): what lies outside the region that it holds counts as zero,
 /// which the plan arranges to be so only outside the picture itself.
 ///
 /// Shapes: input (N, inputs, H, W), output (N, outputs, H', W') by the tensors' regions; output channels are
 /// split over threads.
+///
+/// # Errors
+/// [`Error::NotFinite`] where a result is not finite.
 pub fn conv3x3(
     input: (&Tensor, &[f32]),
     input_relu: bool,
     conv: &Convolution,
     output: (&Tensor, &mut [f32]),
-) {
+) -> Result<()> {
     let load = |value: f32| f64::from(loaded(value, input_relu));
-    correlate(input, load, conv, |channel| f64::from(conv.bias()[channel]), |_, sum| sum, output);
+    correlate(input, load, conv, |channel| f64::from(conv.bias()[channel]), |_, sum| sum, output)
 }
 
 /// 3x3 cross-correlation of a difference, without bias; where there is the target's result, before its activation, the
 /// difference that the activation makes.
 ///
 /// Shapes: as [`conv3x3`]; the target (1 or N, outputs, H', W'), of the output's region or more.
+///
+/// # Errors
+/// As [`conv3x3`], also where an activation follows.
 pub fn conv3x3_difference(
     input: (&Tensor, &[f32]),
     target: Option<(&Tensor, &[f32])>,
     conv: &Convolution,
     (to, output): (&Tensor, &mut [f32]),
-) {
+) -> Result<()> {
     let through_relu = |[plane, y, x]: [usize; 3], sum: f64| match target {
         Some(target) => difference_through_relu(sum, of_target(target, to, [plane, y, x])),
         None => sum,
     };
-    correlate(input, f64::from, conv, |_| 0.0, through_relu, (to, output));
+    correlate(input, f64::from, conv, |_| 0.0, through_relu, (to, output))
 }
 
 /// The target's value at a place of the difference's: plane, row and column.
@@ -60,7 +70,7 @@ fn correlate(
     start: impl Fn(usize) -> f64 + Sync,
     store: impl Fn([usize; 3], f64) -> f64 + Sync,
     (to, output): (&Tensor, &mut [f32]),
-) {
+) -> Result<()> {
     let (width, height) = (from.region.extent[0] as usize, from.region.extent[1] as usize);
     let (out_width, out_height) = (to.region.extent[0] as usize, to.region.extent[1] as usize);
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
@@ -74,12 +84,14 @@ fn correlate(
     let inside = within(0)..within(width as i64);
     let first = (inside.start as i64 + left) as usize;
 
-    output.par_chunks_mut(out_width * out_height).enumerate().for_each(|(plane, output)| {
+    let planes = output.par_chunks_mut(out_width * out_height).enumerate();
+    let are_finite = planes.map(|(plane, output)| {
         let (image, channel) = (plane / outputs, plane % outputs);
         let input = &input[image * inputs * width * height..][..inputs * width * height];
         let weights = &conv.weight()[channel * inputs * 9..][..inputs * 9];
         let mut sums = vec![0.0f64; out_width];
         let mut under = vec![0.0f64; under_width];
+        let mut is_finite = true;
         for (y, row_out) in output.chunks_mut(out_width).enumerate() {
             sums.fill(start(channel));
             for (plane, kernel) in input.chunks(width * height).zip(weights.chunks(9)) {
@@ -99,8 +111,14 @@ fn correlate(
                 }
             }
             for (x, (out, &sum)) in row_out.iter_mut().zip(&sums).enumerate() {
+                is_finite &= (sum as f32).is_finite();
                 *out = store([plane, y, x], sum) as f32;
             }
         }
+        is_finite
     });
+    if are_finite.reduce(|| true, |one, other| one & other) {
+        return Ok(());
+    }
+    Err(Error::NotFinite { layer: conv.layer().name })
 }

@@ -30,14 +30,16 @@ impl Twins {
 }
 
 /// Makes the rows of a tensor that are not kept as a tensor of their own, and puts them below those that are.
-fn below_kept((to, kept, output): Output<'_>, make: impl FnOnce((&Tensor, &mut [f32]))) -> Result<()> {
+fn below_kept(
+    (to, kept, output): Output<'_>,
+    make: impl FnOnce((&Tensor, &mut [f32])) -> Result<()>,
+) -> Result<()> {
     if kept == 0 {
-        make((to, output));
-        return Ok(());
+        return make((to, output));
     }
     let below = Tensor { region: to.region.below(kept), ..to.clone() };
     let mut made = zeros(&below, below.elements() as usize)?;
-    make((&below, &mut made));
+    make((&below, &mut made))?;
     copy((&below, &made), (to, output));
     Ok(())
 }
@@ -119,11 +121,17 @@ impl Kernels for Twins {
     }
 
     fn relu(&self, input: Input<'_>, target: Input<'_>, output: Output<'_>) -> Result<()> {
-        below_kept(output, |to| relu(input, target, to))
+        below_kept(output, |to| {
+            relu(input, target, to);
+            Ok(())
+        })
     }
 
     fn max_pool(&self, input: Input<'_>, input_relu: bool, output: Output<'_>) -> Result<()> {
-        below_kept(output, |to| max_pool(input, input_relu, to))
+        below_kept(output, |to| {
+            max_pool(input, input_relu, to);
+            Ok(())
+        })
     }
 
     fn max_pool_difference(
@@ -133,7 +141,10 @@ impl Kernels for Twins {
         how: PoolDifference,
         output: Output<'_>,
     ) -> Result<()> {
-        below_kept(output, |to| max_pool_difference(input, target, how.input_relu, how.tied(), to))
+        below_kept(output, |to| {
+            max_pool_difference(input, target, how.input_relu, how.tied(), to);
+            Ok(())
+        })
     }
 
     fn copy(&self, input: Input<'_>, (to, _, output): Output<'_>) {

@@ -2,6 +2,9 @@
 
 use crate::error::{Error, Result};
 
+/// The first bit of what convolutions have noted.
+pub(super) const NOTES: u32 = 8;
+
 /// # Errors
 /// What the faults of a frame mean.
 pub(super) fn check(faults: u32, frame: u64) -> Result<()> {
@@ -10,7 +13,7 @@ pub(super) fn check(faults: u32, frame: u64) -> Result<()> {
             "{what} holds values that are not finite; every value must be a finite number"
         )))
     };
-    match faults {
+    match faults & 7 {
         0 => Ok(()),
         faults if faults & 4 != 0 => Err(Error::Device(format!(
             "frame {frame} was compared with a target whose commands were never submitted; record the target again"

@@ -135,7 +135,7 @@ pub struct FrameReport {
     /// The number that the host gave it.
     pub frame: u64,
     /// Its loss. [`Error::DeviceLost`]; [`Error::Device`] where its commands were dropped or refused;
-    /// [`Error::Image`] where a value was not finite.
+    /// [`Error::Image`] where a value was not finite, [`Error::NotFinite`] where one of its features was not.
     pub result: Result<Report>,
 }
 
@@ -263,8 +263,8 @@ impl FrameSession {
     /// The result of the comparison that ran last, for shaders of the host's; usage `STORAGE` and `COPY_SRC`.
     ///
     /// In WGSL it is `struct Loss { total: f32, faults: u32, number: u32, sums: array<f32> }`: the total; 0, or what was
-    /// wrong with it (1: a value of the picture was not finite; 2: one of the target's; 4: there was no target); how many
-    /// comparisons there have been; and for each tap the sum of differences, whose mean is the tap's loss. The total is
+    /// wrong with it (1: a value of the picture was not finite; 2: one of the target's; 4: there was no target; 256 and up: features
+    /// left the range of float32, a bit for each convolution that has seen it); how many comparisons there have been; and for each tap the sum of differences, whose mean is the tap's loss. The total is
     /// rounded to float32; a report's is added up in float64 from the same sums.
     #[must_use]
     pub fn loss_buffer(&self) -> &wgpu::Buffer {
@@ -428,6 +428,7 @@ impl FrameSession {
     fn report(&self, frame: u64, outcome: Result<Outcome>) -> FrameReport {
         let report = |Outcome { faults, sums, .. }: Outcome| {
             faults::check(faults, frame)?;
+            self.plan().check_notes(faults >> faults::NOTES)?;
             let sums: Vec<f64> = sums.into_iter().map(f64::from).collect();
             self.model.report(self.plan(), self.size, &sums)
         };

@@ -11,7 +11,7 @@ use crate::{
     plan::{Cost, Plan},
 };
 
-pub(in crate::gpu) static KERNEL: Kernel = kernel!("total", [Read, Read, Read, Write]);
+pub(in crate::gpu) static KERNEL: Kernel = kernel!("total", [Read, Read, Read, Read, Read, Write]);
 
 /// Words of the result before the sums.
 pub(in crate::gpu) const HEADER_WORDS: u64 = 3;
@@ -24,11 +24,11 @@ struct Total {
     factors: [[f32; 4]; 10],
 }
 
-/// Against the target of this picture.
+/// Against the target of this picture, of which convolutions have left these notes.
 ///
 /// # Errors
 /// [`Error::Config`] where there are more taps than a network has layers.
-pub(in crate::gpu) fn lower(plan: &Plan, target: Binding) -> Result<Dispatch> {
+pub(in crate::gpu) fn lower(plan: &Plan, target: Binding, target_notes: Binding) -> Result<Dispatch> {
     let taps = plan.taps();
     let mut params = Total { taps: taps.len() as u32, pad: [0; 3], factors: [[0.0; 4]; 10] };
     for (k, tap) in taps.iter().enumerate() {
@@ -39,7 +39,14 @@ pub(in crate::gpu) fn lower(plan: &Plan, target: Binding) -> Result<Dispatch> {
     }
     Ok(Dispatch {
         kernel: &KERNEL,
-        bindings: vec![Binding::Sums, Binding::Pictures(Side::Generated), target, Binding::Loss],
+        bindings: vec![
+            Binding::Sums,
+            Binding::Pictures(Side::Generated),
+            target,
+            Binding::Notes,
+            target_notes,
+            Binding::Loss,
+        ],
         params: Params::whole(&params),
         groups: 1,
         images: 1,

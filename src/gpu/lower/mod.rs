@@ -86,6 +86,8 @@ struct Lowering<'a> {
 impl Lowering<'_> {
     /// What brings the pictures.
     fn begin(&mut self) {
+        let buffer = self.notes();
+        self.program.commands.push(Command::Clear { buffer, bytes: None });
         let Some((maps, _)) = self.plan.pixels() else { return };
         if self.asked.host == Host::Frame {
             let source = source();
@@ -113,16 +115,29 @@ impl Lowering<'_> {
         if self.plan.taps().is_empty() {
             return Ok(());
         }
-        let from = match self.asked.host {
-            Host::Memory | Host::Parts => Binding::Sums,
+        let results = match self.asked.host {
+            Host::Memory | Host::Parts => {
+                let kept = (self.asked.keeper == Keeper::Target).then_some(Binding::KeptNotes);
+                [Binding::Sums, Binding::Notes].into_iter().chain(kept).collect()
+            }
             Host::Frame => {
-                let dispatch = total::lower(self.plan, self.target_picture())?;
+                let target_notes = match self.asked.keeper {
+                    Keeper::Executor => Binding::Notes,
+                    Keeper::Target => Binding::KeptNotes,
+                };
+                let dispatch = total::lower(self.plan, self.target_picture(), target_notes)?;
                 self.dispatch(None, dispatch)?;
-                Binding::Loss
+                vec![Binding::Loss]
             }
         };
-        self.program.commands.push(Command::ReadBack { from });
+        self.program.commands.extend(results.into_iter().map(|from| Command::ReadBack { from }));
         Ok(())
+    }
+
+    /// Where what the plan's convolutions note begins as nothing: of the target that the plan makes, or of its images.
+    fn notes(&self) -> Binding {
+        let makes_target = self.plan.taps().is_empty() && self.asked.keeper == Keeper::Target;
+        if makes_target { Binding::KeptNotes } else { Binding::Notes }
     }
 
     /// Where targets' packed pictures are.
@@ -190,8 +205,11 @@ fn keep_picture(bytes: u64) -> Command {
 
 /// Reads a frame's source as a target's picture, and computes nothing of it: for frames that go through beside their target.
 pub(crate) fn only_picture(plan: &Plan) -> Program {
-    let commands = source().into_iter().chain([keep_picture(pictures_bytes(plan))]).collect();
-    Program { commands, steps: 3..3, ..Program::default() }
+    let clear = Command::Clear { buffer: Binding::KeptNotes, bytes: None };
+    let commands: Vec<_> =
+        [clear].into_iter().chain(source()).chain([keep_picture(pictures_bytes(plan))]).collect();
+    let end = commands.len();
+    Program { commands, steps: end..end, ..Program::default() }
 }
 
 /// For each convolution of a plan its shape at the largest of `extent`, and its row.

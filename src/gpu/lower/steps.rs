@@ -129,6 +129,8 @@ impl<'a> Lowering<'a> {
         };
         let mut dispatches = vec![];
         for (map, from, to) in halves {
+            let is_kept = matches!(map, Map::Target { .. }) && self.asked.keeper == Keeper::Target;
+            let notes = if is_kept { Binding::KeptNotes } else { Binding::Notes };
             let (from, written, to) = (self.operand(from), self.written(step, to), self.operand(to));
             let shape = Shape { layer, images: to.tensor.images, extent: written.extent };
             self.program.sizes.with_scratch(&(row.scratch)(&shape));
@@ -138,6 +140,7 @@ impl<'a> Lowering<'a> {
                 map,
                 from,
                 to,
+                notes,
                 written,
                 cost,
             }));

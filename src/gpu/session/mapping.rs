@@ -1,4 +1,4 @@
-//! Reading sums back.
+//! Reading results back.
 
 use futures_channel::oneshot;
 
@@ -21,7 +21,7 @@ pub(super) async fn submit_and_read(
     encoder: wgpu::CommandEncoder,
     readback: &wgpu::Buffer,
     wait: Wait,
-) -> Result<Vec<f32>> {
+) -> Result<Vec<u32>> {
     let submission = gpu.queue.submit([encoder.finish()]);
     let mapping = Mapping::new(readback);
     match wait {
@@ -41,7 +41,7 @@ impl<'a> Mapping<'a> {
         Self { buffer, mapped: Some(receiver) }
     }
 
-    async fn read(mut self, gpu: &Gpu) -> Result<Vec<f32>> {
+    async fn read(mut self, gpu: &Gpu) -> Result<Vec<u32>> {
         let result = match self.mapped.take() {
             Some(receiver) => receiver.await,
             None => Err(oneshot::Canceled),
@@ -50,7 +50,7 @@ impl<'a> Mapping<'a> {
         let lost = |reason: String| Error::DeviceLost(one_line(&reason));
         result.map_err(|error| lost(error.to_string()))?.map_err(|error| lost(error.to_string()))?;
         let view = self.buffer.get_mapped_range(..).map_err(|error| lost(error.to_string()))?;
-        Ok(bytemuck::cast_slice(&view).to_vec())
+        Ok(bytemuck::pod_collect_to_vec(&view))
     }
 }
 

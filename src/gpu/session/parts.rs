@@ -8,6 +8,7 @@ use crate::{
     follow::{Follow, Wait},
     gpu::{
         arrange::{self, pending},
+        buffers::Outcome,
         lower::{Host, Keeper},
         model::Model,
         prepared::Prepared,
@@ -47,7 +48,7 @@ impl InParts {
         // What most parts have; nothing is left to be made while pictures wait.
         let middle = [parts.bands().min(2), parts.strips().min(2)].map(|count| count - 1);
         begin(&workspace, &mut program, parts.part(middle[0], middle[1])?)?;
-        let readback = readback(workspace.gpu(), workspace.buffers.sums.size() * pending(&parts))?;
+        let readback = readback(workspace.gpu(), workspace.buffers.result_bytes() * pending(&parts))?;
         Ok(Self { parts, workspace, program, readback, words: vec![] })
     }
 
@@ -63,7 +64,7 @@ impl InParts {
         let gpu = workspace.gpu();
         let mut flight = Flight::new(gpu, wait);
         let whole = parts.plan();
-        let (count, bytes) = (parts.count() as usize, workspace.buffers.sums.size());
+        let (count, bytes) = (parts.count() as usize, workspace.buffers.result_bytes());
         let mut seconds = vec![0.0; whole.steps().len()];
         let mut sums = vec![0.0; whole.taps().len()];
         let mut pending = 0;
@@ -89,7 +90,9 @@ impl InParts {
             }
             let read = submit_and_read(gpu, last, readback, wait).await?;
             for part in read.chunks_exact((bytes / 4) as usize).take(pending as usize) {
-                sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += f64::from(*part));
+                let Outcome { sums: of_part, notes, .. } = workspace.buffers.outcome(part);
+                whole.check_notes(notes.iter().fold(0, |all, notes| all | notes))?;
+                sums.iter_mut().zip(of_part).for_each(|(sum, part)| *sum += f64::from(f32::from_bits(*part)));
             }
             pending = 0;
         }

@@ -8,6 +8,7 @@ use crate::{
     follow::{Follow, Wait},
     gpu::{
         arrange,
+        buffers::Outcome,
         lower::{Host, Keeper},
         model::Model,
         prepared::Prepared,
@@ -53,7 +54,7 @@ impl Whole {
         let workspace = Workspace::new(model, sizes, *memory)?;
         Ok(Self {
             pairs: workspace.prepare(plans.pairs(*images)?, (Host::Memory, Keeper::Executor), None)?,
-            readback: readback(workspace.gpu(), workspace.buffers.sums.size())?,
+            readback: readback(workspace.gpu(), workspace.buffers.result_bytes())?,
             workspace,
             plans: plans.clone(),
             images: *images,
@@ -100,7 +101,7 @@ impl Whole {
         };
         let Self { workspace, candidates, readback, words, .. } = self;
         let (_, prepared) = candidates.insert((target.id, prepared));
-        let round = Round::of(pictures.len() as u32, pictures, words);
+        let round = Round { target: Some(target), ..Round::of(pictures.len() as u32, pictures, words) };
         sums(workspace, prepared, round, readback, wait, watch, follow).await
     }
 
@@ -173,10 +174,16 @@ async fn sums(
     } else {
         run(workspace, prepared, &mut round, &mut flight, follow).await?
     };
-    let sums = submit_and_read(gpu, last, readback, wait).await?;
+    let result = submit_and_read(gpu, last, readback, wait).await?;
+    let Outcome { sums, notes, of_target } = workspace.buffers.outcome(&result);
     follow.at(1.0)?;
+    // Nothing notes of a target that is not kept; what lies there is another round's.
+    let of_target = if round.target.is_some() { of_target } else { 0 };
+    let notes = &notes[..round.images as usize];
+    prepared.plan.check_notes(notes.iter().fold(of_target, |all, notes| all | notes))?;
     // There is room for as many images as the plan has.
     let room = prepared.plan.images() as usize;
-    let of = |image: usize| sums.chunks_exact(room).map(|tap| f64::from(tap[image])).collect();
+    let of =
+        |image: usize| sums.chunks_exact(room).map(|tap| f64::from(f32::from_bits(tap[image]))).collect();
     Ok((0..round.images as usize).map(of).collect())
 }

@@ -65,10 +65,11 @@ impl Compute for Panels {
         Rows { input, least, results: rows }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) {
+    ) -> S::f32s {
         let &Self { inputs, outputs, panel, ref values } = self;
         let Job { source, target, offset: [left, top], .. } = job;
         let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
+        let mut seen = false;
         let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of)).split_at_mut(TOGETHER * taps);
         for (y, row) in rows.chunks_exact_mut(target.row()).enumerate() {
             let row_start = y * target.row() + target.channels;
@@ -99,10 +100,12 @@ impl Compute for Panels {
                     results.chunks_exact_mut(outputs).zip(sums.chunks_exact(sums_of)).enumerate()
                 {
                     for (channel, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
-                        *result = finish.of_one(*sum, channel, start + position * outputs + channel);
+                        let place = start + position * outputs + channel;
+                        *result = finish.of_one(*sum, (channel, place), &mut seen);
                     }
                 }
             }
         }
+        simd.splat_f32s(if seen { f32::NAN } else { 0.0 })
     }
 }

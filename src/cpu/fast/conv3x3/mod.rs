@@ -5,6 +5,8 @@ mod direct;
 mod product;
 mod winograd;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -85,6 +87,8 @@ struct Job<'a> {
     whole: [u32; 2],
     bias: &'a [f32],
     scratch: &'a Scratch,
+    /// Whether a sum was not finite.
+    overflowed: AtomicBool,
 }
 
 /// An image of a target's map, of a difference's, or of both, which are then made by one task, the target's first: weights are
@@ -128,26 +132,43 @@ impl<'a> Finish<'a> {
     }
 
     /// What becomes of the sums of some channels from `channel` on, which lie at `place` of the results.
+    ///
+    /// `seen` is 0 as long as all sums are finite, and then not a number: an activation does not hand on what is not finite.
     #[inline(always)] // so that it is compiled for the registers that it is handed
-    fn of<S: Simd>(self, simd: S, sums: S::f32s, channel: usize, place: usize) -> S::f32s {
+    fn of<S: Simd>(
+        self,
+        simd: S,
+        sums: S::f32s,
+        (channel, place): (usize, usize),
+        seen: &mut S::f32s,
+    ) -> S::f32s {
         let load = |values: &[f32], at: usize| S::as_simd_f32s(&values[at..][..S::F32_LANES]).0[0];
-        match self {
-            Self::Nothing => sums,
+        let zero = simd.splat_f32s(0.0);
+        let sums = match self {
             Self::Bias(bias) => simd.add_f32s(sums, load(bias, channel)),
+            Self::Nothing | Self::Relu(_) => sums,
+        };
+        *seen = simd.mul_add_e_f32s(sums, zero, *seen);
+        match self {
+            Self::Nothing | Self::Bias(_) => sums,
             Self::Relu(target) => {
-                let (a, zero) = (load(target, place), simd.splat_f32s(0.0));
+                let a = load(target, place);
                 let least = simd.sub_f32s(zero, simd.max_f32s(a, zero));
                 simd.max_f32s(simd.add_f32s(sums, simd.min_f32s(a, zero)), least)
             }
         }
     }
 
-    /// The same of one channel.
+    /// The same of one channel; `seen` becomes true where a sum is not finite.
     #[inline(always)]
-    fn of_one(self, sum: f32, channel: usize, place: usize) -> f32 {
-        match self {
-            Self::Nothing => sum,
+    fn of_one(self, sum: f32, (channel, place): (usize, usize), seen: &mut bool) -> f32 {
+        let sum = match self {
             Self::Bias(bias) => sum + bias[channel],
+            Self::Nothing | Self::Relu(_) => sum,
+        };
+        *seen |= !sum.is_finite();
+        match self {
+            Self::Nothing | Self::Bias(_) => sum,
             Self::Relu(target) => difference_through_relu(sum, target[place]),
         }
     }
@@ -182,27 +203,33 @@ impl Filter {
 }
 
 /// 3x3 cross-correlation with bias of a tensor's images, of which the outputs' first `kept` rows stay.
+///
+/// # Errors
+/// [`Error::NotFinite`](crate::Error::NotFinite) where a result is not finite.
 pub(super) fn conv3x3(
     input: Input<'_>,
     input_relu: bool,
     filter: &Filter,
     (to, kept, output): Output<'_>,
     scratch: &Scratch,
-) {
+) -> Result<()> {
     let job = Job::new(input.0, (to, kept), filter, scratch);
     let halves = halves(&job, input.1, least(input_relu), output);
     let pairs = halves.map(|target| Pair { target: Some(target), difference: None, relu: false, made: None });
-    job.run(filter, pairs.collect());
+    job.run(filter, pairs.collect())
 }
 
 /// The same of a difference, without bias; through its activation where there is the `target`'s result.
+///
+/// # Errors
+/// As [`conv3x3`], also where an activation follows.
 pub(super) fn conv3x3_difference(
     input: Input<'_>,
     target: Option<Input<'_>>,
     filter: &Filter,
     (to, kept, output): Output<'_>,
     scratch: &Scratch,
-) {
+) -> Result<()> {
     let job = Job::new(input.0, (to, kept), filter, scratch);
     let of_image = target.map(|(_, made)| of_target(made, job.target.elements(), to.images as usize));
     let halves = halves(&job, input.1, f32::NEG_INFINITY, output);
@@ -212,11 +239,14 @@ pub(super) fn conv3x3_difference(
         relu: target.is_some(),
         made: of_image.as_ref().map(|of_image| of_image(index)),
     });
-    job.run(filter, pairs.collect());
+    job.run(filter, pairs.collect())
 }
 
 /// Of both maps.
-pub(super) fn conv3x3_both(maps: BothMaps<'_>, filter: &Filter, scratch: &Scratch) {
+///
+/// # Errors
+/// As [`conv3x3_difference`].
+pub(super) fn conv3x3_both(maps: BothMaps<'_>, filter: &Filter, scratch: &Scratch) -> Result<()> {
     let BothMaps { target, input_relu, difference, relu, to_target, to_difference } = maps;
     let (to, kept, output) = to_target;
     let job = Job::new(target.0, (to, kept), filter, scratch);
@@ -228,7 +258,7 @@ pub(super) fn conv3x3_both(maps: BothMaps<'_>, filter: &Filter, scratch: &Scratc
         relu,
         made: None,
     });
-    job.run(filter, pairs.collect());
+    job.run(filter, pairs.collect())
 }
 
 /// The larger of both. What is not a number stays so.
@@ -259,10 +289,11 @@ impl<'a> Job<'a> {
             whole: written.whole,
             bias: &filter.bias,
             scratch,
+            overflowed: AtomicBool::new(false),
         }
     }
 
-    fn run(&self, filter: &Filter, pairs: Vec<Pair<'_>>) {
+    fn run(&self, filter: &Filter, pairs: Vec<Pair<'_>>) -> Result<()> {
         match &filter.packed {
             Packed::Direct(panels) => direct::conv3x3(panels, self, pairs),
             Packed::Winograd(panels) => winograd::conv3x3(panels, self, pairs),
@@ -271,6 +302,18 @@ impl<'a> Job<'a> {
                 Some(&side) if side < BF16_WINOGRAD => bf16::conv3x3(direct, self, pairs),
                 _ => bf16::winograd::conv3x3(winograd, self, pairs),
             },
+        }
+        if self.overflowed.load(Ordering::Relaxed) {
+            return Err(Error::NotFinite { layer: filter.layer.name });
+        }
+        Ok(())
+    }
+
+    /// Notes what a task has seen of its sums.
+    #[inline(always)] // so that it is compiled for the registers that it is handed
+    fn note<S: Simd>(&self, simd: S, seen: S::f32s) {
+        if !simd.reduce_sum_f32s(seen).is_finite() {
+            self.overflowed.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -328,7 +371,8 @@ impl<'a> Pair<'a> {
 
 /// A convolution's packed weights, in one of its ways.
 trait Compute: Sync {
-    /// Computes rows of a map, the first of which is row `first` of those written.
+    /// Computes rows of a map, the first of which is row `first` of those written. What it has seen of their sums is what
+    /// [`Finish::of`] says.
     fn compute<S: Simd>(
         &self,
         simd: S,
@@ -337,7 +381,7 @@ trait Compute: Sync {
         rows: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    );
+    ) -> S::f32s;
 }
 
 /// A slab's work.
@@ -359,7 +403,8 @@ impl<Panels: Compute> WithSimd for Task<'_, Panels> {
             let Some(Rows { input, least, results }) = rows else { continue };
             let finish = Finish::of_map(is_difference, job.bias, made.filter(|_| relu));
             let rows = Rows { input, least, results: &mut *results };
-            panels.compute(simd, job, first, rows, finish, scratch);
+            let seen = panels.compute(simd, job, first, rows, finish, scratch);
+            job.note(simd, seen);
             made = Some(results);
         }
     }

@@ -17,7 +17,7 @@ const BLOCK: u32 = 4;
 
 static KERNEL: Kernel = kernel!(
     "conv3x3.blocked",
-    [Read, Read, Read, Write],
+    [Read, Read, Read, Write, Write],
     threads: GROUP,
     constants: &[
         ("GROUP_X", GROUP[0]),

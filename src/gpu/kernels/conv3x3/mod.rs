@@ -113,6 +113,8 @@ pub(in crate::gpu) struct Job<'a> {
     pub(in crate::gpu) map: Map<'a>,
     pub(in crate::gpu) from: Operand<'a>,
     pub(in crate::gpu) to: Operand<'a>,
+    /// Where it notes for each image that it made a value that is not finite.
+    pub(in crate::gpu) notes: Binding,
     /// What is written of the output.
     pub(in crate::gpu) written: Region,
     /// What the step costs as it is defined, one image.
@@ -180,11 +182,17 @@ impl Job<'_> {
             input_floor: self.input_floor(),
             groups: groups as u32,
             first_group: 0,
-            pad: [0; 2],
+            bit: self.layer.note(),
+            pad: 0,
         };
         let params = Params::divisible(&params, offset_of!(Conv3x3, first_group));
-        let bindings =
-            vec![self.from.binding.clone(), self.weights(), self.beside(), self.to.binding.clone()];
+        let bindings = vec![
+            self.from.binding.clone(),
+            self.weights(),
+            self.beside(),
+            self.notes.clone(),
+            self.to.binding.clone(),
+        ];
         vec![Dispatch { kernel, bindings, params, groups, images: self.to.tensor.images, cost: self.cost }]
     }
 }
@@ -201,7 +209,8 @@ struct Conv3x3 {
     input_floor: i32,
     groups: u32,
     first_group: u32,
-    pad: [u32; 2],
+    bit: u32,
+    pad: u32,
 }
 
 /// (output, input, ky, kx), as files hold them.

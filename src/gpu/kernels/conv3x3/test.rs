@@ -7,7 +7,7 @@ use crate::gpu::{
     program::Dispatch,
 };
 
-static KERNEL: Kernel = kernel!("conv3x3.test", [Read, Read, Read, Write]);
+static KERNEL: Kernel = kernel!("conv3x3.test", [Read, Read, Read, Write, Write]);
 
 pub(super) static ROW: Row = Row {
     name: "test",

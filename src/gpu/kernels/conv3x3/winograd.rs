@@ -44,7 +44,7 @@ const CONSTANTS: &[(&str, u32)] = &[("TILE", TILE), ("PLACES", PLACES), ("BLOCK"
 
 static INPUT: Kernel = kernel!("conv3x3.winograd.input", [Read, Write], constants: CONSTANTS);
 static PRODUCTS: Kernel = kernel!("conv3x3.winograd.products", [Read, Read, Write], constants: CONSTANTS);
-static OUTPUT: Kernel = kernel!("conv3x3.winograd.output", [Read, Read, Write], constants: CONSTANTS);
+static OUTPUT: Kernel = kernel!("conv3x3.winograd.output", [Read, Read, Write, Write], constants: CONSTANTS);
 
 pub(super) static ROW: Row = Row {
     name: "winograd",
@@ -81,7 +81,7 @@ struct Winograd {
     input_floor: i32,
     groups: u32,
     first_group: u32,
-    pad: u32,
+    bit: u32,
 }
 
 /// Blocks of outputs, which scratch is filled up to.
@@ -174,7 +174,7 @@ fn lower(job: &Job<'_>) -> Vec<Dispatch> {
                 input_floor: job.input_floor(),
                 groups: groups as u32,
                 first_group: 0,
-                pad: 0,
+                bit: job.layer.note(),
             };
             Params::divisible(&params, offset_of!(Winograd, first_group))
         };
@@ -201,7 +201,7 @@ fn lower(job: &Job<'_>) -> Vec<Dispatch> {
         );
         push(
             &OUTPUT,
-            vec![Binding::Scratch(OF_PRODUCTS), job.beside(), job.to.binding.clone()],
+            vec![Binding::Scratch(OF_PRODUCTS), job.beside(), job.notes.clone(), job.to.binding.clone()],
             groups_of(tiles) * outputs,
             Cost { flops: 12 * 10 * outputs * tiles, bytes: 4 * (16 + places) * outputs * tiles },
         );

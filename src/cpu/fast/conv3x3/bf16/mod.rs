@@ -74,7 +74,7 @@ impl Compute for Panels {
         Rows { input, least, results: slab }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) {
+    ) -> S::f32s {
         let Job { source, target, offset: [left, top], .. } = job;
         let &Self { dot, inputs, outputs, ref values } = self;
         let (pitch, pairs) = (target.pitch(), inputs / 2);
@@ -92,6 +92,7 @@ impl Compute for Panels {
             }
         }
         beyond.fill(0);
+        let mut seen = simd.splat_f32s(0.0);
         for (index, panel) in values.chunks_exact(9 * pairs * PANEL).enumerate() {
             for start in (0..positions).step_by(BLOCK) {
                 let mut sums = [[0.0; PANEL]; BLOCK];
@@ -104,7 +105,7 @@ impl Compute for Panels {
                     let result = S::as_mut_simd_f32s(&mut result[channel..][..PANEL]).0;
                     for (lanes, (result, sum)) in result.iter_mut().zip(S::as_simd_f32s(sums).0).enumerate() {
                         let more = lanes * S::F32_LANES;
-                        *result = finish.of(simd, *sum, channel + more, place + more);
+                        *result = finish.of(simd, *sum, (channel + more, place + more), &mut seen);
                     }
                 }
             }
@@ -112,5 +113,6 @@ impl Compute for Panels {
         for row in slab.chunks_exact_mut(target.row()) {
             target.without_border(row);
         }
+        seen
     }
 }

@@ -70,7 +70,7 @@ impl Compute for Panels {
         Rows { input, least, results: slab }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) {
+    ) -> S::f32s {
         let &Self { dot, inputs, outputs, ref values } = self;
         let (target, pairs, panels) = (&job.target, inputs / 2, outputs / PANEL);
         let grid = Grid::new(job, first, slab.len() / target.row());
@@ -86,6 +86,7 @@ impl Compute for Panels {
         for row in slab.chunks_exact_mut(target.row()) {
             target.without_border(row);
         }
+        let mut seen = simd.splat_f32s(0.0);
         for start in (0..all).step_by(together) {
             let count = together.min(all - start);
             let places =
@@ -110,9 +111,10 @@ impl Compute for Panels {
             }
             for (tile, at) in places.enumerate() {
                 let products = (of_products, &products[of_products.tile(tile)..]);
-                transform_tile(simd, target, at, products, finish, slab);
+                transform_tile(simd, target, at, products, (finish, &mut seen), slab);
             }
         }
+        seen
     }
 }
 

@@ -161,12 +161,14 @@ impl WithSimd for Results<'_, '_> {
             for row in map.results.chunks_exact_mut(target.row()) {
                 target.without_border(row);
             }
+            let mut seen = simd.splat_f32s(0.0);
             for column in 0..grid.across {
                 let products = &products[layout.tile(first + column)..];
                 let [_, x] = grid.position(0, column);
                 let at = [-(above as isize), x];
-                transform_tile(simd, target, at, (layout, products), finish, map.results);
+                transform_tile(simd, target, at, (layout, products), (finish, &mut seen), map.results);
             }
+            job.note(simd, seen);
             made = Some(map.results);
             first += grid.across;
         }

@@ -41,7 +41,7 @@ impl Compute for Panels {
         Rows { input, least, results: slab }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) {
+    ) -> S::f32s {
         let &Self { inputs, outputs, panel, .. } = self;
         let target = &job.target;
         let grid = Grid::new(job, first, slab.len() / target.row());
@@ -54,6 +54,7 @@ impl Compute for Panels {
         for row in slab.chunks_exact_mut(target.row()) {
             target.without_border(row);
         }
+        let mut seen = simd.splat_f32s(0.0);
         for start in (0..all).step_by(together) {
             let count = together.min(all - start);
             let places =
@@ -72,8 +73,9 @@ impl Compute for Panels {
             }
             for (tile, at) in places.enumerate() {
                 let products = (of_products, &products[of_products.tile(tile)..]);
-                transform_tile(simd, target, at, products, finish, slab);
+                transform_tile(simd, target, at, products, (finish, &mut seen), slab);
             }
         }
+        seen
     }
 }

@@ -120,14 +120,14 @@ fn transform_inputs<S: Simd, const WHOLE: bool>(
     }
 }
 
-/// A tile's results from its products at the 36 places, which lie as one tile's of the layout.
+/// A tile's results from its products at the 36 places, which lie as one tile's of the layout; with what was seen of them.
 #[inline(always)]
 pub(in super::super) fn transform_tile<S: Simd>(
     simd: S,
     target: &Bordered,
     [y, x]: [isize; 2],
     products: (Layout, &[f32]),
-    finish: Finish<'_>,
+    finish: (Finish<'_>, &mut S::f32s),
     slab: &mut [f32],
 ) {
     let rows = within::<TILE>(y, slab.len() / target.row());
@@ -147,7 +147,7 @@ fn transform_products<S: Simd, const WHOLE: bool>(
     [y, x]: [isize; 2],
     (rows, columns): (Range<usize>, Range<usize>),
     (layout, products): (Layout, &[f32]),
-    finish: Finish<'_>,
+    (finish, seen): (Finish<'_>, &mut S::f32s),
     slab: &mut [f32],
 ) {
     let channels = target.channels;
@@ -168,7 +168,7 @@ fn transform_products<S: Simd, const WHOLE: bool>(
                         + (x.wrapping_add_unsigned(column) as usize + 1) * channels
                         + channel;
                     let place = &mut slab[position..][..S::F32_LANES];
-                    S::as_mut_simd_f32s(place).0[0] = finish.of(simd, values[column], channel, position);
+                    S::as_mut_simd_f32s(place).0[0] = finish.of(simd, values[column], (channel, position), seen);
                 }
             });
         });
