@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut ranking = vec![];
     for file in candidates {
         let candidate = image::open(file)?.into_rgb8();
-        ranking.push((session.compare_to_blocking(&target, &[(&candidate).into()])?[0].total, file));
+        ranking.push((session.compare_one_to_blocking(&target, &candidate)?.total, file));
     }
     ranking.sort_by(|a, b| a.0.total_cmp(&b.0));
     ranking.iter().for_each(|(loss, file)| println!("{loss:.6} {file}"));

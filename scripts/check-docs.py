@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fails where ARCHITECTURE.md names what there is not.
+"""Fails where ARCHITECTURE.md names what there is not, or a program on the crate's front page is long.
 
 What stands in backticks there is a file or a folder of the repository, the end of one's path (`strips.rs`, with * and ? as in a
-shell), or words of code, each of which must stand in a source file.
+shell), or words of code, each of which must stand in a source file. The programs of src/lib.rs are what a user begins with: 15 lines, blank ones left out.
 """
 import fnmatch, re, subprocess, sys
 
@@ -24,5 +24,13 @@ for number, line in enumerate(open("ARCHITECTURE.md"), 1):
                 wrong.append(f"ARCHITECTURE.md:{number}: there is no file or folder `{name}`")
         elif missing := [word for word in re.findall(r"\w+", name) if word not in words]:
             wrong.append(f"ARCHITECTURE.md:{number}: no source has `{name}` ({', '.join(missing)})")
+program = None
+for number, line in enumerate(open("src/lib.rs"), 1):
+    if "```" in line:
+        if program and len(program) > 15:
+            wrong.append(f"src/lib.rs:{number}: the program that ends here has {len(program)} lines; 15 are the most")
+        program = [] if program is None else None
+    elif program is not None and line.strip() not in ("", "//!"):
+        program.append(line)
 if wrong:
     sys.exit("\n".join(wrong))

@@ -1,53 +1,128 @@
-//! VGG perceptual loss on any GPU: two pictures compared by what a VGG network sees in them, in hand-written WGSL
-//! compute shaders driven through [wgpu](https://wgpu.rs).
+//! VGG perceptual loss: two pictures compared by what a VGG network sees in them. The network runs in hand-written WGSL compute
+//! shaders, driven through [wgpu](https://wgpu.rs), or on the CPU.
 //!
 //! A [`Context`] is a device, a [`Model`] a loss with its weights on it, a [`Session`] the buffers for pictures of
 //! one size, and a [`Target`] a picture whose features are kept. Build once, compare many: comparing again
 //! creates nothing on the device.
 //!
-//! Compare two picture files and print the total and each layer:
+//! Compare two picture files and print the total and each layer (with the feature `image`):
 //!
-//! ```no_run
+#![cfg_attr(feature = "image", doc = "```no_run")]
+#![cfg_attr(not(feature = "image"), doc = "```ignore")]
 //! use perceptual_loss::{Config, Context, Model, Weights};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let generated = image::open("generated.png")?.into_rgb8();
-//! let target = image::open("target.png")?.into_rgb8();
-//! let weights = Weights::default(); // or Weights::open("vgg19.safetensors")?
-//! let model = Model::new(&Context::auto_blocking()?, &Config::default(), &weights)?;
-//! let report = model.session(target.width(), target.height())?.compare_blocking(&generated, &target)?;
-//! println!("total {}", report.total);
-//! for layer in &report.layers {
-//!     println!("{} {}", layer.name, layer.loss);
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let generated = image::open("generated.png")?;
+//!     let target = image::open("target.png")?;
+//!     let weights = Weights::default(); // or Weights::open("vgg19.safetensors")?
+//!     let model = Model::new(&Context::auto_blocking()?, &Config::default(), &weights)?;
+//!     let mut session = model.session(target.width(), target.height())?;
+//!     let report = session.compare_blocking(&generated, &target)?;
+//!     println!("total {}", report.total);
+//!     for layer in &report.layers {
+//!         println!("{} {}", layer.name, layer.loss);
+//!     }
+//!     Ok(())
 //! }
-//! # Ok(())
-//! # }
 //! ```
 //!
 //! Rank candidates against one target, whose features are computed once:
 //!
 //! ```
-//! use perceptual_loss::{Context, Image, Model, Preset, Weights};
+//! use perceptual_loss::{Context, Image, Model, Preset, Result, Weights};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (width, height) = (16, 16);
-//! let [grey, white] = [128u8, 255].map(|value| vec![value; 16 * 16 * 3]);
-//! let model = Model::new(&Context::auto_blocking()?, &Preset::Johnson.config(), &Weights::default())?;
-//! let mut session = model.session(width, height)?;
-//! let target = session.target(Image::rgb8(&grey, width, height))?;
-//! let candidates = [&white, &grey].map(|pixels| Image::rgb8(pixels, width, height));
-//! let reports = session.compare_to_blocking(&target, &candidates)?;
-//! assert!(reports[0].total > 0.0);
-//! assert_eq!(reports[1].total, 0.0, "the target itself");
-//! # Ok(())
-//! # }
+//! fn main() -> Result<()> {
+//!     let [grey, white] = [128u8, 255].map(|value| [value; 16 * 16 * 3]);
+//!     let model = Model::new(&Context::auto_blocking()?, &Preset::Johnson.config(), &Weights::default())?;
+//!     let mut session = model.session(16, 16)?;
+//!     let target = session.target(Image::rgb8(&grey, 16, 16))?;
+//!     for pixels in [&white, &grey] {
+//!         let report = session.compare_one_to_blocking(&target, Image::rgb8(pixels, 16, 16))?;
+//!         println!("{}", report.total); // the second is 0: it is the target itself
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Compare a batch of tensors, of shape (N, 3, height, width) and values from 0 to 1, which is checked:
+//!
+//! ```
+//! use perceptual_loss::{Context, Image, Model, Preset, Result, Weights};
+//!
+//! fn pictures(batch: &[f32]) -> Result<Vec<Image<'_>>> {
+//!     batch.chunks(3 * 32 * 32).map(|pixels| Image::planar_f32(pixels, 32, 32).checked()).collect()
+//! }
+//!
+//! fn main() -> Result<()> {
+//!     let [generated, targets] = [0.4f32, 0.5].map(|value| vec![value; 2 * 3 * 32 * 32]);
+//!     let model = Model::new(&Context::auto_blocking()?, &Preset::RealEsrgan.config(), &Weights::default())?;
+//!     let mut session = model.batch_session(32, 32, 2)?;
+//!     let pairs: Vec<_> = pictures(&generated)?.into_iter().zip(pictures(&targets)?).collect();
+//!     for report in session.compare_batch_blocking(&pairs)? {
+//!         println!("{}", report.total);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Compare pictures of any size on two threads of the CPU, in 256 MiB (with the feature `cpu`):
+//!
+#![cfg_attr(feature = "cpu", doc = "```")]
+#![cfg_attr(not(feature = "cpu"), doc = "```ignore")]
+//! use perceptual_loss::{Config, Context, Image, Model, Result, Sessions, Weights};
+//!
+//! fn main() -> Result<()> {
+//!     let context = Context::cpu().on_threads(2)?;
+//!     let model = Model::new(&context, &Config::default(), &Weights::default())?;
+//!     let mut sessions = Sessions::new(&model.with_memory(256 << 20));
+//!     for (width, height) in [(48, 32), (40, 40), (48, 32)] {
+//!         let [a, b] = [100u8, 110].map(|value| vec![value; (width * height * 3) as usize]);
+//!         let [a, b] = [&a, &b].map(|pixels| Image::rgb8(pixels, width, height));
+//!         println!("{}", sessions.get(width, height)?.compare_blocking(a, b)?.total);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Compare each frame of an engine with a reference, in the engine's own frame (with the feature `gpu`):
+//!
+#![cfg_attr(feature = "gpu", doc = "```no_run")]
+#![cfg_attr(not(feature = "gpu"), doc = "```ignore")]
+//! use perceptual_loss::{Config, Model, Result, Weights, gpu::{self, FrameSession, wgpu}};
+//!
+//! fn load(device: wgpu::Device, queue: wgpu::Queue) -> Result<FrameSession> {
+//!     let model = Model::new(&gpu::from_device(device, queue)?, &Config::default(), &Weights::default())?;
+//!     FrameSession::new(&model, 512, 512) // then record_target(), once the reference is drawn
+//! }
+//!
+//! fn frame(session: &mut FrameSession, encoder: &mut wgpu::CommandEncoder, drawn: &wgpu::Texture) -> Result<()> {
+//!     session.record(encoder, drawn, 0)?;
+//!     while let Some(done) = session.poll() {
+//!         println!("{}", done.result?.total); // of a frame some frames ago
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Debug builds
+//!
+//! Cargo compiles dependencies without optimisation in debug builds, and this library is then 20 times slower. Two lines in your own
+//! `Cargo.toml` mend that:
+//!
+//! ```toml
+//! [profile.dev.package.perceptual-loss]
+//! opt-level = 3
 //! ```
 //!
 //! # Pictures
 //!
-//! An [`Image`] borrows pixels: 8-bit RGB or RGBA, interleaved or planar float32, rows padded or not. Values are
-//! sRGB as stored, 255 or 1.0 is full intensity. Feature `image` takes the `image` crate's buffers, feature
-//! `imgref` takes `imgref`'s views.
+//! An [`Image`] borrows pixels: RGB, RGBA or grey of 8 bits, 16 bits or float32, interleaved, or planar float32, rows padded or not.
+//! Values are sRGB as stored; 255, 65535 or 1.0 is full intensity. Alpha is ignored. Feature `image` takes the `image` crate's buffers,
+//! and its `DynamicImage`; feature `imgref` takes `imgref`'s views.
+//!
+//! A slice that does not have the length that its size asks for is an error, and so are floats that are not finite. Whether floats look
+//! like 0 to 1, [`Image::checked`] tells. [What nobody can check](Image#what-is-checked) is yours: the order of channels, the order of
+//! sides, gamma.
 //!
 //! # Weights
 //!
@@ -87,10 +162,19 @@
 //!
 //! # Features
 //!
-//! `gpu` (wgpu), `cpu` (pulp and rayon), `pth` (PyTorch's files) and `default-weights` (1.9 MB) are on by default; `image` and
-//! `imgref` are pictures' types. `default-features = false, features = ["gpu", "default-weights"]` is
-//! what an engine needs, without the second where it brings weights of its own.
+//! | feature | on by default | what it brings |
+//! | --- | --- | --- |
+//! | `gpu` | yes | the GPU: wgpu and the shaders |
+//! | `cpu` | yes | the CPU: rayon and pulp |
+//! | `pth` | yes | weights from PyTorch's `.pth` files |
+//! | `default-weights` | yes | the weights that ship, 1.9 MB: [`Weights::default`] |
+//! | `image` | no | pictures of the `image` crate |
+//! | `imgref` | no | pictures of `imgref` over pixels of `rgb` |
+//!
+//! One of `gpu` and `cpu` is needed. An engine takes `default-features = false, features = ["gpu", "default-weights"]`, and leaves the
+//! second out where it brings weights of its own.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 
 #[cfg(not(any(feature = "gpu", feature = "cpu")))]
@@ -117,6 +201,7 @@ mod normalization;
 mod plan;
 mod profile;
 mod random;
+mod range;
 mod report;
 mod tuning;
 pub mod weights;

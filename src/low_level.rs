@@ -3,6 +3,7 @@
 
 pub use crate::{
     random::{SPLITMIX64_GAMMA, splitmix64},
+    range::{Looks, Seen},
     whole_file::WholeFile,
 };
 

@@ -194,6 +194,46 @@ impl Session {
         pollster::block_on(self.run(candidates, Against::Target(target), Wait::Block))
     }
 
+    /// Compares one candidate with a target.
+    ///
+    /// ```
+    /// use perceptual_loss::{Config, Context, Image, Model, Weights};
+    ///
+    /// # fn main() -> perceptual_loss::Result<()> {
+    /// let [target, candidate] = [[100u8; 16 * 16 * 3], [110; 16 * 16 * 3]];
+    /// let model = Model::new(&Context::auto_blocking()?, &Config::default(), &Weights::seeded(0))?;
+    /// let mut session = model.session(16, 16)?;
+    /// let target = session.target(Image::rgb8(&target, 16, 16))?;
+    /// let report = session.compare_one_to_blocking(&target, Image::rgb8(&candidate, 16, 16))?;
+    /// assert!(report.total > 0.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`compare_to`](Self::compare_to).
+    pub async fn compare_one_to<'a>(
+        &mut self,
+        target: &Target,
+        candidate: impl Into<Image<'a>>,
+    ) -> Result<Report> {
+        let candidate = [candidate.into()];
+        first(self.run(&candidate, Against::Target(target), Wait::Async).await?)
+    }
+
+    /// [`compare_one_to`](Self::compare_one_to), blocking.
+    ///
+    /// # Errors
+    /// As [`compare_to`](Self::compare_to).
+    pub fn compare_one_to_blocking<'a>(
+        &mut self,
+        target: &Target,
+        candidate: impl Into<Image<'a>>,
+    ) -> Result<Report> {
+        let candidate = [candidate.into()];
+        first(pollster::block_on(self.run(&candidate, Against::Target(target), Wait::Block))?)
+    }
+
     /// [`compare_batch_blocking`](Self::compare_batch_blocking), with the time of each step. Slower as a whole: on a
     /// GPU every step is a pass of its own.
     ///

@@ -51,8 +51,8 @@ impl Target {
                 "a target of zeros has no picture to compare frames with; compare with it by a session".to_owned(),
             )),
             _ => Err(Error::Config(
-                "the target is kept as a picture, since pairs of this size go through in parts; record it with \
-                 record_target(), or make it by a session of the model with more memory"
+                "the target is kept as a picture, since its features are more than its model's memory; record it with \
+                 record_target(), or make it by a session of a model with more (Model::with_memory)"
                     .to_owned(),
             )),
         }
@@ -65,7 +65,8 @@ impl Target {
     pub(super) fn check(&self, model: &Model, [width, height]: [u32; 2]) -> Result<()> {
         if (self.width, self.height) != (width, height) {
             return Err(Error::Config(format!(
-                "the target is {}x{}; this session compares {width}x{height}",
+                "the target is {0}x{1}; this session compares {width}x{height}: make a target of that size by it, or a session \
+                 for {0}x{1}",
                 self.width, self.height
             )));
         }
@@ -85,7 +86,7 @@ impl Target {
     pub(super) fn in_parts(&self) -> Error {
         Error::Config(format!(
             "the target's features are kept, and this session compares pictures of {}x{} in parts; make the target by this \
-             session, or give the session's model as much memory as the target's",
+             session, or the session by a model with as much memory as the target's (Model::with_memory)",
             self.width, self.height
         ))
     }

@@ -20,6 +20,10 @@ fn every_format_and_stride_holds_the_same_picture() {
     let rgb_f32: Vec<f32> = rgb.iter().map(|&byte| value(byte)).collect();
     let planar: Vec<f32> =
         (0..3).flat_map(|c| rgb.iter().skip(c).step_by(3).map(|&byte| value(byte))).collect();
+    let rgba_f32: Vec<f32> =
+        rgb.chunks(3).flat_map(|p| [value(p[0]), value(p[1]), value(p[2]), f32::NAN]).collect();
+    let rgba16: Vec<u16> =
+        rgb.chunks(3).flat_map(|p| [p[0], p[1], p[2], 3].map(|byte| u16::from(byte) * 257)).collect();
     let planar_padded: Vec<f32> =
         planar.chunks(23).flat_map(|row| row.iter().copied().chain([5.0; 2])).collect();
 
@@ -36,11 +40,24 @@ fn every_format_and_stride_holds_the_same_picture() {
         }
         for (name, picture) in [
             ("RGB float32", Image::rgb_f32(&rgb_f32, width, height)),
+            ("RGBA float32", Image::rgba_f32(&rgba_f32, width, height)),
+            ("RGBA16", Image::rgba16(&rgba16, width, height)),
             ("planar float32", Image::planar_f32(&planar, width, height)),
             ("padded planar float32", Image::planar_f32(&planar_padded, width, height).with_row_stride(25)),
         ] {
             // value / 255 is rounded once more than the 8-bit way.
             assert!((loss(picture) / expected - 1.0).abs() < 1e-6, "{name}");
+        }
+
+        // Grey is red, green and blue that are equal.
+        let grey: Vec<u8> = rgb.chunks(3).map(|p| p[0]).collect();
+        let spread: Vec<u8> = grey.iter().flat_map(|&byte| [byte; 3]).collect();
+        let grey16: Vec<u16> = grey.iter().map(|&byte| u16::from(byte) * 257).collect();
+        let grey_f32: Vec<f32> = grey.iter().map(|&byte| value(byte)).collect();
+        let expected = loss(Image::rgb8(&spread, width, height));
+        assert_eq!(loss(Image::gray8(&grey, width, height)), expected);
+        for picture in [Image::gray16(&grey16, width, height), Image::gray_f32(&grey_f32, width, height)] {
+            assert!((loss(picture) / expected - 1.0).abs() < 1e-6, "{picture:?}");
         }
     }
 }

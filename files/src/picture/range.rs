@@ -1,5 +1,7 @@
 //! The range of float pictures' values.
 
+use perceptual_loss::low_level::{Looks, Seen};
+
 /// Which of two pictures it is, as options have it.
 #[derive(Clone, Copy)]
 pub enum Role {
@@ -56,18 +58,15 @@ impl Range {
         if self == Self::Any {
             return Ok(None);
         }
-        let seen = Seen::of(values);
+        let seen = Seen::of(values.iter().copied());
         let (low, high) = self.ends();
-        // A float's rounding is not outside.
-        let slack = 1e-5 * (high - low);
-        let outside = seen.min < low - slack || seen.max > high + slack;
-        if self != Self::Clip && (outside || self.is_too_wide_for(&seen)) {
+        if self != Self::Clip && !seen.fits(low, high) {
             return Err(format!(
                 "its values run from {} to {}, which does not look like the range {}; {}",
                 seen.min,
                 seen.max,
                 self.name(),
-                seen.advice(role)
+                advice(seen.looks(), role)
             ));
         }
         for value in values {
@@ -78,57 +77,27 @@ impl Range {
             "no value is below 0: it is taken as -1..1 as was asked for, but looks like 0..1".to_owned()
         }))
     }
-
-    /// Fractions up to 1 are no bytes, and nothing up to 255 fills 16 bits.
-    fn is_too_wide_for(self, seen: &Seen) -> bool {
-        match self {
-            Self::Byte => seen.max <= 1.0 && seen.has_fractions,
-            Self::Word => seen.max <= 1.0 && seen.has_fractions || seen.max <= 255.0 && seen.max > 1.0,
-            _ => false,
-        }
-    }
 }
 
-/// What values there are.
-struct Seen {
-    min: f32,
-    max: f32,
-    has_fractions: bool,
-}
-
-impl Seen {
-    fn of(values: &[f32]) -> Self {
-        let start = Self { min: f32::INFINITY, max: f32::NEG_INFINITY, has_fractions: false };
-        values.iter().fold(start, |seen, value| Self {
-            min: seen.min.min(*value),
-            max: seen.max.max(*value),
-            has_fractions: seen.has_fractions || value.fract() != 0.0,
-        })
-    }
-
-    /// What the values look like, and what takes them. The first that fits is the narrowest.
-    fn advice(&self, role: Role) -> String {
-        let within = |low: f32, high: f32| self.min >= low && self.max <= high;
-        let scaled = |range: &str| format!("it looks like {range}: {}", role.give(range));
-        if within(0.0, 1.0) {
-            scaled("0..1")
-        } else if within(-0.1, 1.1) {
+/// What the values look like, and which option takes them.
+fn advice(looks: Looks, role: Role) -> String {
+    let scaled = |range: &str| format!("it looks like {range}: {}", role.give(range));
+    match looks {
+        Looks::Unit => scaled("0..1"),
+        Looks::Filtered => {
             format!("it looks like 0..1 with a little beyond, as filters leave it: {}", role.give("clip"))
-        } else if within(-1.01, 1.01) {
-            scaled("-1..1")
-        } else if within(-2.2, 2.7) {
+        }
+        Looks::Signed => scaled("-1..1"),
+        Looks::Normalized => {
             "it looks normalised already, with ImageNet's mean and deviation: give --range any and --norm none"
                 .to_owned()
-        } else if within(0.0, 4.0) || self.min >= 0.0 && self.max > 65535.0 {
-            "it looks like linear light: give --transfer srgb".to_owned()
-        } else if within(0.0, 255.5) {
-            scaled("0..255")
-        } else if within(0.0, 65535.5) {
-            scaled("0..65535")
-        } else if within(-124.5, 152.5) {
-            "it looks like bytes less their mean: give --range any and --norm none".to_owned()
-        } else {
-            "scale it to 0..1, or take it as it is with --range any and --norm none".to_owned()
         }
+        Looks::Light => "it looks like linear light: give --transfer srgb".to_owned(),
+        Looks::Bytes => scaled("0..255"),
+        Looks::Words => scaled("0..65535"),
+        Looks::CenteredBytes => {
+            "it looks like bytes less their mean: give --range any and --norm none".to_owned()
+        }
+        _ => "scale it to 0..1, or take it as it is with --range any and --norm none".to_owned(),
     }
 }

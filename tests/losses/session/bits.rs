@@ -87,6 +87,7 @@ fn the_tunings_and_the_cpu_agree() {
         let report = session.compare_blocking(image(&a), image(&b)).unwrap();
         let target = session.target(image(&b)).unwrap();
         assert_eq!(bits(&session.compare_to_blocking(&target, &[image(&a)]).unwrap()[0]), bits(&report));
+        assert_eq!(bits(&session.compare_one_to_blocking(&target, image(&a)).unwrap()), bits(&report));
         let profile = session.profile_batch_blocking(&[(image(&a), image(&b))]).unwrap();
         assert_eq!(bits(&profile.reports[0]), bits(&report));
         report

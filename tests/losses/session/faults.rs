@@ -26,20 +26,24 @@ fn bad_input_is_an_error_and_the_session_goes_on() {
     };
     refuse(image(&other), "17x16 but the session compares 16x16");
     refuse(Image::rgb8(&scene.rgb[1..], 16, 16), "the slice has 767");
+    refuse(
+        Image::rgb8(&[9; 16 * 16 * 4], 16, 16),
+        "the slice has 1024: that is 4 a pixel, as Image::rgba8 takes",
+    );
     refuse(Image::rgb_f32(&nan, 16, 16), "x 0, y 0 is NaN");
     assert_eq!(session.compare_blocking(image(&scene), image(&scene)).unwrap().total, 0.0);
 
     // A target of another model goes with the session where the loss, the weights and the size are the same.
     let second = model(context(), TAPS);
     let target = second.session(16, 16).unwrap().target(image(&scene)).unwrap();
-    assert_eq!(session.compare_to_blocking(&target, &[image(&scene)]).unwrap()[0].total, 0.0);
+    assert_eq!(session.compare_one_to_blocking(&target, image(&scene)).unwrap().total, 0.0);
     for (of, picture, part) in [
         (&second, image(&other), "the target is 17x16; this session compares 16x16"),
         (&model(context(), "relu1_1"), image(&scene), "of another loss"),
     ] {
         let (width, height) = (picture.width(), picture.height());
         let target = of.session(width, height).unwrap().target(picture).unwrap();
-        let message = session.compare_to_blocking(&target, &[image(&scene)]).unwrap_err().to_string();
+        let message = session.compare_one_to_blocking(&target, image(&scene)).unwrap_err().to_string();
         assert!(message.contains(part), "{message}");
     }
 
