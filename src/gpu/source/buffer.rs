@@ -20,7 +20,8 @@ pub enum BufferLayout {
 
 /// A picture in a storage buffer, as it is when the commands that read it run.
 ///
-/// The buffer must have the usage `STORAGE` and be no larger than a binding may be. Values are taken as sRGB as stored,
+/// The buffer must have the usage `STORAGE`, be no larger than a binding may be, and hold the picture and nothing behind it,
+/// unless [`offset`](Self::offset) says where in it the picture lies. Values are taken as sRGB as stored,
 /// 1.0 is full intensity; [`transfer`](Self::transfer) says otherwise. Values that are not finite make the report an
 /// error.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +30,8 @@ pub struct BufferSource {
     half: bool,
     layout: BufferLayout,
     size: [u32; 2],
-    /// In elements.
-    offset: u64,
+    /// In elements. None where the buffer holds the picture alone.
+    offset: Option<u64>,
     row_stride: Option<u32>,
     flip_y: bool,
     transfer: Transfer,
@@ -45,7 +46,7 @@ impl BufferSource {
             half: false,
             layout,
             size: [width, height],
-            offset: 0,
+            offset: None,
             row_stride: None,
             flip_y: false,
             transfer: Transfer::Srgb,
@@ -58,10 +59,11 @@ impl BufferSource {
         Self { half: true, ..Self::f32(buffer, layout, width, height) }
     }
 
-    /// Where the picture begins, in elements from the buffer's start.
+    /// Where the picture begins, in elements from the buffer's start. Once this is said, if it is 0, the buffer may go on behind
+    /// the picture.
     #[must_use]
     pub fn offset(self, elements: u64) -> Self {
-        Self { offset: elements, ..self }
+        Self { offset: Some(elements), ..self }
     }
 
     /// Elements from a row's start to the next one's. Planes follow each other after as many such rows as the
@@ -134,14 +136,23 @@ impl BufferSource {
             ));
         }
         let planes = if self.layout == BufferLayout::Planar { 3 } else { 1 };
-        let rows = (planes * u64::from(height)).saturating_sub(1);
-        let end = self
-            .offset
-            .saturating_add(self.stride().saturating_mul(rows))
+        let rows = planes * u64::from(height);
+        let end = (self.offset.unwrap_or(0))
+            .saturating_add(self.stride().saturating_mul(rows.saturating_sub(1)))
             .saturating_add(self.row_elements());
-        let elements = self.buffer.size() / if self.half { 2 } else { 4 };
+        let bytes = if self.half { 2 } else { 4 };
+        let elements = self.buffer.size() / bytes;
         if end > elements {
             return wrong(format!("a picture of {width}x{height} ends at element {end}; it has {elements}"));
+        }
+        // Pixels of four channels that are taken for pixels of three would be another picture. The last row may be padded, and
+        // buffers are rounded up to a vector of four floats.
+        let most = self.stride().saturating_mul(rows).saturating_mul(bytes).div_ceil(16).saturating_mul(16);
+        if self.offset.is_none() && self.buffer.size() > most {
+            return wrong(format!(
+                "a picture of {width}x{height} ends at element {end}; it has {elements}: give its own layout and row stride, or \
+                 offset(0) where the buffer holds more than the picture"
+            ));
         }
         if end > u64::from(u32::MAX) {
             return wrong(format!(
@@ -157,7 +168,7 @@ impl BufferSource {
         SourceBuffer {
             color: color(conversion_of_floats(self.transfer), false, tone),
             size,
-            offset: self.offset as u32,
+            offset: self.offset.unwrap_or(0) as u32,
             pixel_stride: self.pixel_stride(),
             channel_stride: self.channel_stride() as u32,
             row_stride: self.stride() as u32,

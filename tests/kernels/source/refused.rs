@@ -92,6 +92,14 @@ fn what_cannot_be_read_is_named() {
         (f16(Planar).offset(163).into(), "ends at element 325; it has 324"),
         (f32(Planar).offset(u64::MAX).into(), "ends at element 18446744073709551615"),
         (f32(Planar).row_stride(u32::MAX).into(), "ends at element 73014444024"),
+        // Too long: another layout or type, a row stride that is missing, a part of a larger buffer.
+        (
+            BufferSource::f32(&storage(9 * 6 * 4 * 4), Interleaved(3), 9, 6).into(),
+            "a picture of 9x6 ends at element 162; it has 216: give its own layout and row stride, or offset(0)",
+        ),
+        (BufferSource::f32(&storage(9 * 6 * 4 * 4), Planar, 9, 6).into(), "ends at element 162; it has 216"),
+        (f16(Planar).into(), "ends at element 162; it has 324"),
+        (BufferSource::f32(&storage(10 * 6 * 3 * 4), Planar, 9, 6).into(), "it has 180"),
         (BufferSource::f32(&exact, Planar, 6, 9).into(), "the source is 6x9 but the session compares 9x6"),
         (BufferSource::f32(&exact, Planar, 0, 0).into(), "the source is 0x0"),
         (BufferSource::f32(&exact, Interleaved(u32::MAX), u32::MAX, u32::MAX).into(), "ends at element"),
@@ -107,6 +115,10 @@ fn what_cannot_be_read_is_named() {
         whole().rectangle([0, 0], [9, 6]).into(),
         f32(Planar).into(),
         f32(Interleaved(3)).row_stride(27).into(),
+        // With the last row's padding, rounded up, and as a part of what is said to be larger.
+        BufferSource::f32(&storage(10 * 6 * 3 * 4), Planar, 9, 6).row_stride(10).into(),
+        BufferSource::f32(&storage((9 * 6 * 3 * 4u64).next_multiple_of(16)), Planar, 9, 6).into(),
+        BufferSource::f32(&storage(9 * 6 * 4 * 4), Planar, 9, 6).offset(0).into(),
         f16(Planar).offset(162).into(),
         f16(Interleaved(4)).offset(108).into(),
     ] {
