@@ -7,7 +7,7 @@ use crate::{
     weights,
 };
 
-/// VGG perceptual loss on any GPU.
+/// VGG perceptual loss of pictures, on GPU or CPU.
 ///
 /// Exit codes: 0 done; 2 bad usage or input; 3 the run failed (no adapter, a lost device, out of memory, output
 /// not written); 130 interrupted by Ctrl-C.

@@ -33,14 +33,14 @@ use record::{Record, Resized};
 /// Compare a picture with a target, or many pictures with one target.
 ///
 /// Until 'perceptual-loss weights fetch' has brought trained weights, or --weights names some, the network has the weights
-/// that ship (default-1): made from a seed and not trained, they rank pictures much as the pretrained VGG does, but their
-/// numbers compare with no published ones.
+/// that ship (default-1). They were made from a seed and are not trained. They rank pictures much as the pretrained VGG
+/// does, but their numbers cannot be compared with published ones.
 #[derive(Args)]
 pub struct Arguments {
     /// GENERATED TARGET, picture files of one size; with --target, any number of generated pictures.
     ///
-    /// PNG, JPEG, WebP, BMP, TIFF, TGA, GIF, PNM, ICO, QOI, EXR and HDR are read, told by their contents; - is
-    /// standard input. Pictures are turned upright by their Exif data; of animations and files with many pictures
+    /// PNG, JPEG, WebP, BMP, TIFF, TGA, GIF, PNM, ICO, QOI, EXR and HDR are read, by their contents and not by their
+    /// names; - is standard input. Pictures are turned upright by their Exif data; of animations and files with many pictures
     /// the first is read, of icons the largest. Colours are sRGB as stored: gamma chunks and colour profiles are
     /// not applied, and alpha is dropped. EXR and HDR hold linear light and are encoded.
     #[arg(required = true, value_name = "PICTURE", value_hint = ValueHint::FilePath)]
@@ -56,19 +56,19 @@ pub struct Arguments {
     #[command(flatten)]
     device: DeviceOptions,
 
-    /// Print one JSON object a generated picture, a line each.
+    /// Print one JSON object for each generated picture, each on a line of its own.
     #[arg(long)]
     json: bool,
 
     /// Write the report to a file, as its name ends: .json, .jsonl (or .ndjson) or .csv.
     ///
     /// Nothing is printed then, unless --json asks for it. .json has one object for GENERATED TARGET and an array of
-    /// them with --target; .jsonl has an object a line, as --json prints; .csv a row a generated picture, with a column
-    /// for each layer. The file is written as a whole or not at all.
+    /// them with --target; .jsonl has one object on each line, as --json prints; .csv has one row for each generated
+    /// picture, with a column for each layer. The file is written as a whole or not at all.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
 
-    /// Compare nothing: print the steps that would run, their tensors, and what they would take.
+    /// Compare nothing: print the steps that would run, their tensors, and the memory that they would take.
     #[arg(long, conflicts_with = "output")]
     plan: bool,
 

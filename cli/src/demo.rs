@@ -41,7 +41,7 @@ pub struct Arguments {
     #[command(flatten)]
     device: DeviceOptions,
 
-    /// One JSON object a distorted picture, a line each, instead of the table.
+    /// One JSON object for each distorted picture, each on a line of its own, instead of the table.
     #[arg(long)]
     json: bool,
 }

@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Check what computes: each kernel against plain loops, on every adapter and on the CPU.
+/// Check whether adapters and the CPU compute correctly: runs each kernel and compares the result with plain loops.
 ///
-/// Software adapters are checked as well. A difference is relative to the magnitudes that a result is made of; the
-/// loss of two small pictures, at the end, to itself. Exit code 3 where anything is wrong.
+/// Software adapters are checked as well. For each kernel, the largest difference is printed beside what is allowed, both
+/// relative to the magnitudes of the terms that were summed. The loss of two small pictures comes last; its difference is
+/// relative to itself. Exit code 3 where anything is wrong.
 #[derive(Args)]
 pub struct Arguments {
     /// One JSON object.

@@ -68,13 +68,13 @@ pub struct DeviceOptions {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Backend {
-    /// A hardware GPU if there is one, else the CPU; an option that is for one of them alone chooses it.
+    /// A hardware GPU if there is one, else the CPU; an option that only one of them has chooses that one.
     Auto,
     /// The best GPU adapter there is, a software one included.
     Gpu,
     /// The CPU.
     Cpu,
-    /// The CPU through the kernels' twins, which others are checked against: plain loops, slow.
+    /// The CPU by the kernels' twins: slow, plain loops that the others are checked against.
     Twin,
 }
 

@@ -9,6 +9,11 @@
 
 #![deny(missing_docs)]
 
+// The page's program is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod byte_size;
 mod error;
 mod output;

@@ -18,7 +18,7 @@ use crate::{
 };
 use measure::{Measurement, Work};
 
-/// Time comparisons on this machine, step by step, beside what the device could do at best.
+/// Time comparisons on this machine, step by step, beside the device's measured peak.
 ///
 /// One run is a whole comparison, from pixels in memory to the report. Pictures are made of noise; no file is needed.
 #[derive(Args)]
@@ -62,7 +62,7 @@ pub struct Arguments {
     plot: Option<PathBuf>,
 }
 
-/// Time comparisons on this machine, step by step, beside what the device could do at best.
+/// Time comparisons on this machine, step by step, beside the device's measured peak.
 ///
 /// One run is a whole comparison, from pixels in memory to the report. Pictures are made of noise; no file is needed.
 // The help of `perceptual-loss-bench`: the same words as above, where they are a subcommand's.

@@ -26,10 +26,10 @@ use crate::{
 /// Measure how far weights judge pictures as other weights do.
 ///
 /// The middle of each picture (160x160) is spoilt in ten ways at four strengths. Each result's loss, at relu1_2, relu2_2,
-/// relu3_3 and relu4_2 relative to the picture's mean squared feature there and summed, is ranked by both weights; printed is
-/// Spearman's correlation of the rankings, in all and by layer, and for mean squared error as what is to be beaten. "order"
-/// is the share of pairs of results of one picture at nearly equal mean squared error (within 10 %) which both put in the same
-/// order.
+/// relu3_3 and relu4_2 relative to the picture's mean squared feature there and summed, is ranked by both weights. Spearman's
+/// correlation of the two rankings is printed, for the sum and for each layer; mean squared error has a line as well, for
+/// comparison. "order" looks at pairs of results of one picture whose mean squared errors differ by 10 % at most: it is the
+/// share of pairs that both weights put in the same order.
 #[derive(Args)]
 pub struct Arguments {
     /// Photographs. Eight of different kinds give two digits.

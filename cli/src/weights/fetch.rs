@@ -30,10 +30,10 @@ const MIRROR: &str = "PERCEPTUAL_LOSS_MIRROR";
 
 /// Download an official file of trained weights, check it, and keep what is needed of it.
 ///
-/// Where a run is told of no other weights, it takes the fetched ones of its network from then on. A download that
-/// broke off goes on where it was. The file is checked by its SHA-256 and converted to safetensors, float32 as
-/// published, in the platform's cache folder, or the one that PERCEPTUAL_LOSS_CACHE names. Proxies are taken from the
-/// environment (HTTPS_PROXY and its like).
+/// From then on, a run that is told of no other weights uses the fetched ones of its network. A download that broke off
+/// goes on where it stopped. The file is checked by its SHA-256 and converted to safetensors, float32 as published, in the
+/// platform's cache folder, or in the folder that PERCEPTUAL_LOSS_CACHE names. Proxies are taken from the environment
+/// (HTTPS_PROXY and its like).
 #[derive(Args)]
 pub struct Arguments {
     /// Which one.
