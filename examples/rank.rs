@@ -7,7 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files: Vec<String> = std::env::args().skip(1).collect();
     let (target, candidates) = files.split_first().ok_or("name a target and its candidates")?;
     let picture = image::open(target)?.into_rgb8();
-    let model = Model::new(&Context::gpu_blocking()?, &Preset::Vgg19.config(), &Weights::default())?;
+    let model = Model::new(&Context::auto_blocking()?, &Preset::Vgg19.config(), &Weights::default())?;
     let mut session = model.session(picture.width(), picture.height())?;
     let target = session.target(&picture)?;
     let mut ranking = vec![];

@@ -32,7 +32,7 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A picture or batch that this device's limits cannot hold.
+    /// A picture or batch that this device's limits cannot hold, or a picture that no memory can.
     #[error("{0}")]
     TooLarge(String),
     /// An adapter was asked for by a name that none here has.
@@ -54,11 +54,11 @@ pub enum Error {
     /// The device was lost while it worked: reset, removed or destroyed.
     #[error("the GPU device was lost{}; open a new context", reason(.0))]
     DeviceLost(String),
-    /// The device could not give the memory that a session or model needs.
-    #[error(
-        "the GPU is out of memory: {wanted} bytes were wanted for {what}; use a smaller picture or batch"
-    )]
+    /// There was no memory for what a session or model needs.
+    #[error("{}", out_of_memory(*on_gpu, *wanted, what))]
     OutOfMemory {
+        /// Whether it is the GPU's memory; else it is main memory.
+        on_gpu: bool,
         /// Bytes asked for.
         wanted: u64,
         /// What they were for.
@@ -100,6 +100,15 @@ fn listed(names: &[String]) -> String {
         [one] => format!("is '{one}'"),
         many => format!("are '{}'", many.join("', '")),
     }
+}
+
+fn out_of_memory(on_gpu: bool, wanted: u64, what: &str) -> String {
+    let (whose, instead) = if on_gpu {
+        ("the GPU", "use a smaller picture or batch")
+    } else {
+        ("the machine", "use smaller pictures, or allow less memory for their features")
+    };
+    format!("{whose} is out of memory: {wanted} bytes were wanted for {what}; {instead}")
 }
 
 fn reason(text: &str) -> String {

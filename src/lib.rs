@@ -133,10 +133,14 @@
 //!
 //! # The CPU
 //!
-//! [`Context::auto`] takes a hardware GPU, or where there is none the CPU, which is quicker than a software GPU driver.
+//! [`Context::auto`] takes a hardware GPU, or where there is none the CPU, which is quicker than a software GPU driver;
+//! [`Context::auto_among`] chooses among the backends that it is told.
 //! [`Context::cpu`] works on the caller's rayon pool, on one of its own ([`Context::on_threads`]) or on one that the
 //! host hands over ([`Context::on_pool`]), and gives the same bits on any number of threads. [`Context::twin`] runs
 //! the plain loops that all else is checked against.
+//!
+//! A debug build of a host compiles this library without optimization, and the CPU is then some 20 times slower: a warning tells so
+//! once. `[profile.dev.package.perceptual-loss]` with `opt-level = 3` in the host's `Cargo.toml` mends it.
 //!
 //! # Memory and precision
 //!
@@ -158,7 +162,8 @@
 //! # What it is doing
 //!
 //! Events and spans go to `tracing`, at its debug level: the device with its limits, each shader as it is compiled,
-//! weights as they are loaded, and the memory of a session. Nothing is told for each comparison.
+//! weights as they are loaded, and the memory of a session. Nothing is told for each comparison. Warnings are of threads that the system
+//! does not give, and of a library that was compiled without optimization.
 //!
 //! # Features
 //!
@@ -173,6 +178,9 @@
 //!
 //! One of `gpu` and `cpu` is needed. An engine takes `default-features = false, features = ["gpu", "default-weights"]`, and leaves the
 //! second out where it brings weights of its own.
+//!
+//! It compiles for `wasm32-unknown-unknown` too. A browser cannot wait, so that functions whose names end in `_blocking` give an
+//! error there where a GPU is to be waited for; await their namesakes.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
@@ -180,6 +188,8 @@
 #[cfg(not(any(feature = "gpu", feature = "cpu")))]
 compile_error!("enable a backend: feature \"gpu\", \"cpu\" or both");
 
+mod block;
+mod clock;
 mod color;
 pub mod config;
 #[cfg(feature = "cpu")]
@@ -203,6 +213,7 @@ mod profile;
 mod random;
 mod range;
 mod report;
+mod reserve;
 mod tuning;
 pub mod weights;
 mod whole_file;

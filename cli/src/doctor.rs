@@ -130,7 +130,10 @@ mod tests {
             vec![
                 Device::new("A", Ok(good())),
                 Device::new("B", Ok(bad.clone())),
-                Device::new("C", Err(Error::OutOfMemory { wanted: 1, what: "a test".to_owned() })),
+                Device::new(
+                    "C",
+                    Err(Error::OutOfMemory { on_gpu: true, wanted: 1, what: "a test".to_owned() }),
+                ),
             ]
         };
         let Failure { message, code, output } = report(devices(), false).unwrap_err();

@@ -35,14 +35,17 @@ pub fn listen() {
             end();
         }
         let token = lock(&STATE.token).clone();
-        // In a thread of its own, so that a second Ctrl-C is heard.
-        thread::spawn(move || {
+        let give_up = move || {
             if let Some(token) = token {
                 token.cancel();
                 thread::sleep(GRACE);
             }
             end();
-        });
+        };
+        // In a thread of its own, so that a second Ctrl-C is heard; or in this one, where the system gives no other.
+        if thread::Builder::new().spawn(give_up.clone()).is_err() {
+            give_up();
+        }
     });
 }
 

@@ -1,8 +1,8 @@
 //! Which kernels compute, on which threads; and a model's weights in the layout that they want.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPool;
 
 use super::{
     Session,
@@ -10,6 +10,7 @@ use super::{
     fast::{Factors, Fast},
     kernels::Kernels,
     scratch::Scratch,
+    threads::{MOST_THREADS, Threads},
     twin::Twins,
 };
 use crate::{
@@ -24,8 +25,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     pub(crate) kernels: KernelSet,
-    /// None: the pool of the thread that asks, which is rayon's global one where the host has set up no other.
-    pool: Option<Arc<ThreadPool>>,
+    threads: Threads,
     /// Shared by all models there are, which own it: it goes with the last of them and of their sessions.
     scratch: Arc<Mutex<Weak<Scratch>>>,
 }
@@ -39,15 +39,15 @@ pub(crate) enum KernelSet {
 
 impl Engine {
     pub(crate) fn new(kernels: KernelSet) -> Self {
-        Self { kernels, pool: None, scratch: Arc::default() }
+        Self { kernels, threads: Threads::Callers, scratch: Arc::default() }
     }
 
     /// The same, on a pool of the host's.
     pub(crate) fn on_pool(self, pool: Arc<ThreadPool>) -> Self {
-        Self { pool: Some(pool), scratch: Arc::default(), ..self }
+        Self { threads: Threads::Pool(pool), scratch: Arc::default(), ..self }
     }
 
-    /// The same, on a pool of this many threads.
+    /// The same, on a pool of this many threads, or fewer where the system does not give as many.
     pub(crate) fn on_threads(self, threads: usize) -> Result<Self> {
         // rayon takes 0 for "as many as there are cores", and silently lowers what is beyond its own limit.
         if !(1..=MOST_THREADS).contains(&threads) {
@@ -55,20 +55,12 @@ impl Engine {
                 "{threads} threads cannot be used; the number must be from 1 to {MOST_THREADS}"
             )));
         }
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("perceptual-loss {index}"))
-            .build()
-            .map_err(|error| Error::Device(format!("{threads} threads could not be started: {error}")))?;
-        Ok(self.on_pool(Arc::new(pool)))
+        Ok(Self { threads: Threads::at_most(threads), scratch: Arc::default(), ..self })
     }
 
     /// Runs `work` on the engine's threads.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.pool {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
+        self.threads.run(work)
     }
 
     /// The scratch memory of the models there are, or new where there are none.
@@ -82,8 +74,18 @@ impl Engine {
     }
 }
 
-/// More than any machine has cores; each thread takes a stack.
-const MOST_THREADS: usize = 1024;
+/// Says once what to do about kernels that were compiled without optimization, as a host's debug build has them.
+fn warn_where_slow() {
+    static SAID: Once = Once::new();
+    // By `build.rs`.
+    if cfg!(unoptimized) {
+        SAID.call_once(|| {
+            tracing::warn!(
+                "perceptual-loss was compiled without optimization and is some 20 times slower on the CPU; put                  [profile.dev.package.perceptual-loss] opt-level = 3 into Cargo.toml"
+            );
+        });
+    }
+}
 
 /// What pictures take that go through in at most `memory` bytes of a pair's maps, and the parts in which they go, for an executor
 /// whose tensors have `border` positions around each image.
@@ -121,10 +123,11 @@ impl Model {
     /// # Errors
     /// [`Error::Config`] where the engine has no such precision.
     pub(crate) fn new(engine: &Engine, parameters: &Arc<Parameters>, precision: Precision) -> Result<Self> {
+        warn_where_slow();
         let kernels: Arc<dyn Kernels> = match engine.kernels {
             KernelSet::Fast => {
                 let factors = Factors::of(precision)?;
-                engine.run(|| Arc::new(Fast::new(parameters, factors, engine.scratch())))
+                Arc::new(engine.run(|| Fast::new(parameters, factors, engine.scratch()))?)
             }
             KernelSet::Twins if precision == Precision::F32 => Arc::new(Twins::new(Arc::clone(parameters))),
             KernelSet::Twins => {
@@ -167,7 +170,7 @@ mod tests {
     /// whichever threads it was used on.
     #[test]
     fn scratch_goes_with_the_last_model_and_session() {
-        let pool = Arc::new(ThreadPoolBuilder::new().num_threads(2).build().unwrap());
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
         let engine = Engine::new(KernelSet::Fast).on_pool(pool);
         let mut config = Config::default();
         config.taps.truncate(2);

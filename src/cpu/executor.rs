@@ -7,6 +7,7 @@ use super::{
     fast::{Factors, Fast},
     kernels::{Input, Kernels, Output},
     lines::Lines,
+    threads::on_callers,
     twin::Twins,
     values::Values,
 };
@@ -15,6 +16,7 @@ use crate::{
     image::Image,
     network::Layer,
     plan::{Operation, Part, Plan, Step, TensorId},
+    reserve::reserve,
     weights::{Parameters, Precision},
 };
 
@@ -53,7 +55,8 @@ impl Executor {
     /// # Errors
     /// As [`twin`](Self::twin), and [`Error::Config`] where this processor has no instructions for the precision.
     pub fn fast_with_precision(plan: Plan, parameters: &Parameters, precision: Precision) -> Result<Self> {
-        let kernels = Fast::new(parameters, Factors::of(precision)?, Arc::default());
+        let factors = Factors::of(precision)?;
+        let kernels = on_callers(|| Fast::new(parameters, factors, Arc::default()))?;
         Self::with_kernels(plan, Arc::new(kernels))
     }
 
@@ -98,11 +101,12 @@ impl Executor {
     /// A tensor's values, shape (N, C, H, W), as its step left them; empty before that.
     ///
     /// # Errors
-    /// [`Error::Config`] where the plan has no such tensor.
+    /// [`Error::Config`] where the plan has no such tensor; [`Error::OutOfMemory`].
     pub fn read(&self, tensor: TensorId) -> Result<Vec<f32>> {
         let shape = self.plan.tensor(tensor)?;
-        let mut planes = vec![];
         let values = self.values.of(tensor);
+        let mut planes = vec![];
+        reserve(&mut planes, values.len(), format_args!("the features of {}", shape.name))?;
         let images = &values[..values.len().min(self.kernels.elements(shape))];
         for image in images.chunks(self.kernels.image(shape).max(1)) {
             self.kernels.to_planes(shape, image, &mut planes);
@@ -120,9 +124,11 @@ impl Executor {
         let images = values.chunks((shape.image_stride() as usize).max(1));
         self.values.release(&self.plan, tensor);
         let mut out = self.values.room(&self.plan, tensor, self.kernels.elements(shape))?;
-        for (planes, image) in images.zip(out.chunks_mut(self.kernels.image(shape).max(1))) {
-            self.kernels.fill_from_planes(shape, planes, image);
-        }
+        on_callers(|| {
+            for (planes, image) in images.zip(out.chunks_mut(self.kernels.image(shape).max(1))) {
+                self.kernels.fill_from_planes(shape, planes, image);
+            }
+        });
         self.values.set(tensor, out);
         Ok(())
     }
@@ -148,24 +154,26 @@ impl Executor {
     pub fn run(&mut self, steps: Range<usize>, pictures: &[Image<'_>]) -> Result<()> {
         self.plan.check_range(&steps)?;
         Image::validate_all(pictures, self.plan.picture_size(), self.plan.pictures())?;
-        let packed = self.packed(pictures);
-        steps.into_iter().try_for_each(|step| self.step(step, &packed))
+        let packed = self.packed(pictures)?;
+        on_callers(|| steps.into_iter().try_for_each(|step| self.step(step, &packed)))
     }
 
     /// Valid pictures of the plan's size, packed as the pixels step reads them.
-    pub(super) fn packed(&self, pictures: &[Image<'_>]) -> Packed<'static> {
-        let Some((maps, region)) = self.plan.pixels() else { return Packed::default() };
+    pub(super) fn packed(&self, pictures: &[Image<'_>]) -> Result<Packed<'static>> {
+        let Some((maps, region)) = self.plan.pixels() else { return Ok(Packed::default()) };
         let pack = |picture: &Image<'_>| {
             let mut words = vec![];
-            picture.pack(region.origin, region.extent, &mut words);
-            words
+            picture.pack(region.origin, region.extent, &mut words)?;
+            Ok(words)
         };
+        let target = |picture: &Image<'_>| pack(picture).map(Cow::from);
         if !maps.difference() {
-            let targets = pictures.iter().map(|picture| pack(picture).into()).collect();
-            return Packed { targets, generated: vec![] };
+            let targets = pictures.iter().map(target).collect::<Result<_>>()?;
+            return Ok(Packed { targets, generated: vec![] });
         }
-        let of = |first: usize| pictures.iter().skip(first).step_by(2).map(pack);
-        Packed { generated: of(0).collect(), targets: of(1).map(Cow::from).collect() }
+        let of = |first: usize| pictures.iter().skip(first).step_by(2);
+        let generated = of(0).map(pack).collect::<Result<_>>()?;
+        Ok(Packed { generated, targets: of(1).map(target).collect::<Result<_>>()? })
     }
 
     /// Gives a tensor values that others have, too, as kernels of the same set lay them out.

@@ -1,11 +1,13 @@
 //! Values that begin at a cache line, so that a vector register's worth of them lies in one.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    fmt::Display,
+    ops::{Deref, DerefMut},
+};
 
 use bytemuck::{Pod, Zeroable};
 
-use super::out_of_memory;
-use crate::{error::Result, plan::Tensor};
+use crate::{error::Result, plan::Tensor, reserve::reserve};
 
 /// What the widest registers hold, and a cache line of most processors.
 const VALUES: usize = 16;
@@ -22,36 +24,42 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// This many zeros.
-    pub(super) fn zeros(length: usize) -> Self {
+    /// This many zeros, for `what`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(super) fn zeros(length: usize, what: impl Display) -> Result<Self> {
         let mut lines = Self::default();
-        lines.reach(length);
-        lines
+        lines.grow(length, what)?;
+        Ok(lines)
     }
 
     /// Room for `elements` values of `tensor`, zeros.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): pictures of any size get here, and running out must not end the host's process.
+    /// As [`zeros`](Self::zeros).
     pub(super) fn of(tensor: &Tensor, elements: usize) -> Result<Self> {
-        let mut lines = Self::default();
-        lines
-            .lines
-            .try_reserve_exact(elements.div_ceil(VALUES))
-            .map_err(|_| out_of_memory(tensor, elements))?;
-        lines.reach(elements);
-        Ok(lines)
+        Self::zeros(elements, format_args!("the features of {}", tensor.name))
     }
 
-    /// As many values at least, those that are new zero.
-    pub(super) fn reach(&mut self, length: usize) -> &mut [f32] {
+    /// As many values at least for a kernel to work in, those that are new zero.
+    ///
+    /// # Errors
+    /// As [`zeros`](Self::zeros).
+    pub(super) fn reach(&mut self, length: usize) -> Result<&mut [f32]> {
         if self.length < length {
-            let lines = length.div_ceil(VALUES);
-            self.lines.reserve_exact(lines - self.lines.len());
-            self.lines.resize(lines, Line::zeroed());
-            self.length = length;
+            self.grow(length, "what a convolution works in")?;
         }
-        self
+        Ok(self)
+    }
+
+    fn grow(&mut self, length: usize, what: impl Display) -> Result<()> {
+        let lines = length.div_ceil(VALUES);
+        let more = lines - self.lines.len();
+        reserve(&mut self.lines, more, what)?;
+        self.lines.resize(lines, Line::zeroed());
+        self.length = length;
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ mod processor;
 mod scratch;
 mod session;
 mod simd;
+mod threads;
 pub(crate) mod twin;
 mod values;
 
@@ -27,25 +28,3 @@ pub(crate) use self::{
     peak::peak,
     session::{Session, Target},
 };
-use crate::{
-    error::{Error, Result},
-    plan::Tensor,
-};
-
-/// Room for `elements` values of `tensor`, zeroed.
-///
-/// # Errors
-/// [`Error::OutOfMemory`]: pictures of any size get here, and running out must not end the host's process.
-fn zeros(tensor: &Tensor, elements: usize) -> Result<Vec<f32>> {
-    let mut values = vec![];
-    values.try_reserve_exact(elements).map_err(|_| out_of_memory(tensor, elements))?;
-    values.resize(elements, 0.0);
-    Ok(values)
-}
-
-fn out_of_memory(tensor: &Tensor, elements: usize) -> Error {
-    Error::OutOfMemory {
-        wanted: (elements as u64).saturating_mul(tensor.element.bytes()),
-        what: format!("the features of {}", tensor.name),
-    }
-}

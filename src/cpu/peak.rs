@@ -1,14 +1,16 @@
 //! What the CPU does at best: fused multiply-adds in registers on every thread, and copying.
 
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::Engine;
+use super::{Engine, simd::arch};
 use crate::{
+    clock::Instant,
     error::{Error, Result},
     profile::Peak,
+    reserve::filled,
 };
 
 /// Chains of multiply-adds: enough to hide their latency, few enough for 16 registers.
@@ -27,7 +29,7 @@ pub(crate) fn peak(engine: &Engine) -> Result<Peak> {
 fn arithmetic() -> Result<f64> {
     let run = |rounds: u32| {
         let start = Instant::now();
-        let counted = rayon::broadcast(|_| Arch::new().dispatch(Count { rounds: black_box(rounds) }));
+        let counted = count(rounds);
         (start.elapsed().as_secs_f64(), counted)
     };
     let mut rounds = 1 << 10;
@@ -45,6 +47,11 @@ fn arithmetic() -> Result<f64> {
         most = most.max(2.0 * (CHAINS * lanes) as f64 * f64::from(rounds) / seconds);
     }
     Ok(most)
+}
+
+/// Counts so far on every thread.
+fn count(rounds: u32) -> Vec<Counted> {
+    rayon::broadcast(|_| arch().dispatch(Count { rounds: black_box(rounds) }))
 }
 
 /// Counts by multiply-adds with factor 1 and addend 1, so that the result shows whether all of them were done.
@@ -77,18 +84,10 @@ impl WithSimd for Count {
 }
 
 fn copying() -> Result<f64> {
-    let wanted = (2 * COPIED * size_of::<f32>()) as u64;
-    let room = || {
-        let mut values: Vec<f32> = vec![];
-        values
-            .try_reserve_exact(COPIED)
-            .map_err(|_| Error::OutOfMemory { wanted, what: "two buffers to copy between".to_owned() })?;
-        Ok::<_, Error>(values)
-    };
-    let (mut from, mut to) = (room()?, room()?);
+    let bytes = (2 * COPIED * size_of::<f32>()) as f64;
+    let buffer = |value: f32| filled(value, COPIED, "a buffer to copy from or to");
     // Ones, since pages of zeros that nobody wrote are one page.
-    from.resize(COPIED, 1.0);
-    to.resize(COPIED, 0.5);
+    let (from, mut to) = (buffer(1.0)?, buffer(0.5)?);
     // A share for each thread, in one piece.
     let share = COPIED.div_ceil(rayon::current_num_threads());
     let mut fastest = f64::INFINITY;
@@ -98,5 +97,31 @@ fn copying() -> Result<f64> {
         fastest = fastest.min(start.elapsed().as_secs_f64());
         black_box(&to);
     }
-    Ok(wanted as f64 / fastest)
+    Ok(bytes / fastest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process::Command};
+
+    use super::*;
+    use crate::cpu::simd::VARIABLE;
+
+    /// What the variable names is measured, and not the best there is: in a process of its own, since it is looked at once.
+    #[test]
+    fn the_instructions_that_are_named_are_measured() {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "cpu::peak::tests::without_vectors", "--ignored"])
+            .env(VARIABLE, "none")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+
+    #[test]
+    #[ignore = "the_instructions_that_are_named_are_measured runs it"]
+    fn without_vectors() {
+        assert!(count(3).iter().all(|counted| counted.lanes == 1 && counted.least == 3.0));
+    }
 }

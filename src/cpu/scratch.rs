@@ -54,8 +54,8 @@ mod tests {
     fn buffers_come_back_in_order_of_their_size() {
         let scratch = Scratch::default();
         scratch.with_smallest(|one| {
-            one.reach(100);
-            scratch.with_smallest(|two| two.reach(10).fill(1.0));
+            one.reach(100).unwrap();
+            scratch.with_smallest(|two| two.reach(10).unwrap().fill(1.0));
         });
         assert_eq!(scratch.bytes(), 440);
         scratch.with_smallest(|buffer| assert_eq!(buffer.len(), 10));

@@ -1,10 +1,11 @@
 //! Comparing on the CPU. The target's maps and the difference's go through the steps side by side, so that each is let go of as
 //! soon as nothing reads it.
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc};
 
 use super::{Engine, compute::Packed, executor::Executor, lines::Lines};
 use crate::{
+    clock::Instant,
     error::Result,
     follow::{Follow, Wait},
     image::Image,
@@ -67,7 +68,7 @@ impl Session {
         let Self { engine, executor, .. } = self;
         executor.restart(self.plans.target()?)?;
         engine.run(|| {
-            let packed = executor.packed(&[*picture]);
+            let packed = executor.packed(&[*picture])?;
             for now in 0..executor.plan().steps().len() {
                 executor.step(now, &packed)?;
                 executor.release_after(now);
@@ -135,7 +136,7 @@ impl Session {
             if parts.is_cut() {
                 executor.begin(parts.part(band, strip)?)?;
             }
-            let packed = engine.run(|| pack(executor, compared));
+            let packed = engine.run(|| pack(executor, compared))?;
             let steps = executor.plan().steps().len();
             for now in 0..steps {
                 follow.at(now as f64 / steps as f64)?;
@@ -160,7 +161,7 @@ impl Session {
 }
 
 /// The pictures as the executor's plan reads them, with a target's maps where there is one.
-fn pack<'a>(executor: &mut Executor, compared: Compared<'a>) -> Packed<'a> {
+fn pack<'a>(executor: &mut Executor, compared: Compared<'a>) -> Result<Packed<'a>> {
     match compared {
         Compared::Pair(generated, target) => executor.packed(&[*generated, *target]),
         Compared::Magnitude(picture) => executor.packed(&[*picture]),
@@ -169,7 +170,7 @@ fn pack<'a>(executor: &mut Executor, compared: Compared<'a>) -> Packed<'a> {
             for (id, map) in kept.into_iter().zip(maps) {
                 executor.give(id, Arc::clone(map));
             }
-            Packed { targets: vec![target.into()], ..executor.packed(&[*picture]) }
+            Ok(Packed { targets: vec![target.into()], ..executor.packed(&[*picture])? })
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{adapter::Adapter, capabilities::Capabilities, context::Gpu};
 use crate::{
     Context,
+    block::block_on,
     error::{Error, Result},
 };
 
@@ -38,7 +39,7 @@ impl AvailableAdapter {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_blocking(&self) -> Result<Context> {
-        pollster::block_on(self.open())
+        block_on(self.open())
     }
 }
 
@@ -66,7 +67,6 @@ impl Gpu {
     }
 
     /// Opens the best adapter that is not a software one; none where there is no such adapter.
-    #[cfg(feature = "cpu")]
     pub(crate) async fn open_hardware() -> Result<Option<Self>> {
         match choose(None).await {
             Ok(adapter) if Adapter::from(&adapter.get_info()).software => Ok(None),
@@ -99,10 +99,10 @@ pub async fn adapters() -> Vec<AvailableAdapter> {
     enumerate().await.into_iter().map(AvailableAdapter::from).collect()
 }
 
-/// [`adapters`], blocking.
+/// [`adapters`], blocking; none in a browser, which cannot wait for them.
 #[must_use]
 pub fn adapters_blocking() -> Vec<AvailableAdapter> {
-    pollster::block_on(adapters())
+    block_on(async { Ok(adapters().await) }).unwrap_or_default()
 }
 
 async fn enumerate() -> Vec<wgpu::Adapter> {

@@ -1,9 +1,10 @@
 //! A device and its queue; and how its faults become errors.
 
+#[cfg(not(target_family = "wasm"))]
+use std::sync::mpsc;
 use std::{
-    future::Future,
     num::NonZeroU64,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex},
 };
 
 use super::{
@@ -14,8 +15,12 @@ use super::{
     lock::lock,
     pipelines::{Pipeline, Pipelines},
     requirements::Requirements,
+    scopes::{Refusal, Scopes},
 };
-use crate::error::{Error, Result};
+use crate::{
+    block::cannot_block,
+    error::{Error, Result},
+};
 
 /// A device that kernels run on, shared by all that is made of it.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub(crate) struct Gpu {
 #[derive(Debug, Default)]
 struct Own {
     /// To the thread that polls for async reads; started by the first of them, ended with the context.
+    #[cfg(not(target_family = "wasm"))]
     poller: Mutex<Option<mpsc::Sender<wgpu::SubmissionIndex>>>,
 }
 
@@ -96,24 +102,52 @@ impl Gpu {
         })
     }
 
-    /// Runs `make`, which creates `bytes` of buffers for `what`, and turns what the device refuses into an error.
+    /// Runs `make`, which creates `bytes` of buffers for `what`, and turns what the device refuses into an error. A device that
+    /// is lost refuses nothing: what it gives is of no use, and nobody is told. So it is tried.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::OutOfMemory`], [`Error::Device`].
     pub(crate) fn create<T>(&self, what: &str, bytes: u64, make: impl FnOnce() -> T) -> Result<T> {
         self.check()?;
-        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let scopes = Scopes::new(&self.device);
         let made = make();
-        let (validation, memory) = (settle(validation.pop()), settle(memory.pop()));
-        if memory.is_some() {
-            return Err(Error::OutOfMemory { wanted: bytes, what: what.to_owned() });
-        }
-        if let Some(error) = validation {
-            return Err(Error::Device(format!(
-                "the device refused {what}: {}",
-                one_line(&error.to_string())
-            )));
+        let is_lost = self.is_lost();
+        match scopes.end() {
+            Some(Refusal::Memory) => {}
+            _ if is_lost => self.lose(&format!("{what} could not be made")),
+            None => {}
+            Some(refusal) => return Err(refusal.into_error(what, bytes)),
         }
         self.check()?;
         Ok(made)
+    }
+
+    /// Writes to a buffer, before all that is submitted from now on.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); but a device's loss may go unseen, as what was written then does.
+    pub(super) fn write(&self, buffer: &wgpu::Buffer, start: u64, contents: &[u8]) -> Result<()> {
+        let scopes = Scopes::new(&self.device);
+        self.queue.write_buffer(buffer, start, contents);
+        match scopes.end() {
+            Some(refusal) => Err(refusal.into_error("an upload", contents.len() as u64)),
+            None => self.check(),
+        }
+    }
+
+    /// Whether the device gives memory that there is none behind, as one that is lost does.
+    fn is_lost(&self) -> bool {
+        // A browser's need not be mapped yet.
+        if cfg!(target_family = "wasm") {
+            return false;
+        }
+        let tried = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(&labelled("try")),
+            size: 4,
+            usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        });
+        tried.get_mapped_range_mut(..).is_err()
     }
 
     /// A buffer without contents.
@@ -199,40 +233,54 @@ impl Gpu {
         lock(&self.faults).lost.get_or_insert_with(|| one_line(reason));
     }
 
-    /// Sees to it that a submission's callbacks run, on a device of our own, without blocking.
+    /// Sees to it that a submission's callbacks run, on a device of our own, without blocking; where there can be no thread for
+    /// it, by blocking.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn poll_in_background(&self, submission: wgpu::SubmissionIndex) {
         let Some(own) = &self.own else { return };
-        if cfg!(target_family = "wasm") {
-            return; // browsers poll by themselves
-        }
         let mut poller = lock(&own.poller);
-        let sender = poller.get_or_insert_with(|| {
+        if poller.is_none() {
             let (sender, submissions) = mpsc::channel();
             let device = self.device.clone();
-            std::thread::spawn(move || {
-                for submission_index in submissions {
-                    let submission_index = Some(submission_index);
-                    // An error here is a lost device, which the read itself reports.
-                    let _ = device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+            let poll = move || {
+                for submission in submissions {
+                    poll_for(&device, submission);
                 }
-            });
-            sender
-        });
-        // The thread lives as long as its sender.
-        let _ = sender.send(submission);
+            };
+            let thread = std::thread::Builder::new().name("perceptual-loss poll".to_owned()).spawn(poll);
+            *poller = thread.is_ok().then_some(sender);
+        }
+        match &*poller {
+            // The thread lives as long as its sender.
+            Some(sender) => drop(sender.send(submission)),
+            None => {
+                drop(poller);
+                poll_for(&self.device, submission);
+            }
+        }
     }
 
+    /// Browsers poll by themselves.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn poll_in_background(&self, _: wgpu::SubmissionIndex) {}
+
     /// Blocks until a submission's callbacks have run.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`]; [`Error::Device`] in a browser, which cannot wait.
     pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        if cfg!(target_family = "wasm") {
+            return Err(cannot_block());
+        }
         let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
         self.device.poll(wait).map(drop).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))
     }
 }
 
-/// On native platforms an error scope's future is ready at once. A browser's would have to be awaited; there
-/// the error reaches the uncaptured-error handler instead.
-fn settle(error: impl Future<Output = Option<wgpu::Error>>) -> Option<wgpu::Error> {
-    if cfg!(target_family = "wasm") { None } else { pollster::block_on(error) }
+/// Waits for a submission. An error here is a lost device, which what is read reports.
+#[cfg(not(target_family = "wasm"))]
+fn poll_for(device: &wgpu::Device, submission: wgpu::SubmissionIndex) {
+    let _ = device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None });
 }
 
 /// What wgpu says, its causes included, in one line.

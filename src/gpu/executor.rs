@@ -95,11 +95,11 @@ impl Executor {
     /// Sets a tensor's values, shape (N, C, H, W), for plans that do not begin with pixels, and of maps that a plan is given.
     ///
     /// # Errors
-    /// [`Error::Config`] where there is no such tensor, or it has more or fewer values.
+    /// [`Error::Config`] where there is no such tensor, or it has more or fewer values; [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn write(&self, tensor: TensorId, values: &[f32]) -> Result<()> {
         self.plan().check_values(tensor, values)?;
-        self.workspace.gpu().queue.write_buffer(self.slot(tensor), 0, bytemuck::cast_slice(values));
-        Ok(())
+        self.workspace.gpu().write(self.slot(tensor), 0, bytemuck::cast_slice(values))
     }
 
     /// Runs a range of the plan's steps for all of its images, with `pictures` uploaded first: one for each image of a target; or
@@ -114,7 +114,7 @@ impl Executor {
         Image::validate_all(pictures, plan.picture_size(), plan.pictures())?;
         let mut words = vec![];
         let mut round = Round::of(plan.images(), pictures, &mut words);
-        self.workspace.upload(prepared, 0..prepared.program.steps.start, &mut round);
+        self.workspace.upload(prepared, 0..prepared.program.steps.start, &mut round)?;
         let of_steps = |index: &usize| {
             prepared.program.commands[*index].step().is_some_and(|step| steps.contains(&step))
         };

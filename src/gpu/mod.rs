@@ -26,6 +26,7 @@ mod prepared;
 mod program;
 mod record;
 mod requirements;
+mod scopes;
 mod session;
 mod single;
 mod sizes;

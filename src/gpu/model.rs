@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use wgpu::util::{BufferInitDescriptor, DeviceExt as _};
-
 use super::{
     arrange::Means,
     context::Gpu,
-    kernel::labelled,
     lower::{self, Host, Keeper},
     once::Once,
     program::{Binding, Command, Program},
@@ -91,15 +88,15 @@ impl Model {
     }
 
     fn upload(&self, convolution: &Convolution, tuning: Tuning) -> Result<WeightBuffers> {
-        let packed = (tuning.row().packed)(convolution);
+        let packed = (tuning.row().packed)(convolution)?;
         let layer = convolution.layer().name;
         let bytes = (packed.weights.len() + packed.bias.len()) as u64 * 4;
+        // Not wgpu's buffer that is made with its contents: that panics where the device is lost or has no memory.
         let make = |values: &[f32], what: &str| {
-            self.gpu.device.create_buffer_init(&BufferInitDescriptor {
-                label: Some(&labelled(&format!("{layer} {what}"))),
-                contents: bytemuck::cast_slice(values),
-                usage: wgpu::BufferUsages::STORAGE,
-            })
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            let buffer = self.gpu.buffer(&format!("{layer} {what}"), size_of_val(values) as u64, usage);
+            self.gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
+            buffer
         };
         self.gpu.create(&format!("the weights of {layer}"), bytes, || WeightBuffers {
             weights: make(&packed.weights, "weights"),

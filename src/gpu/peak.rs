@@ -56,7 +56,9 @@ fn copying(gpu: &Gpu) -> Result<f64> {
     // The two ends, which tell whether all was copied.
     let ends = [0, bytes - 16];
     let mark = [1.0f32, 2.0, 3.0, 4.0];
-    ends.iter().for_each(|&at| gpu.queue.write_buffer(from, at, bytemuck::cast_slice(&mark)));
+    for at in ends {
+        gpu.write(from, at, bytemuck::cast_slice(&mark))?;
+    }
     let elements = bytes / 16;
     let groups = elements.div_ceil(WORKGROUP.into()) as u32;
     let copy = single(gpu, &COPY, &copy_params(elements as u32, groups), &[from, to], groups)?;

@@ -5,14 +5,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
     kernel::{Access, Kernel, labelled},
     once::Once,
 };
-use crate::error::Result;
+use crate::{clock::Instant, error::Result};
 
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {

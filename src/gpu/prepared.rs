@@ -121,8 +121,7 @@ impl Prepared {
             self.made.get(&(kernel, bindings.to_vec())).cloned()
         };
         self.bound = self.program.commands.iter().map(bound).collect();
-        gpu.queue.write_buffer(&self.params, 0, &self.program.params);
-        Ok(())
+        gpu.write(&self.params, 0, &self.program.params)
     }
 
     /// What a dispatch runs with.

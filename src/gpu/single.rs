@@ -1,7 +1,5 @@
 //! One kernel on buffers of its own, outside any plan.
 
-use std::time::Instant;
-
 use super::{
     context::Gpu,
     kernel::Kernel,
@@ -11,7 +9,7 @@ use super::{
     record::{Recorded, record, record_timed},
     timestamps::Timestamps,
 };
-use crate::error::Result;
+use crate::{clock::Instant, error::Result};
 
 /// A kernel, ready to run.
 pub(super) struct Single {

@@ -1,14 +1,12 @@
 //! How long each step takes on a GPU: by its timestamps, or where it has none, by waiting for each step alone.
 
-use std::time::Instant;
-
 use super::{
     context::Gpu,
     prepared::Prepared,
     timestamps::Timestamps,
     workspace::{Round, Workspace},
 };
-use crate::{error::Result, profile::Clock};
+use crate::{clock::Instant, error::Result, profile::Clock};
 
 /// Runs a program's steps for a round of uploaded pictures, and gives the seconds of each step. Blocks until they are done.
 pub(super) fn timed(workspace: &Workspace, prepared: &Prepared, images: u32) -> Result<(Clock, Vec<f64>)> {

@@ -77,16 +77,14 @@ impl Workspace {
         prepared.with_target(&self.model, &self.buffers, target)
     }
 
-    /// Records a range of a program's commands for a round, and uploads what they upload. Nothing is submitted.
+    /// Records a range of a program's commands for a round. Nothing is submitted.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         prepared: &Prepared,
         range: Range<usize>,
-        round: &mut Round<'_>,
+        round: &Round<'_>,
     ) {
-        self.upload(prepared, range.clone(), round);
-        let round = &*round;
         record(encoder, range.filter_map(|index| self.recorded(prepared, index, None, round)));
     }
 
@@ -114,18 +112,27 @@ impl Workspace {
     }
 
     /// Uploads what the plan reads of each picture that a range of commands uploads.
-    pub(super) fn upload(&self, prepared: &Prepared, range: Range<usize>, round: &mut Round<'_>) {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) of either memory, [`Error::DeviceLost`](crate::Error::DeviceLost).
+    pub(super) fn upload(
+        &self,
+        prepared: &Prepared,
+        range: Range<usize>,
+        round: &mut Round<'_>,
+    ) -> Result<()> {
         let (Some((_, region)), Some(words)) = (prepared.plan.pixels(), round.words.as_deref_mut()) else {
-            return;
+            return Ok(());
         };
         let stride = pictures_bytes(&prepared.plan);
         for command in &prepared.program.commands[range] {
             let Command::Upload { picture, to, image } = command else { continue };
             let Some(upload) = round.uploads.get(*picture as usize) else { continue };
             let Some(buffer) = self.buffers.find(to, round.target) else { continue };
-            upload.pack(region.origin, region.extent, words);
-            self.gpu().queue.write_buffer(buffer, u64::from(*image) * stride, bytemuck::cast_slice(words));
+            upload.pack(region.origin, region.extent, words)?;
+            self.gpu().write(buffer, u64::from(*image) * stride, bytemuck::cast_slice(words))?;
         }
+        Ok(())
     }
 
     /// A command, or some of its pieces, with all that it needs; none where there is nothing to record.

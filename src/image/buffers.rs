@@ -67,7 +67,7 @@ mod tests {
         let packed = |picture: Image<'_>| {
             picture.validate().unwrap();
             let mut words = vec![];
-            picture.pack([1, 0], [3, 3], &mut words);
+            picture.pack([1, 0], [3, 3], &mut words).unwrap();
             words
         };
         for picture in [

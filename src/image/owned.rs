@@ -1,6 +1,9 @@
 //! A picture of its own.
 
+use std::fmt::Display;
+
 use super::{Image, Pixels};
+use crate::{error::Result, reserve::collected};
 
 /// A picture of its own: what a target is that is too large for its features to be kept. Values stay as they are stored.
 #[derive(Debug)]
@@ -21,18 +24,28 @@ enum OwnedPixels {
 
 impl Image<'_> {
     /// A valid picture's own copy, of the same values.
-    pub(crate) fn owned(&self) -> Owned {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn owned(&self) -> Result<Owned> {
         let Self { per_pixel, width, height, .. } = *self;
+        let what = format_args!("a target of {width}x{height} pixels");
         let pixels = match self.pixels {
-            Pixels::U8(p) => OwnedPixels::U8(self.rows_of(p).flatten().copied().collect()),
-            Pixels::U16(p) => OwnedPixels::U16(self.rows_of(p).flatten().copied().collect()),
-            Pixels::F32(p) => OwnedPixels::F32(self.rows_of(p).flatten().copied().collect()),
-            Pixels::PlanarF32(p) => OwnedPixels::PlanarF32(self.rows_of(p).flatten().copied().collect()),
+            Pixels::U8(p) => OwnedPixels::U8(self.dense(p, what)?),
+            Pixels::U16(p) => OwnedPixels::U16(self.dense(p, what)?),
+            Pixels::F32(p) => OwnedPixels::F32(self.dense(p, what)?),
+            Pixels::PlanarF32(p) => OwnedPixels::PlanarF32(self.dense(p, what)?),
             // None such is valid.
             #[cfg(feature = "image")]
             Pixels::Unknown => OwnedPixels::U8(vec![]),
         };
-        Owned { pixels, per_pixel, width, height }
+        Ok(Owned { pixels, per_pixel, width, height })
+    }
+
+    /// Pixels without padding.
+    fn dense<T: Copy>(&self, pixels: &[T], what: impl Display) -> Result<Vec<T>> {
+        let count = self.rows() * self.row_elements();
+        collected(self.rows_of(pixels).flatten().copied(), count, what)
     }
 }
 

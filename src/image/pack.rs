@@ -1,6 +1,7 @@
 //! Pictures as words, for upload.
 
 use super::{Image, Pixels};
+use crate::{error::Result, reserve::reserve};
 
 /// Words before a packed picture's data: format and marks, then the strides between pixels, channels and rows.
 pub(crate) const HEADER_WORDS: usize = 4;
@@ -27,7 +28,15 @@ impl Image<'_> {
 
     /// Packs the rectangle of this extent from `origin` on, as the `pixels` kernel reads it (see `shaders/pixels.wgsl`),
     /// replacing `words`. The picture is valid and holds the rectangle.
-    pub(crate) fn pack(&self, origin: [u32; 2], [width, height]: [u32; 2], words: &mut Vec<u32>) {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn pack(
+        &self,
+        origin: [u32; 2],
+        [width, height]: [u32; 2],
+        words: &mut Vec<u32>,
+    ) -> Result<()> {
         let first = origin[0] as usize * self.per_pixel;
         let columns = first..first + width as usize * self.per_pixel;
         // The rows of a plane.
@@ -41,7 +50,8 @@ impl Image<'_> {
             _ => 3,
         };
         words.clear();
-        words.reserve_exact(HEADER_WORDS + width as usize * height as usize * words_a_pixel);
+        let pixels = width as usize * height as usize;
+        reserve(words, HEADER_WORDS + pixels * words_a_pixel, format_args!("{width}x{height} pixels"))?;
         match self.pixels {
             Pixels::U8(p) => {
                 words.extend([WRITTEN | FORMAT_RGBA8, 1, 0, width]);
@@ -76,6 +86,7 @@ impl Image<'_> {
             #[cfg(feature = "image")]
             Pixels::Unknown => {}
         }
+        Ok(())
     }
 }
 
@@ -103,14 +114,14 @@ mod tests {
         let mut words = vec![];
         let padded = [1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12];
         let picture = Image::rgb8(&padded, 2, 2).with_row_stride(7);
-        picture.pack([0, 0], [2, 2], &mut words);
+        picture.pack([0, 0], [2, 2], &mut words).unwrap();
         let pixels = [[1, 2, 3, 255], [4, 5, 6, 255], [7, 8, 9, 255], [10, 11, 12, 255]];
         assert_eq!(words[..4], [WRITTEN | FORMAT_RGBA8, 1, 0, 2]);
         assert_eq!(words[4..], pixels.map(u32::from_le_bytes));
 
         let planes = [1.0, 2.0, -1.0, 3.0, 4.0, -1.0, 5.0, 6.0f32];
         let picture = Image::planar_f32(&planes, 2, 1).with_row_stride(3);
-        picture.pack([0, 0], [2, 1], &mut words);
+        picture.pack([0, 0], [2, 1], &mut words).unwrap();
         assert_eq!(words[..4], [WRITTEN | FORMAT_F32, 1, 2, 2]);
         assert_eq!(words[4..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32].map(f32::to_bits));
     }
@@ -168,9 +179,9 @@ mod tests {
             (Image::rgb_f32(&floats, 4, 3).with_row_stride(13), [1, 3, 1, 6], interleaved),
             (Image::planar_f32(&floats, 4, 3).with_row_stride(5), [1, 1, 4, 2], planar),
         ] {
-            for image in [image, image.owned().view()] {
+            for image in [image, image.owned().unwrap().view()] {
                 let mut words = vec![7];
-                image.pack([1, 1], [2, 2], &mut words);
+                image.pack([1, 1], [2, 2], &mut words).unwrap();
                 assert_eq!(words[0], WRITTEN | header[0], "{image:?}");
                 assert_eq!((&words[1..4], &words[4..]), (&header[1..], &data[..]), "{image:?}");
             }

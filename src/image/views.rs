@@ -56,7 +56,7 @@ mod tests {
     fn packed(picture: Image<'_>) -> Vec<u32> {
         picture.validate().unwrap();
         let mut words = vec![];
-        picture.pack([0, 0], [2, 2], &mut words);
+        picture.pack([0, 0], [2, 2], &mut words).unwrap();
         words
     }
 

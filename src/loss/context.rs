@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::Backend;
 #[cfg(feature = "cpu")]
 use crate::cpu;
-#[cfg(all(feature = "gpu", feature = "cpu"))]
-use crate::error::Error;
 #[cfg(feature = "gpu")]
 use crate::gpu;
-use crate::{error::Result, profile::Peak};
+use crate::{
+    block::block_on,
+    error::{Error, Result},
+    profile::Peak,
+};
 
 /// What computes: a GPU's device, or the CPU. Cheap to clone; share one among all models.
 #[derive(Clone, Debug)]
@@ -23,20 +25,26 @@ pub(super) enum Device {
     Cpu(cpu::Engine),
 }
 
+/// What [`Context::auto`] chooses among.
+const BUILT_IN: &[Backend] = &[
+    #[cfg(feature = "gpu")]
+    Backend::Gpu,
+    #[cfg(feature = "cpu")]
+    Backend::Cpu,
+];
+
 impl Context {
     /// The best hardware GPU; where there is none, the CPU, which is faster than a software GPU driver. With one
     /// backend built in, that one.
     ///
+    /// Cargo builds this library once for all crates of a program, with every feature that any of them asks for. So a backend
+    /// that this crate has left out may be there for another's sake; [`auto_among`](Self::auto_among) takes none but those that it
+    /// is told.
+    ///
     /// # Errors
-    /// [`Error::Device`] where there is a hardware GPU that cannot be opened; with no CPU backend, as
-    /// [`gpu`](Self::gpu).
+    /// As [`auto_among`](Self::auto_among).
     pub async fn auto() -> Result<Self> {
-        #[cfg(all(feature = "gpu", feature = "cpu"))]
-        return Ok(gpu::Gpu::open_hardware().await?.map_or_else(Self::cpu, Self::from_gpu));
-        #[cfg(not(feature = "cpu"))]
-        return Self::gpu().await;
-        #[cfg(not(feature = "gpu"))]
-        Ok(Self::cpu())
+        Self::auto_among(BUILT_IN).await
     }
 
     /// [`auto`](Self::auto), blocking.
@@ -44,7 +52,60 @@ impl Context {
     /// # Errors
     /// As [`auto`](Self::auto).
     pub fn auto_blocking() -> Result<Self> {
-        pollster::block_on(Self::auto())
+        block_on(Self::auto())
+    }
+
+    /// [`auto`](Self::auto), among these backends, whatever others are built in. Among GPU and CPU: the best hardware GPU, else the
+    /// CPU. The GPU alone: the best adapter, a software one where there is no other. The twins are for where no CPU is named.
+    ///
+    /// ```
+    /// use perceptual_loss::{Backend, Context};
+    ///
+    /// # fn main() -> perceptual_loss::Result<()> {
+    /// # #[cfg(feature = "cpu")]
+    /// assert_eq!(Context::auto_among_blocking(&[Backend::Cpu])?.backend(), Backend::Cpu);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Config`] where none is named, or one that is not built in; [`Error::Device`] where there is a hardware GPU that cannot
+    /// be opened; among GPUs alone, as [`gpu`](Self::gpu).
+    pub async fn auto_among(backends: &[Backend]) -> Result<Self> {
+        let is_built_in = |backend: Backend| {
+            BUILT_IN.contains(&backend) || cfg!(feature = "cpu") && backend == Backend::Twin
+        };
+        if let Some(missing) = backends.iter().find(|backend| !is_built_in(**backend)) {
+            let feature = if *missing == Backend::Gpu { "gpu" } else { "cpu" };
+            return Err(Error::Config(format!(
+                "the backend {missing} is not built in; enable the feature '{feature}' of perceptual-loss"
+            )));
+        }
+        let has = |backend| backends.contains(&backend);
+        #[cfg(feature = "cpu")]
+        let cpu = match (has(Backend::Cpu), has(Backend::Twin)) {
+            (true, _) => Some(Self::cpu()),
+            (false, true) => Some(Self::twin()),
+            (false, false) => None,
+        };
+        #[cfg(not(feature = "cpu"))]
+        let cpu: Option<Self> = None;
+        #[cfg(feature = "gpu")]
+        if has(Backend::Gpu) {
+            let Some(cpu) = cpu else { return Self::gpu().await };
+            return Ok(gpu::Gpu::open_hardware().await?.map_or(cpu, Self::from_gpu));
+        }
+        cpu.ok_or_else(|| {
+            Error::Config("no backend was named to choose among; name the GPU, the CPU or both".to_owned())
+        })
+    }
+
+    /// [`auto_among`](Self::auto_among), blocking.
+    ///
+    /// # Errors
+    /// As [`auto_among`](Self::auto_among).
+    pub fn auto_among_blocking(backends: &[Backend]) -> Result<Self> {
+        block_on(Self::auto_among(backends))
     }
 
     /// Opens the best GPU adapter: hardware before software, discrete before integrated.
@@ -62,7 +123,7 @@ impl Context {
     /// As [`gpu`](Self::gpu).
     #[cfg(feature = "gpu")]
     pub fn gpu_blocking() -> Result<Self> {
-        pollster::block_on(Self::gpu())
+        block_on(Self::gpu())
     }
 
     /// Opens the GPU adapter called `name`; a part of its name will do, in any case.
@@ -80,11 +141,12 @@ impl Context {
     /// As [`gpu_named`](Self::gpu_named).
     #[cfg(feature = "gpu")]
     pub fn gpu_named_blocking(name: &str) -> Result<Self> {
-        pollster::block_on(Self::gpu_named(name))
+        block_on(Self::gpu_named(name))
     }
 
     /// The CPU. It works on the threads of the rayon pool that it is called from: the global one, unless the host
-    /// has set up another or hands one over by [`on_pool`](Self::on_pool).
+    /// has set up another or hands one over by [`on_pool`](Self::on_pool). Where the system gives the global one no threads, as under
+    /// a limit of processes, it works on fewer, down to the calling thread.
     #[cfg(feature = "cpu")]
     #[must_use]
     pub fn cpu() -> Self {
@@ -99,11 +161,11 @@ impl Context {
         Self(Device::Cpu(cpu::Engine::new(cpu::KernelSet::Twins)))
     }
 
-    /// The same CPU context on `threads` threads of its own. Results are the same to the bit on any number.
+    /// The same CPU context on `threads` threads of its own, from 1 to 1024. Where the system does not give as many, there are
+    /// fewer, down to the calling thread; [`threads`](Self::threads) tells. Results are the same to the bit on any number.
     ///
     /// # Errors
-    /// [`Error::Config`] where the number cannot be used or the context is a GPU's; [`Error::Device`] where the
-    /// threads cannot be started.
+    /// [`Error::Config`] where the number cannot be used or the context is a GPU's.
     #[cfg(feature = "cpu")]
     pub fn on_threads(self, threads: usize) -> Result<Self> {
         Ok(Self(Device::Cpu(self.cpu_engine()?.on_threads(threads)?)))
@@ -123,9 +185,10 @@ impl Context {
         match self.0 {
             Device::Cpu(engine) => Ok(engine),
             #[cfg(feature = "gpu")]
-            Device::Gpu(_) => {
-                Err(Error::Config("threads are for the CPU; this context computes on a GPU".to_owned()))
-            }
+            Device::Gpu(_) => Err(Error::Config(
+                "threads are for the CPU; this context computes on a GPU, where Context::cpu() would do"
+                    .to_owned(),
+            )),
         }
     }
 

@@ -147,7 +147,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Image`] where the size is zero or too small for the deepest tap; [`Error::TooLarge`] where not even the
-    /// smallest parts fit, with the least memory that works; [`Error::OutOfMemory`].
+    /// smallest parts fit, with the least memory that works, or where no memory holds a picture of that size;
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn batch_session(&self, width: u32, height: u32, pairs: u32) -> Result<Session> {
         Session::new(self, [width, height], pairs)
     }
@@ -188,7 +189,10 @@ impl Model {
         match &self.0.weights {
             DeviceWeights::Gpu(model) => Ok(model),
             #[cfg(feature = "cpu")]
-            DeviceWeights::Cpu(_) => Err(Error::Config("this model computes on the CPU".to_owned())),
+            DeviceWeights::Cpu(_) => Err(Error::Config(
+                "this model computes on the CPU; frames want one on a GPU, of gpu::from_device() or Context::gpu()"
+                    .to_owned(),
+            )),
         }
     }
 

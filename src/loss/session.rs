@@ -6,6 +6,7 @@ use crate::cpu;
 #[cfg(feature = "gpu")]
 use crate::gpu;
 use crate::{
+    block::block_on,
     error::{Error, Result},
     follow::{CancelToken, Follow, Follower, Wait},
     image::Image,
@@ -104,7 +105,7 @@ impl Session {
         target: impl Into<Image<'a>>,
     ) -> Result<Report> {
         let pair = [generated.into(), target.into()];
-        first(pollster::block_on(self.run(&pair, Against::Each, Wait::Block))?)
+        first(block_on(self.run(&pair, Against::Each, Wait::Block))?)
     }
 
     /// Compares pairs (generated, target); a report each, in their order. A pair's numbers are the same to the
@@ -123,7 +124,7 @@ impl Session {
     /// As [`compare`](Self::compare).
     pub fn compare_batch_blocking(&mut self, pairs: &[(Image<'_>, Image<'_>)]) -> Result<Vec<Report>> {
         let pictures: Vec<_> = pairs.iter().flat_map(|(generated, target)| [*generated, *target]).collect();
-        pollster::block_on(self.run(&pictures, Against::Each, Wait::Block))
+        block_on(self.run(&pictures, Against::Each, Wait::Block))
     }
 
     /// Computes a target's maps once, for many comparisons. Nothing is waited for.
@@ -140,7 +141,11 @@ impl Session {
             #[cfg(feature = "cpu")]
             DeviceSession::Cpu(session) => session.target(&picture)?.map(Kept::Cpu),
         };
-        Ok(self.target_of(kept.unwrap_or_else(|| Kept::Picture(picture.owned()))))
+        let kept = match kept {
+            Some(kept) => kept,
+            None => Kept::Picture(picture.owned()?),
+        };
+        Ok(self.target_of(kept))
     }
 
     /// A target whose features are all zero. A picture compared with it gives the mean square (or magnitude) of its own
@@ -191,7 +196,7 @@ impl Session {
     /// # Errors
     /// As [`compare_to`](Self::compare_to).
     pub fn compare_to_blocking(&mut self, target: &Target, candidates: &[Image<'_>]) -> Result<Vec<Report>> {
-        pollster::block_on(self.run(candidates, Against::Target(target), Wait::Block))
+        block_on(self.run(candidates, Against::Target(target), Wait::Block))
     }
 
     /// Compares one candidate with a target.
@@ -256,7 +261,7 @@ impl Session {
     fn profile(&mut self, pictures: &[Image<'_>], against: Against<'_>) -> Result<Profile> {
         let mut watch = Stopwatch::new(&self.plan);
         let run = self.run_timed(pictures, against, Wait::Block, Some(&mut watch));
-        let reports = pollster::block_on(run)?;
+        let reports = block_on(run)?;
         let tunings = self.model.used_tunings(&self.plan);
         Ok(Profile { reports, clock: watch.clock, steps: watch.steps(&self.plan, tunings.as_ref()) })
     }

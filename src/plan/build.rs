@@ -64,7 +64,7 @@ pub(crate) struct Plans {
 }
 
 impl Plans {
-    /// As [`Plan::new`], and [`Error::Image`] where a side is zero.
+    /// As [`Plan::new`], and [`Error::Image`] where a side is zero; [`Error::TooLarge`] where no memory holds a picture.
     pub(crate) fn pairs(&self, pairs: u32) -> Result<Plan> {
         self.build(pairs, Compared::Pairs)
     }
@@ -89,6 +89,13 @@ impl Plans {
         if width == 0 || height == 0 {
             return Err(Error::Image(format!(
                 "a picture of {width}x{height} has no pixels; both sides must be at least 1"
+            )));
+        }
+        // Red, green and blue in a byte each are the least that a picture takes, and no slice is longer than that.
+        let most = isize::MAX as u64 / 3;
+        if u64::from(width) * u64::from(height) > most {
+            return Err(Error::TooLarge(format!(
+                "a picture of {width}x{height} is larger than any memory; {most} pixels are the most"
             )));
         }
         build(&self.config, self.size, images, compared)

@@ -5,6 +5,10 @@ use std::{borrow::Cow, fmt, ops::Range};
 use half::{bf16, f16};
 
 use super::contents::Entry;
+use crate::{
+    error::Result,
+    reserve::{collected, reserve},
+};
 
 /// The type of a tensor's elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +42,18 @@ impl Dtype {
     }
 
     /// Each value in `bytes`, rounded to float32. None for a type that is not read.
-    pub(super) fn decode(&self, bytes: &[u8]) -> Option<Vec<f32>> {
-        Some(match self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(super) fn decode(&self, bytes: &[u8]) -> Result<Option<Vec<f32>>> {
+        match self {
             Self::F64 => decode(bytes, |value| f64::from_le_bytes(value) as f32),
             Self::F32 => decode(bytes, f32::from_le_bytes),
             Self::F16 => decode(bytes, |value| f16::from_le_bytes(value).to_f32()),
             Self::Bf16 => decode(bytes, |value| bf16::from_le_bytes(value).to_f32()),
-            Self::Other { .. } => return None,
-        })
+            Self::Other { .. } => return Ok(None),
+        }
+        .map(Some)
     }
 }
 
@@ -61,8 +69,13 @@ impl fmt::Display for Dtype {
     }
 }
 
-fn decode<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|&bytes| value(bytes)).collect()
+/// Each value in `bytes`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub(super) fn decode<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Result<Vec<f32>> {
+    let all = bytes.as_chunks().0;
+    collected(all.iter().map(|&bytes| value(bytes)), all.len(), "the values of weights")
 }
 
 impl Entry {
@@ -91,13 +104,17 @@ impl Entry {
     }
 
     /// The elements among the bytes of [`span`](Self::span) in row-major order, in place of those bytes.
-    pub(super) fn gather(&self, bytes: Vec<u8>) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(super) fn gather(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         if self.strides == super::contents::row_major(&self.shape) {
-            return bytes;
+            return Ok(bytes);
         }
         let size = self.dtype.size() as usize;
         let count: usize = self.shape.iter().product();
-        let mut gathered = Vec::with_capacity(count * size);
+        let mut gathered = vec![];
+        reserve(&mut gathered, count.saturating_mul(size), "the values of weights")?;
         let mut index = vec![0; self.shape.len()];
         for _ in 0..count {
             let at: u64 = index.iter().zip(&self.strides).map(|(&i, stride)| i as u64 * stride).sum();
@@ -112,7 +129,7 @@ impl Entry {
                 *index = 0;
             }
         }
-        gathered
+        Ok(gathered)
     }
 }
 
@@ -123,14 +140,14 @@ mod tests {
 
     #[test]
     fn every_type_decodes_to_the_nearest_float32() {
-        let of = |dtype: Dtype, bytes: &[u8]| dtype.decode(bytes).unwrap();
+        let of = |dtype: Dtype, bytes: &[u8]| dtype.decode(bytes).unwrap().unwrap();
         assert_eq!(of(Dtype::F32, &1.1_f32.to_le_bytes()), [1.1]);
         // Half of float16's least normal number: a subnormal.
         assert_eq!(of(Dtype::F16, &[0x00, 0x3c, 0x00, 0x02]), [1.0, 2.0_f32.powi(-15)]);
         assert_eq!(of(Dtype::Bf16, &[0x80, 0x3f, 0x20, 0xc1]), [1.0, -10.0]);
         assert_eq!(of(Dtype::F64, &0.1_f64.to_le_bytes()), [0.1]);
         assert_eq!(of(Dtype::F64, &1e300_f64.to_le_bytes()), [f32::INFINITY]);
-        assert!(Dtype::Other { name: "I64".into(), size: 8 }.decode(&[0; 8]).is_none());
+        assert!(Dtype::Other { name: "I64".into(), size: 8 }.decode(&[0; 8]).unwrap().is_none());
     }
 
     fn entry(shape: &[usize], strides: &[u64], offset: u64, storage: Range<u64>) -> Entry {
@@ -163,9 +180,10 @@ mod tests {
     #[test]
     fn elements_are_gathered_in_row_major_order() {
         let bytes: Vec<u8> = (0..12).collect();
-        assert_eq!(entry(&[2, 3], &[3, 1], 0, 0..12).gather(bytes.clone()), bytes);
-        let transposed = entry(&[3, 2], &[1, 3], 0, 0..12).gather(bytes);
+        assert_eq!(entry(&[2, 3], &[3, 1], 0, 0..12).gather(bytes.clone()).unwrap(), bytes);
+        let transposed = entry(&[3, 2], &[1, 3], 0, 0..12).gather(bytes).unwrap();
         assert_eq!(transposed, [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
-        assert_eq!(entry(&[2, 2], &[0, 1], 0, 0..4).gather(vec![1, 2, 3, 4]), [1, 2, 3, 4, 1, 2, 3, 4]);
+        let gathered = entry(&[2, 2], &[0, 1], 0, 0..4).gather(vec![1, 2, 3, 4]).unwrap();
+        assert_eq!(gathered, [1, 2, 3, 4, 1, 2, 3, 4]);
     }
 }

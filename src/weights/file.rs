@@ -92,7 +92,8 @@ impl TensorFile {
     /// The values of the tensor called `name`, which `whose` needs in this shape.
     ///
     /// # Errors
-    /// [`Error::Weights`] where there is none that can be used, [`Error::Io`] where it cannot be read.
+    /// [`Error::Weights`] where there is none that can be used, [`Error::Io`] where it cannot be read;
+    /// [`Error::OutOfMemory`].
     pub(super) fn tensor(
         &self,
         reader: &Reader<'_>,
@@ -118,7 +119,7 @@ impl TensorFile {
         let span = entry.span().map_err(|fault| wrong(&fault, ""))?;
         // Not beyond what there is to read, and so not beyond what there is to address.
         let bytes = reader.read(span.start, (span.end - span.start) as usize)?;
-        let values = entry.dtype.decode(&entry.gather(bytes)).ok_or_else(unread)?;
+        let values = entry.dtype.decode(&entry.gather(bytes)?)?.ok_or_else(unread)?;
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(first) => Err(wrong(

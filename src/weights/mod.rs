@@ -157,7 +157,7 @@ impl Weights {
     /// [`Error::Weights`] where a tensor is missing, misshapen, of a type that is not read, or has a value that
     /// is not finite in float32; where two prefixes fit equally; and where the file changed since it was
     /// opened. [`Error::Io`] where it can no longer be read. [`Error::Config`] where the network has fewer
-    /// layers.
+    /// layers. [`Error::OutOfMemory`].
     pub fn load(&self, network: Network, depth: usize) -> Result<Parameters> {
         let layers = network.layers();
         let layers = layers.get(..depth).ok_or_else(|| {
@@ -170,7 +170,7 @@ impl Weights {
             #[cfg(feature = "default-weights")]
             Provenance::Shipped => shipped::convolutions(network, layers)?,
             Provenance::Seeded(seed) => {
-                layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect()
+                layers.into_iter().map(|layer| seeded::convolution(layer, *seed)).collect::<Result<_>>()?
             }
             Provenance::File(file) => file.load(network, &layers)?,
         };

@@ -5,25 +5,27 @@
 //! in float64 and then rounded to float32.
 
 use super::{Convolution, bias_shape, weight_shape};
-use crate::{network::Layer, random::splitmix64};
+use crate::{error::Result, network::Layer, random::splitmix64, reserve::collected};
 
 /// The untrained convolution that stands at `layer`.
-pub(super) fn convolution(layer: Layer, seed: u64) -> Convolution {
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub(super) fn convolution(layer: Layer, seed: u64) -> Result<Convolution> {
     let [outputs, inputs, rows, columns] = weight_shape(&layer);
     let fan_in = inputs * rows * columns;
-    let weight = tensor(&layer.weight_name(), outputs * fan_in, (6.0 / fan_in as f64).sqrt(), seed);
-    let bias = tensor(&layer.bias_name(), bias_shape(&layer)[0], 0.1, seed);
-    Convolution { layer, weight, bias }
+    let weight = tensor(&layer.weight_name(), outputs * fan_in, (6.0 / fan_in as f64).sqrt(), seed)?;
+    let bias = tensor(&layer.bias_name(), bias_shape(&layer)[0], 0.1, seed)?;
+    Ok(Convolution { layer, weight, bias })
 }
 
-fn tensor(name: &str, length: usize, scale: f64, seed: u64) -> Vec<f32> {
+fn tensor(name: &str, length: usize, scale: f64, seed: u64) -> Result<Vec<f32>> {
     let base = splitmix64(fnv1a64(name) ^ seed);
-    (0..length as u64)
-        .map(|i| {
-            let u = (splitmix64(base.wrapping_add(i)) >> 40) as f64 / f64::from(1 << 24);
-            ((2.0 * u - 1.0) * scale) as f32
-        })
-        .collect()
+    let value = |i: u64| {
+        let u = (splitmix64(base.wrapping_add(i)) >> 40) as f64 / f64::from(1 << 24);
+        ((2.0 * u - 1.0) * scale) as f32
+    };
+    collected((0..length as u64).map(value), length, name)
 }
 
 fn fnv1a64(text: &str) -> u64 {
@@ -44,7 +46,7 @@ mod tests {
 
     #[test]
     fn values_stay_within_their_scale() {
-        let convolution = convolution(Layer::conv("conv1_1", 0, 3, 64), 7);
+        let convolution = convolution(Layer::conv("conv1_1", 0, 3, 64), 7).unwrap();
         let bound = (6.0_f32 / 27.0).sqrt();
         assert_eq!((convolution.weight.len(), convolution.bias.len()), (64 * 27, 64));
         assert!(convolution.weight.iter().all(|w| w.abs() <= bound));

@@ -6,10 +6,11 @@
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
-use super::Convolution;
+use super::{Convolution, decode::decode};
 use crate::{
     error::{Error, Result},
     network::{Layer, Network},
+    reserve::filled,
 };
 
 /// What they are called; another recipe has another number.
@@ -20,7 +21,7 @@ static FILE: &[u8] = include_bytes!("../../weights/default-1.safetensors");
 /// The convolutions that stand at `layers` of `network`.
 ///
 /// # Errors
-/// [`Error::Weights`] where the file is not what the generator wrote.
+/// [`Error::Weights`] where the file is not what the generator wrote; [`Error::OutOfMemory`].
 pub(super) fn convolutions(network: Network, layers: Vec<Layer>) -> Result<Vec<Convolution>> {
     let file = SafeTensors::deserialize(FILE).map_err(|error| damaged(&error.to_string()))?;
     layers.into_iter().map(|layer| Parts { file: &file, network, layer }.convolution()).collect()
@@ -53,7 +54,8 @@ impl Parts<'_> {
             return Err(damaged(&format!("{} has another shape", self.layer.name)));
         }
 
-        let mut weight = vec![0.0; outputs * inputs * 9];
+        let what = format_args!("the weights of {}", self.layer.name);
+        let mut weight = filled(0.0, outputs * inputs * 9, what)?;
         let mut even = vec![0.0; inputs];
         for (output, weight) in weight.chunks_exact_mut(inputs * 9).enumerate() {
             even.fill(0.0);
@@ -84,16 +86,12 @@ impl Parts<'_> {
             .or_else(|_| self.file.tensor(&name))
             .map_err(|error| damaged(&error.to_string()))?;
         let bytes = tensor.data();
-        Ok(match tensor.dtype() {
-            Dtype::I8 => bytes.iter().map(|&byte| f32::from(i8::from_le_bytes([byte]))).collect(),
-            Dtype::U16 => each(bytes, |bytes| f32::from(u16::from_le_bytes(bytes))),
-            Dtype::F16 => each(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
-            Dtype::F32 => each(bytes, f32::from_le_bytes),
-            other => return Err(damaged(&format!("{name} is {other:?}"))),
-        })
+        match tensor.dtype() {
+            Dtype::I8 => decode(bytes, |byte| f32::from(i8::from_le_bytes(byte))),
+            Dtype::U16 => decode(bytes, |bytes| f32::from(u16::from_le_bytes(bytes))),
+            Dtype::F16 => decode(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
+            Dtype::F32 => decode(bytes, f32::from_le_bytes),
+            other => Err(damaged(&format!("{name} is {other:?}"))),
+        }
     }
-}
-
-fn each<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|&bytes| value(bytes)).collect()
 }

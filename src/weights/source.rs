@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    reserve::filled,
+};
 
 /// Where the bytes are.
 ///
@@ -72,12 +75,12 @@ impl Reader<'_> {
     /// `length` bytes from `start` on. No more is allocated than there is to read.
     ///
     /// # Errors
-    /// [`Error::Io`] where they cannot be read.
+    /// [`Error::Io`] where they cannot be read; [`Error::OutOfMemory`].
     pub(super) fn read(&self, start: u64, length: usize) -> Result<Vec<u8>> {
         if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
             return Err(self.failed(io::ErrorKind::UnexpectedEof.into()));
         }
-        let mut bytes = vec![0; length];
+        let mut bytes = filled(0, length, "a part of a weights file")?;
         self.read_into(start, &mut bytes).map_err(|error| self.failed(error))?;
         Ok(bytes)
     }

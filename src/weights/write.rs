@@ -13,12 +13,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Parameters, hash,
+    Convolution, Parameters, hash,
     tensor::{self, Tensor},
 };
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
+    reserve::reserve,
     whole_file::WholeFile,
 };
 
@@ -75,6 +76,7 @@ impl Precision {
         }
     }
 
+    /// Appends values, rounded.
     fn encode(self, values: &[f32], bytes: &mut Vec<u8>) {
         match self {
             Self::F32 => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
@@ -109,27 +111,32 @@ impl Parameters {
     /// # Errors
     /// [`Error::Weights`] where a value is too large for it.
     pub fn rounded(mut self, precision: Precision) -> Result<Self> {
+        self.check_range(precision)?;
         for convolution in &mut self.convolutions {
-            let layer = convolution.layer;
-            for (name, values) in
-                [(layer.weight_name(), &mut convolution.weight), (layer.bias_name(), &mut convolution.bias)]
-            {
-                for value in values {
-                    let rounded = precision.round(*value);
-                    if !rounded.is_finite() {
-                        return Err(Error::Weights(format!(
-                            "{}: {name} of {} has {value}, which is too large for {precision}; use f32{}",
-                            self.info.origin,
-                            layer.name,
-                            if precision == Precision::F16 { " or bf16" } else { "" },
-                        )));
-                    }
-                    *value = rounded;
-                }
+            for value in convolution.weight.iter_mut().chain(&mut convolution.bias) {
+                *value = precision.round(*value);
             }
         }
         self.info.sha256 = hash::sha256(&tensor::of(&self.convolutions));
         Ok(self)
+    }
+
+    /// # Errors
+    /// [`Error::Weights`] where a value is too large for `precision`.
+    fn check_range(&self, precision: Precision) -> Result<()> {
+        for Convolution { layer, weight, bias } in &self.convolutions {
+            for (name, values) in [(layer.weight_name(), weight), (layer.bias_name(), bias)] {
+                if let Some(value) = values.iter().find(|value| !precision.round(**value).is_finite()) {
+                    return Err(Error::Weights(format!(
+                        "{}: {name} of {} has {value}, which is too large for {precision}; use f32{}",
+                        self.info.origin,
+                        layer.name,
+                        if precision == Precision::F16 { " or bf16" } else { "" },
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes a safetensors file of this precision, with the convolutions under torchvision's names and nothing else;
@@ -142,9 +149,9 @@ impl Parameters {
     ///
     /// # Errors
     /// [`Error::Weights`] where a value is too large for `precision`, [`Error::Io`] where the file cannot be
-    /// written.
+    /// written; [`Error::OutOfMemory`].
     pub fn write(&self, path: impl AsRef<Path>, precision: Precision) -> Result<u64> {
-        let rounded = self.clone().rounded(precision)?;
+        self.check_range(precision)?;
         let networks: Vec<_> =
             Network::ALL.into_iter().filter(|&network| self.begins(network)).map(Network::name).collect();
         let mut metadata = self.metadata.clone();
@@ -153,7 +160,7 @@ impl Parameters {
         if self.info.trained == Some(false) {
             metadata.insert(TRAINED.to_owned(), "false".to_owned());
         }
-        write(path.as_ref(), &tensor::of(&rounded.convolutions), metadata, precision)
+        write(path.as_ref(), &tensor::of(&self.convolutions), metadata, precision)
     }
 
     fn begins(&self, network: Network) -> bool {
@@ -167,7 +174,7 @@ impl Parameters {
 /// Writes a safetensors file, whole or not at all; returns its bytes' count.
 ///
 /// # Errors
-/// [`Error::Io`] where the file cannot be written.
+/// [`Error::Io`] where the file cannot be written; [`Error::OutOfMemory`].
 pub(super) fn write(
     path: &Path,
     tensors: &[Tensor<'_>],
@@ -175,12 +182,14 @@ pub(super) fn write(
     precision: Precision,
 ) -> Result<u64> {
     let header = header(tensors, metadata, precision);
-    let write = || -> io::Result<u64> {
+    let longest = tensors.iter().map(|tensor| tensor.values.len()).max().unwrap_or(0);
+    let mut bytes = vec![];
+    reserve(&mut bytes, longest * precision.size(), "the bytes of weights")?;
+    let mut write = || -> io::Result<u64> {
         let mut file = WholeFile::create(path)?;
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
         let mut written = 8 + header.len() as u64;
-        let mut bytes = Vec::new();
         for tensor in tensors {
             bytes.clear();
             precision.encode(tensor.values, &mut bytes);

@@ -22,6 +22,7 @@ use perceptual_loss::{
 };
 
 pub use crate::gpu_device::context;
+use crate::gpu_device::is_left_out;
 
 /// Records by `record` and submits, or drops what was recorded.
 pub fn record<T>(
@@ -127,11 +128,19 @@ pub enum Subject {
 impl Subject {
     /// Everything that computes a 3x3 convolution.
     pub fn all() -> impl Iterator<Item = Self> {
-        Tuning::all().into_iter().map(Self::Gpu).chain([Self::Cpu])
+        Self::of(Tuning::all())
     }
 
     /// Everything that computes what has one shader.
-    pub const BACKENDS: [Self; 2] = [Self::Gpu(Tuning::DIRECT), Self::Cpu];
+    pub fn backends() -> impl Iterator<Item = Self> {
+        Self::of(vec![Tuning::DIRECT])
+    }
+
+    /// The GPU in these tunings, unless it is left out, and the CPU.
+    fn of(tunings: Vec<Tuning>) -> impl Iterator<Item = Self> {
+        let tunings = if is_left_out() { vec![] } else { tunings };
+        tunings.into_iter().map(Self::Gpu).chain([Self::Cpu])
+    }
 
     fn context(self) -> (&'static Context, ModelOptions) {
         static CPU: LazyLock<Context> = LazyLock::new(Context::cpu);

@@ -2,7 +2,7 @@
 //! has.
 
 use perceptual_loss::{
-    Error, Result,
+    Error, Result, Tuning,
     low_level::{
         cpu::Executor,
         plan::{Operation, Plan, Region},
@@ -74,7 +74,7 @@ fn sizes_and_batches() {
 #[test]
 fn a_tuning_is_a_row_and_a_file() {
     assert!(
-        Subject::all().any(|subject| subject.to_string() == "gpu.test"),
+        Tuning::all().iter().any(|tuning| tuning.to_string() == "test"),
         "the feature _test-tuning is off"
     );
 }

@@ -175,7 +175,7 @@ fn maps_of_terms() {
     let none = parameters(vec![]);
     for (i, (channels, region)) in shapes().into_iter().enumerate() {
         for plan in plans::maps(1 + i as u32 % 3, channels, [region, region.with_halo([0; 4])]).unwrap() {
-            hold(Subject::BACKENDS, &plan, &none, &plans::inputs(&plan, i as u64, values));
+            hold(Subject::backends(), &plan, &none, &plans::inputs(&plan, i as u64, values));
         }
     }
     // A map of some of the positions.
@@ -192,7 +192,7 @@ fn maps_of_terms() {
         ] {
             let same = |part: &Plan| part.steps()[0].operation == operation;
             let part = plans::maps(2, 3, [from, to]).unwrap().into_iter().find(same).unwrap();
-            hold_part(Subject::BACKENDS, &of_whole, &part, &none);
+            hold_part(Subject::backends(), &of_whole, &part, &none);
         }
     }
 }

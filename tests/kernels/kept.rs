@@ -89,7 +89,7 @@ fn relus_and_pools() {
         .into_iter()
         .flat_map(|(images, channels, regions, kept)| plans::pools(images, channels, regions, kept).unwrap());
     for plan in relus.chain(pools) {
-        hold(Subject::BACKENDS, &plan, &parameters(vec![]));
+        hold(Subject::backends(), &plan, &parameters(vec![]));
     }
 }
 
@@ -98,7 +98,7 @@ fn relus_and_pools() {
 fn copies() {
     let copy = |images: u32, channels: u32, from: Region, to: Region| {
         let plan = one_step(Operation::Copy, &[(images, channels, from)], &[(images, channels, to)]);
-        hold(Subject::BACKENDS, &plan, &parameters(vec![]));
+        hold(Subject::backends(), &plan, &parameters(vec![]));
     };
     let strip = Region::part([33, 50], [0, 20], [33, 12]);
     for (images, channels) in [(1, 1), (2, 3), (2, 64)] {

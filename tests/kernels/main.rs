@@ -1,7 +1,8 @@
 //! Every kernel of `shaders/`, in each of its tunings, against its twin; one module a kernel.
 //!
 //! `cargo test --test kernels -- --nocapture` prints the largest difference that each test met. There is no test
-//! here that passes without an adapter.
+//! here that passes without an adapter, unless PERCEPTUAL_LOSS_TEST_ADAPTER is `none`: then what can be is tested on the CPU alone,
+//! as where another processor is emulated.
 
 #![cfg(all(feature = "gpu", feature = "cpu"))]
 

@@ -19,7 +19,7 @@ use crate::common::{
 fn hold(plans: impl IntoIterator<Item = Plan>, seed: u64) {
     for plan in plans {
         let given = plans::inputs(&plan, seed, values);
-        common::hold(Subject::BACKENDS, &plan, &parameters(vec![]), &given);
+        common::hold(Subject::backends(), &plan, &parameters(vec![]), &given);
     }
 }
 
@@ -66,7 +66,7 @@ fn tiles_of_a_larger_picture() {
             let input = Region::part(size, first, [end[0] - first[0], end[1] - first[1]]);
             let parts = plans::pools(images, channels, [input, output], 0).unwrap();
             for (whole, part) in whole.iter().zip(parts) {
-                hold_part(Subject::BACKENDS, whole, &part, &none);
+                hold_part(Subject::backends(), whole, &part, &none);
             }
         }
     }
@@ -93,7 +93,7 @@ fn each_case_by_hand() {
             let plan = one_step(operation, &[from; 2], &[to]);
             let given = [d.to_vec(), a.to_vec()];
             assert_eq!(on_twin(&plan, &none, &given).read(2).unwrap(), [expected], "{a:?}, {d:?}");
-            for subject in Subject::BACKENDS {
+            for subject in Subject::backends() {
                 let made = subject.run(&plan, &none, &given, &[]);
                 assert_eq!(made, [[expected]], "{subject}, {a:?}, {d:?}");
             }
@@ -112,7 +112,7 @@ fn no_difference_stays_none() {
         let place = usize::from(maps.target());
         let mut given = plans::inputs(&plan, 1, values);
         given[place].fill(0.0);
-        for subject in Subject::BACKENDS {
+        for subject in Subject::backends() {
             let made = subject.run(&plan, &parameters(vec![]), &given, &[]);
             assert!(made[place].iter().all(|d| *d == 0.0), "{subject}, {}", described(&plan));
         }

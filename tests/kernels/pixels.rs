@@ -188,7 +188,7 @@ fn hold_plan(plan: &Plan, pictures: &[&Picture], expected: &[(Vec<f32>, Bounds)]
         compare(twin, expected, bounds).unwrap_or_else(|what| fail(format!("the twin: {what}")));
     }
     let mut largest = 0.0f64;
-    for subject in Subject::BACKENDS {
+    for subject in Subject::backends() {
         let results = subject.run(plan, &none, &[], &images);
         assert_eq!(results.len(), twin.len());
         for ((result, twin), (_, bounds)) in results.iter().zip(&twin).zip(expected) {
@@ -341,7 +341,7 @@ fn equal_values_differ_by_nothing() {
     for normalization in normalizations() {
         for maps in [Maps::Difference, Maps::Both] {
             let plan = plans::pixels(pairs.len() as u32, region, normalization, maps).unwrap();
-            for subject in Subject::BACKENDS {
+            for subject in Subject::backends() {
                 let made = subject.run(&plan, &parameters(vec![]), &[], &images);
                 let difference = &made[usize::from(maps.target())];
                 assert!(difference.iter().all(|d| *d == 0.0), "{subject}, {normalization}, {maps:?}");

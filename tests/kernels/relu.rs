@@ -8,7 +8,7 @@ fn hold(images: u32, channels: u32, regions: [Region; 3]) {
     for plan in plans::activations(images, channels, regions, 0).unwrap() {
         let mut given = plans::inputs(&plan, images.into(), values);
         given[0][0] = 0.0;
-        common::hold(Subject::BACKENDS, &plan, &parameters(vec![]), &given);
+        common::hold(Subject::backends(), &plan, &parameters(vec![]), &given);
     }
 }
 
@@ -61,7 +61,7 @@ fn each_case_by_hand() {
         .map(|column| cases.iter().map(|&(a, d, expected)| [a, d, expected][column]).collect::<Vec<f32>>());
     let (given, none) = ([d, a], parameters(vec![]));
     assert_eq!(on_twin(&plan, &none, &given).read(2).unwrap(), expected);
-    for subject in Subject::BACKENDS {
+    for subject in Subject::backends() {
         assert_eq!(subject.run(&plan, &none, &given, &[])[0], expected, "{subject}");
     }
 }

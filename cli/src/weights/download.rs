@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read as _},
+    thread,
     time::Duration,
 };
 
@@ -124,7 +125,7 @@ impl Download<'_> {
             .user_agent(concat!("perceptual-loss/", env!("CARGO_PKG_VERSION")))
             // The certificates that the machine trusts, its proxy's among them.
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-            .timeout_resolve(timeout)
+            .timeout_resolve(timeout.filter(|_| there_are_threads()))
             .timeout_connect(timeout)
             .timeout_per_read(timeout)
             .timeout_per_write(timeout)
@@ -168,6 +169,11 @@ impl Download<'_> {
 
 fn not_kept(error: io::Error) -> Failure {
     Failure::run(format!("what came cannot be kept: {error}"))
+}
+
+/// Whether the system gives threads: ureq ends a look-up of a name that takes too long by one, and panics where there is none.
+fn there_are_threads() -> bool {
+    thread::Builder::new().spawn(|| ()).is_ok()
 }
 
 /// What tells this file from a later one at the same place, to the byte: a weak tag does not.

@@ -15,4 +15,5 @@ mod pickle;
 #[path = "../../../tests/common/scene.rs"]
 mod scene;
 mod shell;
+mod threads;
 mod weights;

@@ -88,6 +88,33 @@ fn a_plan_tells_what_would_run() {
     }
 }
 
+/// Whatever runs out first: the packed pictures, features, transformed weights, or what threads work in.
+#[cfg(target_os = "linux")]
+#[test]
+fn running_out_of_memory_is_one_line_that_does_not_blame_the_gpu() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(folder.path(), "a.png", [1200, 900]);
+    let mut outcomes = vec![];
+    for mebibytes in (200..2000).step_by(150) {
+        let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
+        let plain = compare(folder.path(), "--backend cpu --threads 2 --memory 64GiB --json");
+        let mut command = command::apart(Command::new("sh"));
+        command.args(["-c", &limited]).arg(plain.get_program()).args(plain.get_args());
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(0) => outcomes.push(true),
+            Some(3) => {
+                assert!(text.starts_with("error: ") && text.lines().count() == 1, "{mebibytes} MiB: {text}");
+                assert!(text.contains("out of memory") && !text.contains("GPU"), "{mebibytes} MiB: {text}");
+                outcomes.push(false);
+            }
+            code => panic!("{mebibytes} MiB: {code:?}, {text}"),
+        }
+    }
+    assert!(outcomes.is_sorted() && outcomes.contains(&true) && outcomes.contains(&false), "{outcomes:?}");
+}
+
 #[test]
 fn a_plan_that_cannot_be_names_the_least_that_works() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,14 +14,11 @@ use crate::{
 pub(super) struct Filters(Vec<Filter>);
 
 impl Filters {
-    pub(super) fn new(parameters: &Parameters, factors: Factors) -> Self {
-        Self(
-            parameters
-                .convolutions()
-                .par_iter()
-                .map(|convolution| Filter::new(convolution, factors))
-                .collect(),
-        )
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(super) fn new(parameters: &Parameters, factors: Factors) -> Result<Self> {
+        let filters = parameters.convolutions().par_iter();
+        Ok(Self(filters.map(|convolution| Filter::new(convolution, factors)).collect::<Result<_>>()?))
     }
 
     /// Bytes of all values.

@@ -33,8 +33,14 @@ pub(in crate::cpu) struct Fast {
 }
 
 impl Fast {
-    pub(in crate::cpu) fn new(parameters: &Parameters, factors: Factors, scratch: Arc<Scratch>) -> Self {
-        Self { filters: Filters::new(parameters, factors), scratch }
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(in crate::cpu) fn new(
+        parameters: &Parameters,
+        factors: Factors,
+        scratch: Arc<Scratch>,
+    ) -> Result<Self> {
+        Ok(Self { filters: Filters::new(parameters, factors)?, scratch })
     }
 }
 

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::relu::{difference_through_relu, loaded};
 use crate::{
+    cpu::threads::on_callers,
     error::{Error, Result},
     plan::Tensor,
     weights::Convolution,
@@ -84,8 +85,7 @@ fn correlate(
     let inside = within(0)..within(width as i64);
     let first = (inside.start as i64 + left) as usize;
 
-    let planes = output.par_chunks_mut(out_width * out_height).enumerate();
-    let are_finite = planes.map(|(plane, output)| {
+    let of_plane = |(plane, output): (usize, &mut [f32])| {
         let (image, channel) = (plane / outputs, plane % outputs);
         let input = &input[image * inputs * width * height..][..inputs * width * height];
         let weights = &conv.weight()[channel * inputs * 9..][..inputs * 9];
@@ -116,9 +116,10 @@ fn correlate(
             }
         }
         is_finite
+    };
+    let are_finite = on_callers(|| {
+        let planes = output.par_chunks_mut(out_width * out_height).enumerate();
+        planes.map(of_plane).reduce(|| true, |one, other| one & other)
     });
-    if are_finite.reduce(|| true, |one, other| one & other) {
-        return Ok(());
-    }
-    Err(Error::NotFinite { layer: conv.layer().name })
+    if are_finite { Ok(()) } else { Err(Error::NotFinite { layer: conv.layer().name }) }
 }

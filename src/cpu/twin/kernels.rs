@@ -8,14 +8,12 @@ use super::{
 };
 use crate::{
     config::Criterion,
-    cpu::{
-        kernels::{Input, Kernels, Output, PoolDifference},
-        zeros,
-    },
+    cpu::kernels::{Input, Kernels, Output, PoolDifference},
     error::Result,
     network::Layer,
     normalization::Normalization,
     plan::Tensor,
+    reserve::filled,
     weights::Parameters,
 };
 
@@ -27,6 +25,11 @@ impl Twins {
     pub(in crate::cpu) fn new(parameters: Arc<Parameters>) -> Self {
         Self(parameters)
     }
+}
+
+/// Room for `elements` values of a tensor, zeros.
+fn zeros(tensor: &Tensor, elements: usize) -> Result<Vec<f32>> {
+    filled(0.0, elements, format_args!("the features of {}", tensor.name))
 }
 
 /// Makes the rows of a tensor that are not kept as a tensor of their own, and puts them below those that are.

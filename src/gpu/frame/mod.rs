@@ -405,8 +405,8 @@ impl FrameSession {
         if let Some(prepared) = self.frames() {
             let end = prepared.program.steps.end..prepared.program.commands.len();
             let readback = place.buffer().map(|buffer| (buffer, 0));
-            let mut round = Round { readback, ..Round::uploaded(1) };
-            self.workspace.record(encoder, prepared, end, &mut round);
+            let round = Round { readback, ..Round::uploaded(1) };
+            self.workspace.record(encoder, prepared, end, &round);
         }
         self.ring.record(encoder, place);
     }
@@ -421,8 +421,8 @@ impl FrameSession {
     ) {
         let source = ready.map(|ready| self.sources.recorded(ready));
         let target = self.own.as_ref().map(|own| &own.kept);
-        let mut round = Round { target, source, ..Round::uploaded(1) };
-        self.workspace.record(encoder, prepared, range, &mut round);
+        let round = Round { target, source, ..Round::uploaded(1) };
+        self.workspace.record(encoder, prepared, range, &round);
     }
 
     fn report(&self, frame: u64, outcome: Result<Outcome>) -> FrameReport {

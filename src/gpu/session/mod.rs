@@ -150,6 +150,19 @@ fn submission_flops(gpu: &Gpu) -> u64 {
     if gpu.adapter.software { 20_000_000_000 } else { 100_000_000_000 }
 }
 
+/// Uploads a round's pictures, and records what a program begins with.
+fn begin(
+    workspace: &Workspace,
+    prepared: &Prepared,
+    round: &mut Round<'_>,
+    encoder: &mut wgpu::CommandEncoder,
+) -> Result<()> {
+    let before = 0..prepared.program.steps.start;
+    workspace.upload(prepared, before.clone(), round)?;
+    workspace.record(encoder, prepared, before, round);
+    Ok(())
+}
+
 /// Runs a program's commands for a round, in several submissions where they are long. What is recorded last is in the encoder
 /// that this gives.
 async fn run(
@@ -161,7 +174,7 @@ async fn run(
 ) -> Result<wgpu::CommandEncoder> {
     let gpu = workspace.gpu();
     let mut last = encoder(gpu);
-    workspace.record(&mut last, prepared, 0..prepared.program.steps.start, round);
+    begin(workspace, prepared, round, &mut last)?;
     let runs = prepared.program.runs(round.images, submission_flops(gpu));
     for (index, run) in runs.iter().enumerate() {
         workspace.record(&mut last, prepared, run.clone(), round);
@@ -184,7 +197,7 @@ async fn run_timed(
     let gpu = workspace.gpu();
     let steps = prepared.program.steps.clone();
     let mut first = encoder(gpu);
-    workspace.record(&mut first, prepared, 0..steps.start, round);
+    begin(workspace, prepared, round, &mut first)?;
     flight.submit(first).await?;
     let (clock, times) = timed(workspace, prepared, round.images)?;
     watch.clock = clock;

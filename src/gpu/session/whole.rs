@@ -144,8 +144,10 @@ impl Whole {
         let prepared = self.target.insert(prepared);
         let pictures = [*picture];
         let mut round = Round { target: Some(&target), ..Round::of(1, &pictures, words) };
+        let all = 0..prepared.program.commands.len();
         let mut encoder = encoder(gpu);
-        workspace.record(&mut encoder, prepared, 0..prepared.program.commands.len(), &mut round);
+        workspace.upload(prepared, all.clone(), &mut round)?;
+        workspace.record(&mut encoder, prepared, all, &round);
         gpu.queue.submit([encoder.finish()]);
         gpu.check()?;
         Ok(Some(target))

@@ -104,7 +104,7 @@ impl Sources {
         })?;
         // Only now: where the device refuses the source, whose window it was keeps its parameters.
         let params = source.params(self.size, self.tone, self.groups);
-        gpu.queue.write_buffer(&self.params, window as u64 * PARAMS_BYTES, &params.bytes);
+        gpu.write(&self.params, window as u64 * PARAMS_BYTES, &params.bytes)?;
         let in_use = Use::default();
         let entry = Entry { source: source.clone(), window, bound, last_used: self.clock, in_use };
         Ok(Some(match place {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use perceptual_loss::{
     Config, Context, Error, Model, Weights,
-    gpu::{self, FrameOptions, FrameReport, FrameSession, TextureSource, wgpu},
+    gpu::{self, FrameOptions, FrameReport, FrameSession, Recorded, TextureSource, wgpu},
 };
 
 use super::reported;
@@ -95,6 +95,47 @@ fn commands_that_are_dropped_or_refused_are_named() {
     host.frame(|encoder| session.record(encoder, &b, 4).unwrap());
     host.wait();
     assert_eq!(reported(session.poll()), (4, expected));
+}
+
+/// Whatever is asked for first after the loss.
+#[test]
+fn a_device_lost_between_frames_is_named() {
+    type Ask = fn(&mut FrameSession, &mut wgpu::CommandEncoder, &wgpu::Texture) -> Result<(), Error>;
+    let asked: [(&str, Ask); 5] = [
+        ("its first target", |session, encoder, texture| session.record_target(encoder, texture)),
+        ("a frame", |session, encoder, texture| session.record(encoder, texture, 1).map(drop)),
+        ("another target", |session, encoder, texture| session.record_target(encoder, texture)),
+        ("times", |session, _, _| session.measure_blocking()),
+        ("a slice", |session, encoder, _| session.proceed(encoder, Duration::from_millis(1)).map(drop)),
+    ];
+    let scene = &scenes(16, 16, 1)[0];
+    for (what, ask) in asked {
+        let host = Host::open();
+        let texture = host.texture(scene);
+        let mut session = FrameSession::new(&host.model("relu1_1"), 16, 16).unwrap();
+        if what != "its first target" {
+            session.measure_blocking().unwrap();
+            host.frame(|encoder| session.record_target(encoder, &texture).unwrap());
+        }
+        if what == "a slice" {
+            let begun = host.frame(|encoder| session.begin(encoder, &texture, 0).unwrap());
+            assert_eq!(begun, Recorded::Yes);
+        }
+        let mut encoder = host.encoder();
+        let other = host.texture(scene);
+        host.device.destroy();
+        let mut asked = ask(&mut session, &mut encoder, &other);
+        if asked.is_ok() {
+            // Nothing of it failed yet: the result does.
+            host.submit(encoder);
+            asked =
+                pollster::block_on(session.next_report()).map_or(Ok(()), |report| report.result.map(drop));
+        }
+        match asked {
+            Err(error) => assert!(matches!(error, Error::DeviceLost(_)), "{what}: {error:?}"),
+            Ok(()) => assert_eq!(what, "a slice", "none is done yet"),
+        }
+    }
 }
 
 /// A target whose encoder was dropped is no target.

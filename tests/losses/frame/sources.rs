@@ -1,6 +1,9 @@
 //! What is created for a frame's sources, and kept.
 
-use perceptual_loss::gpu::{FrameOptions, FrameSession, Recorded};
+use perceptual_loss::{
+    Image,
+    gpu::{FrameOptions, FrameSession, Recorded, TextureSource},
+};
 
 use super::reported;
 use crate::{
@@ -73,6 +76,37 @@ fn sources_in_use_keep_their_places() {
     host.wait();
     let expected = bits(&files.compare_blocking(image(&all[2]), image(&all[3])).unwrap());
     assert_eq!(reported(session.poll()), (2, expected));
+}
+
+/// What the device refuses leaves the source whose place it would have had as it was.
+#[test]
+fn a_source_that_is_refused_takes_no_place() {
+    let [host, stranger] = Host::open_two();
+    let model = host.model("relu1_1");
+    let all = scenes(16, 16, 2);
+    let [target, frame] = [0, 1].map(|k| host.texture(&all[k]));
+    let foreign = stranger.texture(&all[0]);
+    let mut options = FrameOptions::default();
+    options.sources = 1;
+    let mut session = FrameSession::with_options(&model, 16, 16, &options).unwrap();
+    host.frame(|encoder| session.record_target(encoder, &target).unwrap());
+    host.wait();
+    let mut compare = || {
+        // Upside down, which its parameters alone say.
+        let upside_down = TextureSource::new(&frame).flip_y();
+        host.frame(|encoder| session.record(encoder, upside_down, 0).unwrap());
+        host.wait();
+        let loss = reported(session.poll()).1;
+        let refused = session.record(&mut host.encoder(), &foreign, 1).unwrap_err().to_string();
+        assert!(refused.contains("the device refused a source's bind group"), "{refused}");
+        loss
+    };
+    let before = compare();
+    assert_eq!(compare(), before);
+    let turned: Vec<u8> = all[1].rgb.chunks(16 * 3).rev().flatten().copied().collect();
+    let turned = Image::rgb8(&turned, 16, 16);
+    let expected = model.session(16, 16).unwrap().compare_blocking(turned, image(&all[0])).unwrap();
+    assert_eq!(before, bits(&expected));
 }
 
 #[test]

@@ -11,6 +11,23 @@ fn auto_is_a_hardware_gpu_or_the_cpu() {
     assert_eq!(auto.backend(), if software { Backend::Cpu } else { Backend::Gpu });
 }
 
+/// None but the backends that are named are taken, whatever is built in.
+#[test]
+fn auto_chooses_among_what_is_named() {
+    let among = |backends: &[Backend]| Context::auto_among_blocking(backends);
+    let all = [Backend::Gpu, Backend::Cpu];
+    let auto = Context::auto_blocking().unwrap();
+    let of_all = among(&all).unwrap();
+    assert_eq!((of_all.backend(), of_all.adapter()), (auto.backend(), auto.adapter()));
+    for backend in [Backend::Gpu, Backend::Cpu, Backend::Twin] {
+        assert_eq!(among(&[backend]).unwrap().backend(), backend);
+    }
+    assert_eq!(among(&[Backend::Gpu]).unwrap().adapter(), Context::gpu_blocking().unwrap().adapter());
+    assert_eq!(among(&[Backend::Twin, Backend::Cpu]).unwrap().backend(), Backend::Cpu);
+    let error = among(&[]).unwrap_err().to_string();
+    assert!(error.contains("name the GPU, the CPU or both"), "{error}");
+}
+
 #[test]
 fn an_unknown_adapter_is_an_error_that_lists_those_there_are() {
     let error = Context::gpu_named_blocking("no such adapter").unwrap_err();

@@ -1,7 +1,9 @@
 //! What is wrong is an error in words, and what was right before goes on.
 
 use perceptual_loss::{
-    Config, Context, Error, Image, Model, ModelOptions, Preset, Tap, Weights, gpu, weights::Precision,
+    Config, Context, Error, Image, Model, ModelOptions, Preset, Session, Tap, Target, Weights, gpu,
+    low_level::{self, plan::Plan},
+    weights::Precision,
 };
 
 use crate::{
@@ -94,4 +96,68 @@ fn a_destroyed_device_is_named_and_others_go_on() {
     }
     let mut session = model(context(), TAPS).session(16, 16).unwrap();
     session.compare_blocking(image(&all[0]), image(&all[1])).unwrap();
+}
+
+/// Whatever a lost device is asked for first: wgpu hands out what there is nothing behind, and tells nobody.
+#[test]
+fn a_device_lost_before_anything_was_made_is_named() {
+    type Ask = fn(&Context, &Model) -> Result<(), Error>;
+    let asked: [(&str, Ask); 8] = [
+        ("a session", |_, model| model.session(16, 16).map(drop)),
+        ("a session of several pairs", |_, model| model.batch_session(16, 16, 3).map(drop)),
+        ("a session in parts", |_, model| model.with_memory(1 << 20).session(300, 200).map(drop)),
+        ("frames", |_, model| gpu::FrameSession::new(model, 16, 16).map(drop)),
+        ("frames that are not read", |_, model| {
+            let mut options = gpu::FrameOptions::default();
+            options.in_flight = 0;
+            gpu::FrameSession::with_options(model, 16, 16, &options).map(drop)
+        }),
+        ("an executor", |context, model| {
+            let plan = Plan::new(model.config(), 16, 16, 1)?;
+            let parameters = Weights::seeded(1).load(model.config().network, 12)?;
+            low_level::gpu::Executor::new(context, plan, parameters.into()).map(drop)
+        }),
+        ("its speed", |context, _| context.peak_blocking().map(drop)),
+        ("sums", |context, _| low_level::gpu::sum_blocking(context, &[1.0; 4], 2).map(drop)),
+    ];
+    for (what, ask) in asked {
+        for context in [gpu_device::open(), Host::baseline().context()] {
+            let model = model(&context, TAPS);
+            gpu::device(&context).unwrap().0.destroy();
+            for _ in 0..2 {
+                let error = ask(&context, &model).expect_err(what);
+                assert!(matches!(error, Error::DeviceLost(_)), "{what}: {error:?}");
+                assert!(error.to_string().contains("the GPU device was lost"), "{what}: {error}");
+            }
+        }
+    }
+}
+
+/// Whatever a session is asked for first after the loss.
+#[test]
+fn a_device_lost_before_a_sessions_next_work_is_named() {
+    type Ask = fn(&Model, &mut Session, &Target, Image<'_>) -> Result<(), Error>;
+    let asked: [(&str, Ask); 7] = [
+        ("a pair", |_, session, _, image| session.compare_blocking(image, image).map(drop)),
+        ("a future", |_, session, _, image| pollster::block_on(session.compare(image, image)).map(drop)),
+        ("a target", |_, session, _, image| session.target(image).map(drop)),
+        ("a candidate", |_, session, target, image| session.compare_to_blocking(target, &[image]).map(drop)),
+        ("magnitudes", |_, session, _, image| {
+            let zero = session.zero_target()?;
+            session.compare_to_blocking(&zero, &[image]).map(drop)
+        }),
+        ("times", |_, session, _, image| session.profile_batch_blocking(&[(image, image)]).map(drop)),
+        ("another session", |model, _, _, _| model.session(40, 30).map(drop)),
+    ];
+    let scene = Scene::new(16, 16, 1);
+    for (what, ask) in asked {
+        for context in [gpu_device::open(), Host::baseline().context()] {
+            let model = model(&context, TAPS);
+            let mut session = model.session(16, 16).unwrap();
+            let target = session.target(image(&scene)).unwrap();
+            gpu::device(&context).unwrap().0.destroy();
+            let error = ask(&model, &mut session, &target, image(&scene)).expect_err(what);
+            assert!(matches!(error, Error::DeviceLost(_)), "{what}: {error:?}");
+        }
+    }
 }

@@ -31,6 +31,23 @@ fn baseline_limits_take_every_shape_of_524288_pixels() {
     }
 }
 
+/// On the CPU as on a GPU.
+#[test]
+fn a_picture_that_no_memory_holds_is_refused() {
+    for context in [Context::cpu(), Context::twin(), Host::baseline().context()] {
+        let model = model(&context, TAPS);
+        for (width, height) in [(u32::MAX, u32::MAX), (u32::MAX, 1 << 30), (1 << 31, 3 << 29)] {
+            for error in
+                [model.session(width, height).unwrap_err(), model.memory(width, height, 1).unwrap_err()]
+            {
+                assert!(matches!(error, Error::TooLarge(_)), "{error:?}");
+                let text = error.to_string();
+                assert!(text.contains(&format!("{width}x{height} is larger than any memory")), "{text}");
+            }
+        }
+    }
+}
+
 /// Beyond what the device binds pictures are cut; no part is larger than a binding or the memory allowed.
 #[test]
 fn larger_pictures_go_through_in_parts() {

@@ -1,6 +1,8 @@
 //! Threads: those that the CPU computes on, and those that sessions are moved to.
 
 use std::{
+    env,
+    process::Command,
     sync::{
         Arc, Barrier,
         atomic::{AtomicBool, Ordering},
@@ -82,6 +84,41 @@ fn a_host_hands_over_its_pool() {
     assert!(error(Context::cpu().on_threads(usize::MAX)).contains("must be from 1 to 1024"));
     assert!(error(context().clone().on_threads(1)).contains("threads are for the CPU"));
     assert!(error(context().clone().on_pool(pool)).contains("threads are for the CPU"));
+}
+
+/// In a process that the system gives no threads, the calling one does all: the same numbers, on the CPU by the global pool and by
+/// one of its own, and by a future on a GPU, which a thread of the library would wake.
+#[test]
+fn a_process_without_threads_computes_the_same() {
+    // No address space is as large, so that no thread can be started; tests then run on the first.
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "session::threads::in_a_process_without_threads", "--ignored"])
+        .env("RUST_MIN_STACK", (1u64 << 47).to_string())
+        .env("EXPECTED", losses_without_threads())
+        .output()
+        .unwrap();
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+}
+
+#[test]
+#[ignore = "a_process_without_threads_computes_the_same runs it"]
+fn in_a_process_without_threads() {
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "there are threads");
+    assert_eq!(losses_without_threads(), env::var("EXPECTED").unwrap());
+    assert_eq!(Context::cpu().threads(), Some(1));
+    assert_eq!(Context::cpu().on_threads(8).unwrap().threads(), Some(1));
+}
+
+fn losses_without_threads() -> String {
+    let all = scenes(40, 30, 2);
+    let [a, b] = [0, 1].map(|k| image(&all[k]));
+    let [cpu, twin] = [Context::cpu(), Context::twin()];
+    let own = Context::cpu().on_threads(8).unwrap();
+    let on = |context: &Context| model(context, "relu1_2,relu2_1").session(40, 30).unwrap();
+    let blocking = [cpu, twin, own].map(|context| bits(&on(&context).compare_blocking(a, b).unwrap()));
+    let future = bits(&pollster::block_on(on(&gpu_device::open()).compare(a, b)).unwrap());
+    format!("{blocking:?} {future:?}")
 }
 
 #[test]

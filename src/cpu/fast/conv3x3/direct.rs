@@ -8,7 +8,7 @@ use super::{
     product::{ROWS, SUMMED, Strides, product},
     raised,
 };
-use crate::{cpu::lines::Lines, weights::Convolution};
+use crate::{cpu::lines::Lines, error::Result, weights::Convolution};
 
 /// Positions that go through together: their patches and sums stay in the first-level cache.
 const TOGETHER: usize = 48;
@@ -33,11 +33,12 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    pub(super) fn new(convolution: &Convolution) -> Self {
+    pub(super) fn new(convolution: &Convolution) -> Result<Self> {
         let layer = convolution.layer();
         let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
         let panel = panel();
-        let mut values = Lines::zeros(9 * inputs * outputs.next_multiple_of(panel));
+        let what = format_args!("the weights of {}", layer.name);
+        let mut values = Lines::zeros(9 * inputs * outputs.next_multiple_of(panel), what)?;
         for (output, kernels) in convolution.weight().chunks_exact((9 * inputs).max(1)).enumerate() {
             let matrix = &mut values[output / panel * 9 * inputs * panel..];
             for (input, kernel) in kernels.chunks_exact(9).enumerate() {
@@ -46,13 +47,13 @@ impl Panels {
                 }
             }
         }
-        Self { inputs, outputs, panel, values }
+        Ok(Self { inputs, outputs, panel, values })
     }
 }
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) -> Result<()> {
     let rows = (SLAB / job.target.width).max(1);
-    in_slabs(panels, job, [rows, rows], pairs);
+    in_slabs(panels, job, [rows, rows], pairs)
 }
 
 impl Compute for Panels {
@@ -65,12 +66,12 @@ impl Compute for Panels {
         Rows { input, least, results: rows }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) -> S::f32s {
+    ) -> Result<S::f32s> {
         let &Self { inputs, outputs, panel, ref values } = self;
         let Job { source, target, offset: [left, top], .. } = job;
         let (taps, sums_of) = (9 * inputs, outputs.next_multiple_of(panel));
         let mut seen = false;
-        let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of)).split_at_mut(TOGETHER * taps);
+        let (patches, sums) = scratch.reach(TOGETHER * (taps + sums_of))?.split_at_mut(TOGETHER * taps);
         for (y, row) in rows.chunks_exact_mut(target.row()).enumerate() {
             let row_start = y * target.row() + target.channels;
             let row = target.without_border(row);
@@ -106,6 +107,6 @@ impl Compute for Panels {
                 }
             }
         }
-        simd.splat_f32s(if seen { f32::NAN } else { 0.0 })
+        Ok(simd.splat_f32s(if seen { f32::NAN } else { 0.0 }))
     }
 }

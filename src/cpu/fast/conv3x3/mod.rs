@@ -175,15 +175,20 @@ impl<'a> Finish<'a> {
 }
 
 impl Filter {
-    pub(super) fn new(convolution: &Convolution, factors: Factors) -> Self {
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(super) fn new(convolution: &Convolution, factors: Factors) -> Result<Self> {
         let packed = match factors {
-            Factors::F32 => winograd::Panels::new(convolution).map(Packed::Winograd),
-            Factors::Bf16(dot) => bf16::Panels::new(convolution, dot)
-                .zip(bf16::WinogradPanels::new(convolution, dot))
+            Factors::F32 => winograd::Panels::new(convolution)?.map(Packed::Winograd),
+            Factors::Bf16(dot) => bf16::Panels::new(convolution, dot)?
+                .zip(bf16::WinogradPanels::new(convolution, dot)?)
                 .map(|(direct, winograd)| Packed::Bf16(direct, winograd)),
-        }
-        .unwrap_or_else(|| Packed::Direct(direct::Panels::new(convolution)));
-        Self { layer: convolution.layer(), packed, bias: convolution.bias().to_vec() }
+        };
+        let packed = match packed {
+            Some(packed) => packed,
+            None => Packed::Direct(direct::Panels::new(convolution)?),
+        };
+        Ok(Self { layer: convolution.layer(), packed, bias: convolution.bias().to_vec() })
     }
 
     /// Whether it makes unequal results of equal patches: Winograd's rounds them by their place in a tile.
@@ -302,7 +307,7 @@ impl<'a> Job<'a> {
                 Some(&side) if side < BF16_WINOGRAD => bf16::conv3x3(direct, self, pairs),
                 _ => bf16::winograd::conv3x3(winograd, self, pairs),
             },
-        }
+        }?;
         if self.overflowed.load(Ordering::Relaxed) {
             return Err(Error::NotFinite { layer: filter.layer.name });
         }
@@ -373,6 +378,9 @@ impl<'a> Pair<'a> {
 trait Compute: Sync {
     /// Computes rows of a map, the first of which is row `first` of those written. What it has seen of their sums is what
     /// [`Finish::of`] says.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] where there is no scratch.
     fn compute<S: Simd>(
         &self,
         simd: S,
@@ -381,7 +389,7 @@ trait Compute: Sync {
         rows: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) -> S::f32s;
+    ) -> Result<S::f32s>;
 }
 
 /// A slab's work.
@@ -393,27 +401,28 @@ struct Task<'a, Panels> {
 }
 
 impl<Panels: Compute> WithSimd for Task<'_, Panels> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)] // so that it is compiled for the registers that it is handed
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Result<()> {
         let Self { panels, job, slab, scratch } = self;
         let Slab { first, target, difference, relu, mut made } = slab;
         for (is_difference, rows) in [(false, target), (true, difference)] {
             let Some(Rows { input, least, results }) = rows else { continue };
             let finish = Finish::of_map(is_difference, job.bias, made.filter(|_| relu));
             let rows = Rows { input, least, results: &mut *results };
-            let seen = panels.compute(simd, job, first, rows, finish, scratch);
+            let seen = panels.compute(simd, job, first, rows, finish, scratch)?;
             job.note(simd, seen);
             made = Some(results);
         }
+        Ok(())
     }
 }
 
 /// Computes each pair in a first slab of `lead` rows and then slabs of `rows` rows, in parallel.
-fn in_slabs(panels: &impl Compute, job: &Job<'_>, sizes: [usize; 2], pairs: Vec<Pair<'_>>) {
+fn in_slabs(panels: &impl Compute, job: &Job<'_>, sizes: [usize; 2], pairs: Vec<Pair<'_>>) -> Result<()> {
     let slabs: Vec<_> = pairs.into_iter().flat_map(|pair| pair.slabs(job, sizes)).collect();
-    slabs.into_par_iter().for_each(|slab| {
-        job.scratch.with_smallest(|scratch| arch().dispatch(Task { panels, job, slab, scratch }));
-    });
+    slabs.into_par_iter().try_for_each(|slab| {
+        job.scratch.with_smallest(|scratch| arch().dispatch(Task { panels, job, slab, scratch }))
+    })
 }

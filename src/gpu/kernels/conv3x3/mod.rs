@@ -14,6 +14,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{Operand, activation::input_floor, tensor::Tensor};
 use crate::{
+    error::Result,
     gpu::{
         capabilities::Capabilities,
         kernel::Kernel,
@@ -21,6 +22,7 @@ use crate::{
     },
     network::Layer,
     plan::{Cost, Region},
+    reserve::{collected, filled},
     tuning::Tuning,
     weights::Convolution,
 };
@@ -32,8 +34,8 @@ pub(crate) struct Row {
     pub(super) kernels: &'static [&'static Kernel],
     /// Whether a device can run it. What WebGPU's baseline allows every device can.
     pub(crate) runs_on: fn(&Capabilities) -> bool,
-    /// Weights and bias as its shaders read them.
-    pub(in crate::gpu) packed: fn(&Convolution) -> Packed,
+    /// Weights and bias as its shaders read them; [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(in crate::gpu) packed: fn(&Convolution) -> Result<Packed>,
     /// Bytes of each scratch buffer for a shape; no smaller one takes more.
     pub(in crate::gpu) scratch: fn(&Shape) -> Vec<u64>,
     /// Dispatches for a shape at the most; no smaller one takes more.
@@ -214,17 +216,21 @@ struct Conv3x3 {
 }
 
 /// (output, input, ky, kx), as files hold them.
-fn as_stored(convolution: &Convolution) -> Packed {
-    Packed { weights: convolution.weight().to_vec(), bias: convolution.bias().to_vec() }
+fn as_stored(convolution: &Convolution) -> Result<Packed> {
+    let weights = convolution.weight();
+    let what = format_args!("the weights of {}", convolution.layer().name);
+    let weights = collected(weights.iter().copied(), weights.len(), what)?;
+    Ok(Packed { weights, bias: convolution.bias().to_vec() })
 }
 
 /// (block of outputs, input, ky, kx, output within the block), and as many biases, zeros past the last output.
-fn in_blocks(convolution: &Convolution, block: usize) -> Packed {
+fn in_blocks(convolution: &Convolution, block: usize) -> Result<Packed> {
     let outputs = convolution.bias().len();
     // Weights of one output.
     let each = convolution.weight().len() / outputs.max(1);
     let blocks = outputs.div_ceil(block);
-    let mut weights = vec![0.0; blocks * each * block];
+    let what = format_args!("the weights of {}", convolution.layer().name);
+    let mut weights = filled(0.0, blocks * each * block, what)?;
     for (output, values) in convolution.weight().chunks(each.max(1)).enumerate() {
         let of_block = &mut weights[output / block * each * block..][..each * block];
         for (to, &value) in of_block[output % block..].iter_mut().step_by(block).zip(values) {
@@ -233,7 +239,7 @@ fn in_blocks(convolution: &Convolution, block: usize) -> Packed {
     }
     let mut bias = convolution.bias().to_vec();
     bias.resize(blocks * block, 0.0);
-    Packed { weights, bias }
+    Ok(Packed { weights, bias })
 }
 
 /// Of a tuning that needs none.

@@ -14,12 +14,14 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{Job, Packed, Row, Shape, anywhere};
 use crate::{
+    error::Result,
     gpu::{
         kernel::{Kernel, kernel},
         kernels::{groups_of, tensor::Tensor},
         program::{Binding, Dispatch, Params},
     },
     plan::Cost,
+    reserve::filled,
     weights::Convolution,
 };
 
@@ -119,11 +121,13 @@ fn dispatches(shape: &Shape) -> u64 {
 }
 
 /// (36 places, blocks of outputs, inputs, outputs of a block), zeros past the last output.
-fn packed(convolution: &Convolution) -> Packed {
+fn packed(convolution: &Convolution) -> Result<Packed> {
     let (inputs, outputs) = (convolution.layer().inputs as usize, convolution.layer().outputs as usize);
     let block = BLOCK as usize;
     let blocks = outputs.div_ceil(block);
-    let mut weights = vec![0.0; PLACES as usize * blocks * inputs * block];
+    let count = PLACES as usize * blocks * inputs * block;
+    let what = format_args!("the transformed weights of {}", convolution.layer().name);
+    let mut weights = filled(0.0, count, what)?;
     for (index, kernel) in convolution.weight().as_chunks::<9>().0.iter().enumerate() {
         let (output, input) = (index / inputs, index % inputs);
         for (place, value) in transformed(kernel).into_iter().enumerate() {
@@ -131,7 +135,7 @@ fn packed(convolution: &Convolution) -> Packed {
             weights[row * block + output % block] = value as f32;
         }
     }
-    Packed { weights, bias: convolution.bias().to_vec() }
+    Ok(Packed { weights, bias: convolution.bias().to_vec() })
 }
 
 /// G g G', where g is a 3x3 kernel by rows.

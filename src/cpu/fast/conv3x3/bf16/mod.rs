@@ -13,7 +13,7 @@ pub(crate) use self::dot::Dot;
 use self::dot::{BLOCK, PANEL, taps};
 pub(super) use self::winograd::Panels as WinogradPanels;
 use super::{Compute, Finish, Job, Pair, Rows, in_slabs, raised};
-use crate::{cpu::lines::Lines, weights::Convolution};
+use crate::{cpu::lines::Lines, error::Result, reserve::filled, weights::Convolution};
 
 /// Bytes of a slab's inputs, so that they stay in the second-level cache beside a panel's weights.
 const SLAB_BYTES: usize = 1 << 19;
@@ -30,13 +30,14 @@ pub(super) struct Panels {
 
 impl Panels {
     /// None where channels do not fill the instructions' blocks, as three inputs do not.
-    pub(super) fn new(convolution: &Convolution, dot: Dot) -> Option<Self> {
+    pub(super) fn new(convolution: &Convolution, dot: Dot) -> Result<Option<Self>> {
         let layer = convolution.layer();
         let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
         if !inputs.is_multiple_of(PANEL) || !outputs.is_multiple_of(PANEL) {
-            return None;
+            return Ok(None);
         }
-        let mut values = vec![0; 9 * inputs / 2 * outputs];
+        let what = format_args!("the weights of {}", layer.name);
+        let mut values = filled(0, 9 * inputs / 2 * outputs, what)?;
         for (index, value) in values.iter_mut().enumerate() {
             let (column, index) = (index % PANEL, index / PANEL);
             let (pair, index) = (index % (inputs / 2), index / (inputs / 2));
@@ -45,7 +46,7 @@ impl Panels {
                 |input: usize| convolution.weight()[((panel * PANEL + column) * inputs + input) * 9 + tap];
             *value = pair_of(of(2 * pair), of(2 * pair + 1));
         }
-        Some(Self { dot, inputs, outputs, values })
+        Ok(Some(Self { dot, inputs, outputs, values }))
     }
 }
 
@@ -56,12 +57,12 @@ fn pair_of(first: f32, second: f32) -> u32 {
     first | second << 16
 }
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) -> Result<()> {
     let target = &job.target;
     // Two rows of inputs more than there are of results are rounded, so that a slab should have some.
     let fit = (SLAB_BYTES / (2 * panels.inputs * target.pitch())).saturating_sub(2).max(4);
     let rows = fit.min(target.written().div_ceil(rayon::current_num_threads())).max(1);
-    in_slabs(panels, job, [rows, rows], pairs);
+    in_slabs(panels, job, [rows, rows], pairs)
 }
 
 impl Compute for Panels {
@@ -74,7 +75,7 @@ impl Compute for Panels {
         Rows { input, least, results: slab }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) -> S::f32s {
+    ) -> Result<S::f32s> {
         let Job { source, target, offset: [left, top], .. } = job;
         let &Self { dot, inputs, outputs, ref values } = self;
         let (pitch, pairs) = (target.pitch(), inputs / 2);
@@ -83,7 +84,7 @@ impl Compute for Panels {
         // each. What comes of the border's is zeroed in the end.
         let positions = rows * pitch - 2;
         let reach = (2 * pitch + 2 + positions.next_multiple_of(BLOCK)) * pairs;
-        let factors: &mut [u32] = bytemuck::cast_slice_mut(&mut scratch.reach(reach)[..reach]);
+        let factors: &mut [u32] = bytemuck::cast_slice_mut(&mut scratch.reach(reach)?[..reach]);
         let (inner, beyond) = factors.split_at_mut((rows + 2) * pitch * pairs);
         for (y, row) in inner.chunks_exact_mut(pitch * pairs).enumerate() {
             let input = &input[(top + first + y) * source.row() + left * inputs..][..pitch * inputs];
@@ -113,6 +114,6 @@ impl Compute for Panels {
         for row in slab.chunks_exact_mut(target.row()) {
             target.without_border(row);
         }
-        seen
+        Ok(seen)
     }
 }

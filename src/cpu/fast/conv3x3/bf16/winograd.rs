@@ -17,7 +17,7 @@ use super::{
     dot::{BLOCK, Dot, PANEL},
     pair_of,
 };
-use crate::{cpu::lines::Lines, weights::Convolution};
+use crate::{cpu::lines::Lines, error::Result, reserve::filled, weights::Convolution};
 
 /// A convolution's weights, transformed and rounded.
 #[derive(Debug)]
@@ -31,14 +31,15 @@ pub(in super::super) struct Panels {
 
 impl Panels {
     /// None where channels do not fill the instructions' blocks, as three inputs do not.
-    pub(in super::super) fn new(convolution: &Convolution, dot: Dot) -> Option<Self> {
+    pub(in super::super) fn new(convolution: &Convolution, dot: Dot) -> Result<Option<Self>> {
         let layer = convolution.layer();
         let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
         if !inputs.is_multiple_of(PANEL) || !outputs.is_multiple_of(PANEL) {
-            return None;
+            return Ok(None);
         }
         let (pairs, panels) = (inputs / 2, outputs / PANEL);
-        let mut values = vec![[0; PANEL]; PLACES * panels * pairs];
+        let what = format_args!("the transformed weights of {}", layer.name);
+        let mut values = filled([0; PANEL], PLACES * panels * pairs, what)?;
         for output in 0..outputs {
             for pair in 0..pairs {
                 let of = |input: usize| {
@@ -52,12 +53,12 @@ impl Panels {
                 }
             }
         }
-        Some(Self { dot, inputs, outputs, values })
+        Ok(Some(Self { dot, inputs, outputs, values }))
     }
 }
 
-pub(in super::super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) {
-    in_slabs(panels, job, even_slabs(Grid::new(job, 0, job.target.written())), pairs);
+pub(in super::super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) -> Result<()> {
+    in_slabs(panels, job, even_slabs(Grid::new(job, 0, job.target.written())), pairs)
 }
 
 impl Compute for Panels {
@@ -70,7 +71,7 @@ impl Compute for Panels {
         Rows { input, least, results: slab }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) -> S::f32s {
+    ) -> Result<S::f32s> {
         let &Self { dot, inputs, outputs, ref values } = self;
         let (target, pairs, panels) = (&job.target, inputs / 2, outputs / PANEL);
         let grid = Grid::new(job, first, slab.len() / target.row());
@@ -80,7 +81,7 @@ impl Compute for Panels {
         let of_products = Layout::by_panels(outputs, PANEL, together);
         let of_factors = PLACES * together * pairs;
         let reach = PLACES * inputs + of_factors + of_products.elements(together);
-        let (patch, rest) = scratch.reach(reach).split_at_mut(PLACES * inputs);
+        let (patch, rest) = scratch.reach(reach)?.split_at_mut(PLACES * inputs);
         let (factors, products) = rest.split_at_mut(of_factors);
         let factors: &mut [u32] = bytemuck::cast_slice_mut(factors);
         for row in slab.chunks_exact_mut(target.row()) {
@@ -114,7 +115,7 @@ impl Compute for Panels {
                 transform_tile(simd, target, at, products, (finish, &mut seen), slab);
             }
         }
-        seen
+        Ok(seen)
     }
 }
 

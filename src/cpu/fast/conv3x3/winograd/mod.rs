@@ -22,6 +22,7 @@ pub(super) use self::{
 use super::{Job, Pair, panel};
 use crate::{
     cpu::{lines::Lines, simd::lanes},
+    error::Result,
     weights::Convolution,
 };
 
@@ -42,14 +43,15 @@ pub(super) struct Panels {
 
 impl Panels {
     /// None where channels do not fill vector registers, as three inputs do not.
-    pub(super) fn new(convolution: &Convolution) -> Option<Self> {
+    pub(super) fn new(convolution: &Convolution) -> Result<Option<Self>> {
         let layer = convolution.layer();
         let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
         let panel = panel();
         if inputs < 16 || !inputs.is_multiple_of(lanes()) || !outputs.is_multiple_of(panel) {
-            return None;
+            return Ok(None);
         }
-        let mut values = Lines::zeros(PLACES * inputs * outputs);
+        let what = format_args!("the transformed weights of {}", layer.name);
+        let mut values = Lines::zeros(PLACES * inputs * outputs, what)?;
         // A panel at a place is a piece of it.
         let mut pieces: Vec<Vec<&mut [f32]>> = (0..outputs / panel).map(|_| vec![]).collect();
         for (index, piece) in values.chunks_exact_mut(inputs * panel).enumerate() {
@@ -66,7 +68,7 @@ impl Panels {
                 }
             }
         });
-        Some(Self { inputs, outputs, panel, values })
+        Ok(Some(Self { inputs, outputs, panel, values }))
     }
 
     /// (inputs, outputs of a panel).
@@ -90,12 +92,12 @@ pub(super) fn transformed(kernel: &[f32]) -> [f64; PLACES] {
     std::array::from_fn(|place| rows[place / PATCH][place % PATCH])
 }
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, pairs: Vec<Pair<'_>>) -> Result<()> {
     let grid = Grid::new(job, 0, job.target.written());
     if phases::pay(panels, grid, &pairs) {
-        phases::conv3x3(panels, job, grid, pairs);
+        phases::conv3x3(panels, job, grid, pairs)
     } else {
-        slabs::conv3x3(panels, job, grid, pairs);
+        slabs::conv3x3(panels, job, grid, pairs)
     }
 }
 

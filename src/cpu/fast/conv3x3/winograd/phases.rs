@@ -12,7 +12,7 @@ use super::{
     Grid, Layout, Panels, TILE,
     transform::{transform_patch, transform_tile},
 };
-use crate::cpu::simd::arch;
+use crate::{cpu::simd::arch, error::Result};
 
 /// Tiles that go through together at the most, or a row of them.
 const TOGETHER: usize = 128;
@@ -60,7 +60,7 @@ impl<'a, 'b> Together<'a, 'b> {
     }
 }
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, pairs: Vec<Pair<'_>>) {
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, pairs: Vec<Pair<'_>>) -> Result<()> {
     let maps = pairs.first().map_or(1, Pair::count);
     let slabs = pairs.into_iter().flat_map(|pair| pair.slabs(job, [TILE - grid.top, TILE]));
     let mut slabs: Vec<_> = slabs.collect();
@@ -71,7 +71,7 @@ pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, pairs: Vec<Pai
             let of_patches = Layout::by_blocks(panels.inputs);
             let of_products = Layout::by_panels(panels.outputs, panels.panel, tiles);
             let (patches, products) = scratch
-                .reach(of_patches.elements(tiles) + of_products.elements(tiles))
+                .reach(of_patches.elements(tiles) + of_products.elements(tiles))?
                 .split_at_mut(of_patches.elements(tiles));
             patches.par_chunks_mut(of_patches.strides.block).enumerate().for_each(|(block, patches)| {
                 arch().dispatch(Patches { job, rows, block, patches });
@@ -85,7 +85,8 @@ pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, pairs: Vec<Pai
                 arch().dispatch(Results { job, grid, products: (of_products, products), first, slab });
             });
         }
-    });
+        Ok(())
+    })
 }
 
 /// A block's patches at their places.

@@ -10,7 +10,7 @@ use super::{
     Grid, Layout, PLACES, Panels, TILE,
     transform::{transform_patch, transform_tile},
 };
-use crate::cpu::lines::Lines;
+use crate::{cpu::lines::Lines, error::Result};
 
 /// Tiles that go through together at the most: enough that streaming the weights through the cache costs little.
 pub(in super::super) const TOGETHER: usize = 64;
@@ -18,8 +18,8 @@ pub(in super::super) const TOGETHER: usize = 64;
 /// Tiles of a slab at least, where threads want more slabs.
 const SLAB: usize = 24;
 
-pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, pairs: Vec<Pair<'_>>) {
-    in_slabs(panels, job, even_slabs(grid), pairs);
+pub(super) fn conv3x3(panels: &Panels, job: &Job<'_>, grid: Grid, pairs: Vec<Pair<'_>>) -> Result<()> {
+    in_slabs(panels, job, even_slabs(grid), pairs)
 }
 
 /// Rows of the first slab, which may begin within tiles, and of the others: even ones. How many there are does not show in the
@@ -41,7 +41,7 @@ impl Compute for Panels {
         Rows { input, least, results: slab }: Rows<'_>,
         finish: Finish<'_>,
         scratch: &mut Lines,
-    ) -> S::f32s {
+    ) -> Result<S::f32s> {
         let &Self { inputs, outputs, panel, .. } = self;
         let target = &job.target;
         let grid = Grid::new(job, first, slab.len() / target.row());
@@ -49,7 +49,7 @@ impl Compute for Panels {
         let together = all.div_ceil(all.div_ceil(TOGETHER)).next_multiple_of(ROWS);
         let [of_patches, of_products] = [inputs, outputs].map(Layout::by_blocks);
         let (patches, products) = scratch
-            .reach(of_patches.elements(together) + of_products.elements(together))
+            .reach(of_patches.elements(together) + of_products.elements(together))?
             .split_at_mut(of_patches.elements(together));
         for row in slab.chunks_exact_mut(target.row()) {
             target.without_border(row);
@@ -76,6 +76,6 @@ impl Compute for Panels {
                 transform_tile(simd, target, at, products, (finish, &mut seen), slab);
             }
         }
-        seen
+        Ok(seen)
     }
 }

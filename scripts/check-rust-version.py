@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Fails where a dependency wants a newer Rust than Cargo.toml says, at the versions that Cargo.lock has: of every feature and on every
+platform."""
+import json, subprocess, sys
+
+
+def number(version):
+    return (*(int(part) for part in version.split(".")), 0, 0)[:3]
+
+
+command = ["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"]
+packages = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["packages"]
+said = next(package["rust_version"] for package in packages if package["name"] == "perceptual-loss")
+newer = [
+    f"{package['name']} {package['version']} wants Rust {package['rust_version']}; Cargo.toml says {said}"
+    for package in packages
+    if package["rust_version"] and number(package["rust_version"]) > number(said)
+]
+if newer:
+    sys.exit("\n".join(newer))
