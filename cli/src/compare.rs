@@ -145,7 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             Some(target) => one(session.compare_to_blocking(target, &[Image::from(&picture)])?)?,
         };
         drop(span);
-        if report.total == 0.0 && picture.alpha() != target_picture.alpha() {
+        if report.total == 0.0 && !picture.has_alpha_of(&target_picture) {
             told.warning(format!(
                 "{} and {} differ in alpha alone, which the loss does not see: it is 0, but they are not the same",
                 source.name(),

@@ -10,7 +10,7 @@ use crate::one_of::{OneOf, named};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Pictures")]
 pub struct PictureOptions {
-    /// The memory that decoding one picture may take, and the longest file: 512MiB, 2GB, 1000000.
+    /// The memory that one picture may take, decoded, converted and resized, and the longest file: 512MiB, 2GB, 1000000.
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     max_decoded: ByteSize,
 

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::ByteSize;
+
 /// Everything that can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,6 +15,16 @@ pub enum Error {
         name: String,
         /// What is wrong with it, and what would be right.
         what: String,
+    },
+    /// A picture for which the system has no memory left.
+    #[error(
+        "{name}: takes {needed} of memory, and there is not as much; free some, or give a smaller picture"
+    )]
+    Memory {
+        /// How messages call the file.
+        name: String,
+        /// What it takes at the most.
+        needed: ByteSize,
     },
     /// Pictures that do not fit together, or an option that does not fit them.
     #[error("{0}")]
@@ -42,6 +54,6 @@ impl Error {
     /// Whether the input or an option is at fault, and not the run.
     #[must_use]
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::NotWritten { .. })
+        !matches!(self, Self::NotWritten { .. } | Self::Memory { .. })
     }
 }

@@ -107,7 +107,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         let source = Source::new(path, reading.max_decoded)?;
         let picture = Picture::open(&source, &reading)?;
         told.warn(&picture);
-        pictures.push(middle(&picture));
+        pictures.push(middle(picture));
     }
 
     let progress = Progress::new("judging", pictures.len());
@@ -142,15 +142,12 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
 }
 
 /// Its middle, 8-bit.
-fn middle(picture: &Picture) -> RgbImage {
+fn middle(picture: Picture) -> RgbImage {
+    let picture = picture.middle((SIDE, SIDE));
     let (width, height) = picture.size();
-    let values = picture.values();
-    let whole = RgbImage::from_fn(width, height, |x, y| {
-        let at = (y as usize * width as usize + x as usize) * 3;
-        image::Rgb([0, 1, 2].map(|channel| (values[at + channel] * 255.0 + 0.5) as u8))
-    });
-    let [w, h] = [width, height].map(|side| side.min(SIDE));
-    imageops::crop_imm(&whole, (width - w) / 2, (height - h) / 2, w, h).to_image()
+    let values = picture.values().into_iter().map(|value| (value * 255.0 + 0.5) as u8).collect();
+    // It has as many values as the sides say.
+    RgbImage::from_raw(width, height, values).unwrap_or_default()
 }
 
 /// Weights at work.

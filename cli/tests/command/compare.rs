@@ -5,7 +5,7 @@ use std::{io::Write as _, process::Stdio};
 use image::{ImageBuffer, Rgb, Rgb32FImage, RgbImage, Rgba};
 use serde_json::Value;
 
-use crate::{folder::Folder, scene::Scene};
+use crate::{command, folder::Folder, scene::Scene};
 
 impl Folder {
     /// The total of one comparison on the CPU, and all of standard error.
@@ -373,6 +373,7 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
         .unwrap();
     image::save_buffer(folder.path("tiny.png"), &[1, 2, 3], 1, 1, image::ColorType::Rgb8).unwrap();
     folder.save("flat.png", RgbImage::new(40, 24));
+    folder.save("long.png", RgbImage::new(100_000, 1));
     for (arguments, part) in [
         ("compare a.png", "nothing to compare it with"),
         ("compare a.png b.png a.png", "name the target with --target"),
@@ -384,6 +385,10 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
         (
             "compare flat.png flat.png --max-decoded 2KiB",
             "flat.png: is 40x24, which takes 2.8KiB to decode, more than the limit of 2KiB",
+        ),
+        (
+            "compare long.png b.png --resize generated --max-decoded 16MiB",
+            "long.png: is 100000x1, which takes 36.9MiB to resize to 40x24, more than the limit of 16MiB",
         ),
         ("compare a.png b.png --max-decoded much", "expected a size such as 512MiB"),
         ("compare a.png b.png --exposure 1000", "expected stops from -64 to 64"),
@@ -457,5 +462,32 @@ fn a_run_that_fails_ends_with_code_3() {
         let output =
             folder.command("compare a.png b.png --taps relu1_1 --backend cpu").stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
+    }
+}
+
+/// Pictures within their limit, in a process that may have less.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_picture_for_which_there_is_no_memory_ends_with_code_3() {
+    let folder = Folder::with_pictures();
+    // 16000x12000, of which one pixel is stored.
+    let frame =
+        b"GIF89a\x80\x3e\xe0\x2e\x80\0\0\xff\0\0\0\0\xff,\x01\0\x01\0\x01\0\x01\0\0\x02\x02\x4c\x01\0;";
+    std::fs::write(folder.path("large.gif"), frame).unwrap();
+    folder.save("wide.png", RgbImage::new(900, 1));
+    folder.save("tall.png", RgbImage::new(8, 60_000));
+    for (arguments, line) in [
+        ("large.gif b.png", "large.gif: takes 732.4MiB of memory, and there is not as much"),
+        ("b.png large.gif", "large.gif: takes 732.4MiB of memory, and there is not as much"),
+        ("tall.png wide.png --resize target", "wide.png: takes 825.3MiB of memory, and there is not as much"),
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -v 600000; exec \"$0\" compare \"$@\" --backend cpu"]);
+        shell.arg(env!("CARGO_BIN_EXE_perceptual-loss")).args(arguments.split_whitespace());
+        let output = command::apart(shell).current_dir(folder.root()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments}: {text}");
+        assert!(output.stdout.is_empty() && text.starts_with(&format!("error: {line}")), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 }

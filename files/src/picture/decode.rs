@@ -1,11 +1,13 @@
 //! A file's bytes to pixels as stored: limits held, and turned upright.
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, Limits, metadata::Orientation};
+use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, Limits, metadata::Orientation};
 
 use super::{
-    guard,
-    open::{EXPECTED, Opened, wrong},
-    pnm, profile,
+    fault::Fault,
+    format::EXPECTED,
+    guard, jpeg,
+    open::{Opened, wrong},
+    pnm, profile, room,
 };
 use crate::ByteSize;
 
@@ -29,16 +31,17 @@ pub struct Decoded {
 }
 
 /// # Errors
-/// What is wrong with the file, and what would be right.
-pub fn decode(bytes: &[u8], extension: &str, limit: ByteSize) -> Result<Decoded, String> {
+/// What is wrong with the file, and what would be right; or there is no memory for it.
+pub fn decode(bytes: &[u8], extension: &str, limit: ByteSize) -> Result<Decoded, Fault> {
     guarded(|| {
         let mut opened = Opened::new(bytes, extension, limit)?;
-        hold_limit(&mut opened, limit)?;
-        let orientation = orientation(&mut opened);
-        let Opened { mut decoder, format, profile, maximum, mut notes, .. } = opened;
-        let profile = profile.or_else(|| decoder.icc_profile().ok().flatten());
+        hold(&mut opened, limit)?;
+        let Opened { decoder, format, orientation, profile, maximum, mut notes, .. } = opened;
         if profile.is_some_and(|profile| !profile::is_srgb(&profile)) {
             notes.push("its colour profile is not sRGB; it is not applied".to_owned());
+        }
+        if format == ImageFormat::Jpeg {
+            notes.extend(jpeg::damage(bytes));
         }
         let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| wrong(error, format))?;
         picture.apply_orientation(orientation);
@@ -58,66 +61,62 @@ pub fn decode(bytes: &[u8], extension: &str, limit: ByteSize) -> Result<Decoded,
 ///
 /// # Errors
 /// As [`decode`], as far as the header tells.
-pub fn size(bytes: &[u8], extension: &str, limit: ByteSize) -> Result<(u32, u32), String> {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+pub fn size(bytes: &[u8], extension: &str, limit: ByteSize) -> Result<(u32, u32), Fault> {
     guarded(|| {
         let mut opened = Opened::new(bytes, extension, limit)?;
-        hold_limit(&mut opened, limit)?;
+        hold(&mut opened, limit)?;
         let (width, height) = opened.decoder.dimensions();
-        Ok(match orientation(&mut opened) {
-            Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => (height, width),
-            _ => (width, height),
-        })
+        Ok(if swaps_sides(opened.orientation) { (height, width) } else { (width, height) })
     })
 }
 
-fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    guard::catch(work).unwrap_or_else(|| Err(format!("its decoder broke on it; {EXPECTED}")))
+fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    guard::catch(work).unwrap_or_else(|| Err(Fault::File(format!("its decoder broke on it; {EXPECTED}"))))
 }
 
-/// Decoders do not count the buffer that they are handed, so this must come before it is made.
-fn hold_limit(opened: &mut Opened, limit: ByteSize) -> Result<(), String> {
-    let (decoder, format) = (&mut opened.decoder, opened.format);
-    let (width, height) = decoder.dimensions();
+/// Sees that there is room for all that the file becomes, before any of it is allocated.
+fn hold(opened: &mut Opened<'_>, limit: ByteSize) -> Result<(), Fault> {
+    let (width, height) = opened.decoder.dimensions();
     if width == 0 || height == 0 {
-        return Err(format!("is {width}x{height}; expected a picture with pixels"));
+        return Err(Fault::File(format!("is {width}x{height}; expected a picture with pixels")));
     }
-    let needed = decoder.total_bytes().saturating_mul(working(format));
-    if needed > limit.0 {
-        return Err(format!(
-            "is {width}x{height}, which takes {} to decode, more than the limit of {limit}; raise it with --max-decoded",
-            ByteSize(needed)
-        ));
-    }
+    let decoded = opened.decoder.total_bytes();
+    room::hold("decode", (width, height), decoded.saturating_add(beside(opened)), limit)?;
     let mut limits = Limits::no_limits();
-    // What TIFF counts is its own buffer as well as all beyond it; others count what is beyond.
-    limits.max_alloc = Some(if format == ImageFormat::Tiff { limit.0 } else { limit.0 - needed });
-    decoder.set_limits(limits).map_err(|error| wrong(error, format))
+    // Decoders that count do not count the buffer that they are handed.
+    limits.max_alloc = Some(limit.0 - decoded);
+    let format = opened.format;
+    Ok(opened.decoder.set_limits(limits).map_err(|error| wrong(error, format))?)
 }
 
-/// What decoding takes at its height, as a multiple of the decoded pixels.
-fn working(format: ImageFormat) -> u64 {
-    match format {
-        // A progressive JPEG's coefficients are 16-bit, and all in memory before the first pixel is.
-        ImageFormat::Jpeg => 3,
-        // A buffer of its own for the picture and one for a frame, of four channels where the picture has three.
-        ImageFormat::WebP => 3,
-        // They decode into a buffer of their own.
-        ImageFormat::OpenExr | ImageFormat::Tiff => 2,
-        _ => 1,
-    }
+/// Bytes that are taken beside the decoded pixels, at most: while they are decoded, turned upright, or made what is compared.
+fn beside(opened: &Opened<'_>) -> u64 {
+    let (width, height) = opened.decoder.dimensions();
+    let pixels = u64::from(width).saturating_mul(u64::from(height));
+    let color = opened.decoder.color_type();
+    let turned = if swaps_sides(opened.orientation) { opened.decoder.total_bytes() } else { 0 };
+    let is_scaled = opened.maximum.is_some_and(|maximum| pnm::is_scaled(color, maximum));
+    let made = pixels.saturating_mul(match color {
+        // Float32 of red, green and blue, and alpha of 16 bits beside its float32.
+        _ if is_scaled => {
+            if color.has_alpha() {
+                16 + 2
+            } else {
+                12
+            }
+        }
+        ColorType::L8 => 3,
+        ColorType::La8 => 4,
+        ColorType::L16 => 6,
+        ColorType::La16 => 8,
+        // Alpha of 16 bits.
+        ColorType::Rgba16 | ColorType::Rgba32F => 2,
+        _ => 0,
+    });
+    opened.working.max(turned).max(made)
 }
 
-fn orientation(opened: &mut Opened) -> Orientation {
-    let decoder = &mut opened.decoder;
-    let orientation =
-        if opened.format == ImageFormat::Tiff {
-            decoder.orientation().ok()
-        } else {
-            // Some writers put JPEG's prefix into other formats.
-            opened.exif.take().or_else(|| decoder.exif_metadata().ok().flatten()).and_then(|exif| {
-                Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif))
-            })
-        };
-    orientation.unwrap_or(Orientation::NoTransforms)
+fn swaps_sides(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }

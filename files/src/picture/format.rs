@@ -2,13 +2,38 @@
 
 use image::ImageFormat;
 
-use super::bytes::u16_le;
+use super::{bytes::u16_le, foreign, hdr};
+
+pub const EXPECTED: &str =
+    "expected a PNG, JPEG, WebP, BMP, TIFF, TGA, GIF, PNM, ICO, QOI, EXR or HDR picture";
 
 /// TGA has no mark at its start: it is told by a name that ends in it and a header that makes sense.
-pub fn guess(bytes: &[u8], extension: &str) -> Option<ImageFormat> {
-    image::guess_format(bytes).ok().or_else(|| {
-        (matches!(extension, "tga" | "vda" | "icb" | "vst") && is_tga(bytes)).then_some(ImageFormat::Tga)
-    })
+///
+/// # Errors
+/// What the file is that is none of these.
+pub fn guess(bytes: &[u8], extension: &str) -> Result<ImageFormat, String> {
+    if let Some(name) = foreign::in_disguise(bytes) {
+        return Err(name);
+    }
+    if hdr::is_hdr(bytes) {
+        return Ok(ImageFormat::Hdr);
+    }
+    if let Some(format) = image::guess_format(bytes).ok().filter(|format| is_read(*format)) {
+        return Ok(format);
+    }
+    if matches!(extension, "tga" | "vda" | "icb" | "vst") && is_tga(bytes) {
+        return Ok(ImageFormat::Tga);
+    }
+    if let Some(name) = foreign::name(bytes) {
+        return Err(name);
+    }
+    let text = foreign::text(bytes).map(|text| format!("begins as text, '{text}', and ")).unwrap_or_default();
+    Err(format!("{text}is no picture that is known; {EXPECTED}"))
+}
+
+fn is_read(format: ImageFormat) -> bool {
+    use ImageFormat::{Bmp, Gif, Hdr, Ico, Jpeg, OpenExr, Png, Pnm, Qoi, Tiff, WebP};
+    matches!(format, Png | Jpeg | Gif | WebP | Tiff | Pnm | OpenExr | Bmp | Ico | Qoi | Hdr)
 }
 
 /// The decoder takes any bytes for a grey picture.

@@ -1,12 +1,18 @@
 //! Picture files in: sRGB values from 0 to 1, upright, whatever format they come in.
 
+mod bmp;
 mod bytes;
 mod decode;
+mod directory;
+mod exif;
 mod exr;
+mod fault;
 pub(crate) mod fit;
+mod foreign;
 mod format;
 mod gif;
 mod guard;
+mod hdr;
 mod ico;
 mod jpeg;
 mod linear;
@@ -14,16 +20,21 @@ mod open;
 pub(crate) mod options;
 mod png;
 mod pnm;
+mod primaries;
 mod profile;
 pub(crate) mod range;
+mod room;
 pub(crate) mod source;
 mod tiff;
 mod webp;
 
-use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgb32FImage, RgbImage, RgbaImage, imageops};
+use image::{
+    DynamicImage, ImageBuffer, Luma, Pixel, Primitive, Rgb, Rgb32FImage, RgbImage, Rgba, RgbaImage,
+    imageops::{self, FilterType},
+};
 use perceptual_loss::Image;
 
-use crate::Error;
+use crate::{ByteSize, Error};
 use decode::{Decoded, Values};
 use options::{Filter, Reading, Transfer};
 use range::Role;
@@ -42,6 +53,8 @@ pub struct Picture {
     pub was_float: bool,
     /// Whether that range is not what they look like.
     pub is_range_doubtful: bool,
+    /// What it may take of memory.
+    limit: ByteSize,
 }
 
 /// Whole numbers stay whole numbers: what two pictures differ by is then exact.
@@ -74,7 +87,7 @@ impl Picture {
     ///
     /// # Errors
     /// One line with the file's name: it cannot be read or is no whole picture, takes more memory than it may, or
-    /// its values are out of range or no numbers.
+    /// its values are out of range or no numbers; or there is less memory than it takes.
     pub fn open(source: &Source, reading: &Reading) -> Result<Self, Error> {
         Self::decode(source, reading, Role::Generated)
     }
@@ -93,14 +106,14 @@ impl Picture {
     /// As [`open`](Self::open), as far as the header tells.
     pub fn size_of(source: &Source, reading: &Reading) -> Result<(u32, u32), Error> {
         let bytes = source.bytes(reading.max_decoded)?;
-        decode::size(&bytes, &source.extension(), reading.max_decoded).map_err(|what| source.wrong(&what))
+        decode::size(&bytes, &source.extension(), reading.max_decoded).map_err(|fault| source.fault(fault))
     }
 
     fn decode(source: &Source, reading: &Reading, role: Role) -> Result<Self, Error> {
         let bytes = source.bytes(reading.max_decoded)?;
         let decoded = decode::decode(&bytes, &source.extension(), reading.max_decoded)
-            .and_then(|decoded| Self::new(decoded, source.name(), reading, role));
-        decoded.map_err(|what| source.wrong(&what))
+            .and_then(|decoded| Ok(Self::new(decoded, source.name(), reading, role)?));
+        decoded.map_err(|fault| source.fault(fault))
     }
 
     fn new(decoded: Decoded, name: String, reading: &Reading, role: Role) -> Result<Self, String> {
@@ -123,9 +136,16 @@ impl Picture {
             is_range_doubtful = was_float && warning.is_some();
             warnings.extend(warning);
         }
-        let mut picture =
-            Self { name, pixels, warnings, was_linear: is_linear, was_float, is_range_doubtful };
-        if picture.alpha().is_some() {
+        let mut picture = Self {
+            name,
+            pixels,
+            warnings,
+            was_linear: is_linear,
+            was_float,
+            is_range_doubtful,
+            limit: reading.max_decoded,
+        };
+        if !picture.is_opaque() {
             picture.warnings.push(
                 "alpha is dropped, and it is not opaque everywhere; colours are used as stored".to_owned(),
             );
@@ -150,15 +170,35 @@ impl Picture {
     /// Alpha of 65535 steps; `None` where it is opaque everywhere.
     #[must_use]
     pub fn alpha(&self) -> Option<Vec<u16>> {
-        match &self.pixels {
-            Pixels::Rgba8(pixels) if pixels.pixels().any(|pixel| pixel[3] != u8::MAX) => {
-                Some(pixels.pixels().map(|pixel| u16::from(pixel[3]) * 257).collect())
-            }
-            Pixels::Rgb16(_, alpha) | Pixels::F32(_, alpha) => {
-                alpha.as_ref().map(|alpha| alpha.as_raw().clone())
-            }
-            Pixels::Rgb8(_) | Pixels::Rgba8(_) => None,
+        (!self.is_opaque()).then(|| self.alphas().collect())
+    }
+
+    /// Whether two pictures of one size have the same alpha.
+    #[must_use]
+    pub fn has_alpha_of(&self, other: &Self) -> bool {
+        match (self.is_opaque(), other.is_opaque()) {
+            (false, false) => self.alphas().eq(other.alphas()),
+            (one, other) => one == other,
         }
+    }
+
+    fn is_opaque(&self) -> bool {
+        match &self.pixels {
+            Pixels::Rgba8(pixels) => pixels.pixels().all(|pixel| pixel[3] == u8::MAX),
+            Pixels::Rgb16(_, alpha) | Pixels::F32(_, alpha) => alpha.is_none(),
+            Pixels::Rgb8(_) => true,
+        }
+    }
+
+    /// Alpha, pixel after pixel; none where no buffer has any.
+    fn alphas(&self) -> impl Iterator<Item = u16> {
+        let (packed, apart) = match &self.pixels {
+            Pixels::Rgba8(pixels) => (pixels.as_raw().as_slice(), None),
+            Pixels::Rgb16(_, alpha) | Pixels::F32(_, alpha) => (&[][..], alpha.as_ref()),
+            Pixels::Rgb8(_) => (&[][..], None),
+        };
+        let packed = packed.as_chunks::<4>().0.iter().map(|pixel| u16::from(pixel[3]) * 257);
+        packed.chain(apart.into_iter().flat_map(|alpha| alpha.iter().copied()))
     }
 
     /// Red, green and blue, pixel after pixel, as the loss sees them.
@@ -176,7 +216,8 @@ impl Picture {
     /// Resampled as it stands, in sRGB values; alpha too, but colours are not weighed by it.
     ///
     /// # Errors
-    /// Where values are beyond 0..1, which resampling would cut off.
+    /// Where values are beyond 0..1, which resampling would cut off; where it takes more memory than the picture may, or than
+    /// there is.
     pub fn resized(self, (width, height): (u32, u32), filter: Filter) -> Result<Self, Error> {
         if let Pixels::F32(colours, _) = &self.pixels
             && !colours.iter().all(|value| (0.0..=1.0).contains(value))
@@ -187,7 +228,13 @@ impl Picture {
                     .to_owned(),
             });
         }
-        let filter = filter.into();
+        let needed = self.pixels.resizing((width, height));
+        if let Err(fault) =
+            room::hold(&format!("resize to {width}x{height}"), self.size(), needed, self.limit)
+        {
+            return Err(fault.of(self.name));
+        }
+        let filter = FilterType::from(filter);
         // What lies between two of 65536 steps is kept.
         let pixels = match self.pixels {
             Pixels::Rgb16(colours, alpha) => {
@@ -206,9 +253,6 @@ impl Picture {
     /// # Errors
     /// Where that leaves nothing.
     pub fn cropped(self, border: u32) -> Result<Self, Error> {
-        if border == 0 {
-            return Ok(self);
-        }
         let (width, height) = self.size();
         let left = |side: u32| side.checked_sub(border.saturating_mul(2)).filter(|left| *left > 0);
         let (Some(w), Some(h)) = (left(width), left(height)) else {
@@ -217,10 +261,60 @@ impl Picture {
                 (width.min(height) - 1) / 2
             )));
         };
-        let pixels =
-            each_buffer!(self.pixels, it => imageops::crop_imm(&it, border, border, w, h).to_image());
-        Ok(Self { pixels, ..self })
+        Ok(self.middle((w, h)))
     }
+
+    /// Its middle, of this size at the most.
+    #[must_use]
+    pub fn middle(self, (width, height): (u32, u32)) -> Self {
+        let pixels = each_buffer!(self.pixels, it => middle(it, width, height));
+        Self { pixels, ..self }
+    }
+}
+
+impl Pixels {
+    /// Bytes that resampling takes at its height, with these pixels.
+    fn resizing(&self, (width, height): (u32, u32)) -> u64 {
+        let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
+        // Bytes a pixel: as it is, what it becomes before it is resampled, resampled; and of alpha apart, before and after.
+        let ((w, h), bytes, made, resampled, alpha) = match self {
+            Self::Rgb8(pixels) => (pixels.dimensions(), 3, 0, 3, 0),
+            Self::Rgba8(pixels) => (pixels.dimensions(), 4, 0, 4, 0),
+            Self::Rgb16(pixels, alpha) => {
+                (pixels.dimensions(), 6, 12, 12, if alpha.is_some() { 2 } else { 0 })
+            }
+            Self::F32(pixels, alpha) => (pixels.dimensions(), 12, 0, 12, if alpha.is_some() { 2 } else { 0 }),
+        };
+        // Columns come first, into four floats a pixel.
+        let columns = area(w, height).saturating_mul(16);
+        let before = area(w, h).saturating_mul(bytes + made + alpha);
+        let after = area(width, height).saturating_mul(resampled + alpha);
+        columns.saturating_add(before).saturating_add(after)
+    }
+}
+
+/// The middle of a buffer, within its own memory.
+fn middle<P: Pixel<Subpixel: Copy>>(
+    buffer: ImageBuffer<P, Vec<P::Subpixel>>,
+    width: u32,
+    height: u32,
+) -> ImageBuffer<P, Vec<P::Subpixel>> {
+    let (w, h) = buffer.dimensions();
+    let (width, height) = (width.min(w), height.min(h));
+    if (width, height) == (w, h) {
+        return buffer;
+    }
+    let values = |pixels: u32| pixels as usize * usize::from(P::CHANNEL_COUNT);
+    let (stride, row) = (values(w), values(width));
+    let first = (h - height) as usize / 2 * stride + values((w - width) / 2);
+    let mut raw = buffer.into_raw();
+    for y in 0..height as usize {
+        raw.copy_within(first + y * stride..first + y * stride + row, y * row);
+    }
+    raw.truncate(row * height as usize);
+    raw.shrink_to_fit();
+    // It has as many values as it says.
+    ImageBuffer::from_raw(width, height, raw).unwrap_or_else(|| ImageBuffer::new(0, 0))
 }
 
 impl From<DynamicImage> for Pixels {
@@ -233,32 +327,40 @@ impl From<DynamicImage> for Pixels {
             DynamicImage::ImageRgb16(pixels) => Self::Rgb16(pixels, None),
             DynamicImage::ImageLuma16(_) => Self::Rgb16(picture.into_rgb16(), None),
             DynamicImage::ImageRgba16(_) | DynamicImage::ImageLumaA16(_) => {
-                let rgba = picture.into_rgba16();
-                let (width, height) = rgba.dimensions();
-                let alpha = Alpha::from_fn(width, height, |x, y| Luma([rgba.get_pixel(x, y)[3]]));
-                let is_opaque = alpha.iter().all(|value| *value == u16::MAX);
-                let colours = Rgb16Image::from_fn(width, height, |x, y| {
-                    let [r, g, b, _] = rgba.get_pixel(x, y).0;
-                    Rgb([r, g, b])
-                });
-                Self::Rgb16(colours, (!is_opaque).then_some(alpha))
+                let (colours, alpha) = apart(picture.into_rgba16(), |alpha| alpha);
+                Self::Rgb16(colours, alpha)
             }
             _ if picture.color().has_alpha() => {
-                let rgba = picture.into_rgba32f();
-                let alpha = Alpha::from_fn(rgba.width(), rgba.height(), |x, y| {
-                    let [.., alpha] = rgba.get_pixel(x, y).0;
-                    Luma([(alpha.clamp(0.0, 1.0) * 65535.0).round() as u16])
-                });
-                let is_opaque = alpha.iter().all(|value| *value == u16::MAX);
-                let colours = Rgb32FImage::from_fn(rgba.width(), rgba.height(), |x, y| {
-                    let [r, g, b, _] = rgba.get_pixel(x, y).0;
-                    Rgb([r, g, b])
-                });
-                Self::F32(colours, (!is_opaque).then_some(alpha))
+                let steps = |alpha: f32| (alpha.clamp(0.0, 1.0) * 65535.0).round() as u16;
+                let (colours, alpha) = apart(picture.into_rgba32f(), steps);
+                Self::F32(colours, alpha)
             }
             _ => Self::F32(picture.into_rgb32f(), None),
         }
     }
+}
+
+type Buffer<P, T> = ImageBuffer<P, Vec<T>>;
+
+/// Alpha in steps of 65535, where it is not opaque everywhere, and the colours, in the memory that held both.
+fn apart<T: Primitive>(both: Buffer<Rgba<T>, T>, steps: fn(T) -> u16) -> (Buffer<Rgb<T>, T>, Option<Alpha>)
+where
+    Rgb<T>: Pixel<Subpixel = T>,
+    Rgba<T>: Pixel<Subpixel = T>,
+{
+    let (width, height) = both.dimensions();
+    let mut values = both.into_raw();
+    let alphas = || values.as_chunks::<4>().0.iter().map(|pixel| steps(pixel[3]));
+    let is_opaque = alphas().all(|alpha| alpha == u16::MAX);
+    let alpha = if is_opaque { None } else { Alpha::from_raw(width, height, alphas().collect()) };
+    let pixels = values.len() / 4;
+    for pixel in 0..pixels {
+        values.copy_within(pixel * 4..pixel * 4 + 3, pixel * 3);
+    }
+    values.truncate(pixels * 3);
+    values.shrink_to_fit();
+    // There are as many values as the sides say.
+    (ImageBuffer::from_raw(width, height, values).unwrap_or_else(|| ImageBuffer::new(0, 0)), alpha)
 }
 
 impl<'a> From<&'a Picture> for Image<'a> {

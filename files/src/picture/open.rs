@@ -6,26 +6,27 @@ use image::{
     ExtendedColorType, ImageDecoder, ImageError, ImageFormat, Limits,
     codecs::{
         bmp::BmpDecoder, gif::GifDecoder, hdr::HdrDecoder, ico::IcoDecoder, jpeg::JpegDecoder,
-        openexr::OpenExrDecoder, png::PngDecoder, pnm::PnmDecoder, qoi::QoiDecoder, tga::TgaDecoder,
-        tiff::TiffDecoder, webp::WebPDecoder,
+        png::PngDecoder, pnm::PnmDecoder, qoi::QoiDecoder, tga::TgaDecoder, tiff::TiffDecoder,
+        webp::WebPDecoder,
     },
+    metadata::Orientation,
 };
 
-use super::{exr, format, gif, ico, jpeg, png, tiff, webp};
+use super::{bmp, exif::Exif, exr::ExrDecoder, format, gif, hdr, ico, jpeg, png, tiff, webp};
 use crate::ByteSize;
-
-pub const EXPECTED: &str =
-    "expected a PNG, JPEG, WebP, BMP, TIFF, TGA, GIF, PNM, ICO, QOI, EXR or HDR picture";
 
 /// A file whose header was read.
 pub struct Opened<'a> {
     pub decoder: Box<dyn ImageDecoder + 'a>,
     pub format: ImageFormat,
-    /// The Exif data and the colour profile, where this module had to find them itself.
-    pub exif: Option<Vec<u8>>,
+    /// How the picture is turned upright.
+    pub orientation: Orientation,
+    /// The colour profile, where it says how the colours are meant.
     pub profile: Option<Vec<u8>>,
     /// The largest value of a PNM.
     pub maximum: Option<u32>,
+    /// Bytes that decoding takes at its height, beside the decoded pixels.
+    pub working: u64,
     /// What deserves a warning.
     pub notes: Vec<String>,
 }
@@ -33,12 +34,14 @@ pub struct Opened<'a> {
 const ANIMATED: &str = "it is animated; its first picture is read";
 const CMYK: &str = "it is CMYK; it is taken to RGB by the plain formula, without profiles";
 
+/// A PNG's lines, texts and profile are no larger.
+const PNG_BESIDE: u64 = 64 << 20;
+
 impl<'a> Opened<'a> {
     /// # Errors
     /// What is wrong with the file, and what would be right.
     pub fn new(bytes: &'a [u8], extension: &str, limit: ByteSize) -> Result<Self, String> {
-        let format = format::guess(bytes, extension)
-            .ok_or_else(|| format!("is no picture that is known; {EXPECTED}"))?;
+        let format = format::guess(bytes, extension)?;
         if format != ImageFormat::Ico {
             return Self::with_format(Cow::Borrowed(bytes), format, limit);
         }
@@ -51,68 +54,80 @@ impl<'a> Opened<'a> {
         Ok(opened)
     }
 
-    fn with_format(bytes: Cow<'a, [u8]>, format: ImageFormat, limit: ByteSize) -> Result<Self, String> {
-        let (mut exif, mut profile, mut maximum, mut notes) = (None, None, None, vec![]);
-        let reader = Cursor::new(bytes.clone());
+    fn with_format(mut bytes: Cow<'a, [u8]>, format: ImageFormat, limit: ByteSize) -> Result<Self, String> {
+        let (mut exif, mut profile, mut maximum, mut working, mut notes) = (None, None, None, 0, vec![]);
+        // Whether the decoder is asked for a profile.
+        let mut may_have_profile = true;
         let failed = |error| wrong(error, format);
-        let decoder: Box<dyn ImageDecoder + 'a> = match format {
+        let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
             ImageFormat::Png => {
                 // Exif data may stand after the pixels, where the decoder has not been yet.
-                exif = png::chunk(&bytes, b"eXIf").map(<[u8]>::to_vec);
+                exif = png::chunk(&bytes, b"eXIf").map(Exif::read);
                 png::chunk(&bytes, b"IEND")
                     .ok_or("ends early: the PNG's end chunk is missing; expected the whole file")?;
-                if png::chunk(&bytes, b"cICP").is_some_and(|cicp| cicp != [1, 13, 0, 1]) {
-                    notes.push(
-                        "its cICP chunk names a colour space that is not sRGB; it is not applied".to_owned(),
-                    );
+                let colours = png::Colours::of(&bytes);
+                may_have_profile = matches!(colours, png::Colours::Profile);
+                if let png::Colours::Other(note) = colours {
+                    notes.push(note);
                 }
                 let mut limits = Limits::no_limits();
-                limits.max_alloc = Some(limit.0);
-                let decoder = PngDecoder::with_limits(reader, limits).map_err(failed)?;
+                limits.max_alloc = Some(limit.0.min(PNG_BESIDE));
+                let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(failed)?;
                 if decoder.is_apng().map_err(failed)? {
                     notes.push(ANIMATED.to_owned());
                 }
                 Box::new(decoder)
             }
             ImageFormat::Jpeg => {
-                let components = jpeg::components(&bytes)
+                let header = jpeg::Header::read(&bytes)
                     .ok_or("ends early: the JPEG's end marker is missing; expected the whole file")?;
-                if components == 4 {
+                if header.is_cmyk() {
                     notes.push(CMYK.to_owned());
                 }
-                Box::new(JpegDecoder::new(reader).map_err(failed)?)
+                exif = header.exif(&bytes).map(Exif::read);
+                header.settle_colours(&mut bytes);
+                // The decoder has a copy of the file.
+                working = header.working().saturating_add(bytes.len() as u64);
+                Box::new(JpegDecoder::new(Cursor::new(bytes)).map_err(failed)?)
             }
             ImageFormat::Gif => {
                 if gif::frames(&bytes) > 1 {
                     notes.push(ANIMATED.to_owned());
                 }
-                Box::new(GifDecoder::new(reader).map_err(failed)?)
+                Box::new(GifDecoder::new(Cursor::new(bytes)).map_err(failed)?)
             }
             ImageFormat::WebP => {
                 // Four bytes a pixel.
-                webp::check(&bytes, limit.0 / 4)?;
-                let decoder = WebPDecoder::new(reader).map_err(failed)?;
+                working = webp::check(&bytes, limit.0 / 4)?;
+                let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+                let (width, height) = decoder.dimensions();
                 if decoder.has_animation() {
+                    // What frames are laid upon has four channels.
+                    working = working.saturating_add(u64::from(width) * u64::from(height) * 4);
                     notes.push(ANIMATED.to_owned());
                 }
                 Box::new(decoder)
             }
             ImageFormat::Tiff => {
-                if tiff::pages(&bytes)? > 1 {
-                    notes.push("it has more than one picture; the first is read".to_owned());
-                }
+                notes = tiff::check(&bytes)?;
                 profile = tiff::profile(&bytes).map(<[u8]>::to_vec);
-                let decoder = TiffDecoder::new(reader).map_err(failed)?;
+                exif = Some(Exif::read(&bytes));
+                let decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+                // It decodes into a buffer of its own, with four inks where there are as many.
+                working = decoder.total_bytes();
                 if matches!(
                     decoder.original_color_type(),
                     ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16
                 ) {
+                    working = working / 3 * 4;
                     notes.push(CMYK.to_owned());
                 }
                 Box::new(decoder)
             }
             ImageFormat::Pnm => {
-                let decoder = PnmDecoder::new(reader).map_err(failed)?;
+                let may_be_cut =
+                    matches!(bytes.get(1), Some(b'2' | b'3')) && bytes.last().is_some_and(u8::is_ascii_digit);
+                let decoder = PnmDecoder::new(Cursor::new(bytes)).map_err(failed)?;
                 let header = decoder.header();
                 maximum = Some(header.maximal_sample());
                 // The decoder would read 16-bit values as 8-bit ones.
@@ -121,25 +136,59 @@ impl<'a> Opened<'a> {
                         "is a PAM of 16 bits that has no tuple type; expected a TUPLTYPE line".to_owned()
                     );
                 }
-                if matches!(bytes.get(1), Some(b'2' | b'3')) && bytes.last().is_some_and(u8::is_ascii_digit) {
+                if may_be_cut {
                     notes.push("nothing follows its last number, which may have been cut short".to_owned());
                 }
                 Box::new(decoder)
             }
             ImageFormat::OpenExr => {
-                notes = exr::check(&bytes, limit.0)?;
-                Box::new(OpenExrDecoder::new(reader).map_err(failed)?)
+                let mut decoder = ExrDecoder::new(bytes, limit.0)?;
+                notes = std::mem::take(&mut decoder.notes);
+                // It decodes into a buffer of its own.
+                working = decoder.working.saturating_add(decoder.total_bytes());
+                Box::new(decoder)
             }
-            ImageFormat::Bmp => Box::new(BmpDecoder::new(reader).map_err(failed)?),
-            ImageFormat::Tga => Box::new(TgaDecoder::new(reader).map_err(failed)?),
-            ImageFormat::Ico => Box::new(IcoDecoder::new(reader).map_err(failed)?),
-            ImageFormat::Qoi => Box::new(QoiDecoder::new(reader).map_err(failed)?),
-            ImageFormat::Hdr => Box::new(HdrDecoder::new(reader).map_err(failed)?),
+            ImageFormat::Bmp => {
+                match bmp::colours(&bytes) {
+                    bmp::Colours::Srgb => {}
+                    bmp::Colours::Profile(embedded) => profile = Some(embedded.to_vec()),
+                    bmp::Colours::Other(note) => notes.push(note.to_owned()),
+                }
+                Box::new(BmpDecoder::new(Cursor::new(bytes)).map_err(failed)?)
+            }
+            ImageFormat::Tga => {
+                let decoder = TgaDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+                // A palette's indices, before they become colours.
+                working = decoder.total_bytes();
+                Box::new(decoder)
+            }
+            ImageFormat::Ico => Box::new(IcoDecoder::new(Cursor::new(bytes)).map_err(failed)?),
+            ImageFormat::Qoi => {
+                if bytes.get(13) == Some(&1) {
+                    notes.push("its header says linear light; its values are taken as sRGB".to_owned());
+                }
+                Box::new(QoiDecoder::new(Cursor::new(bytes)).map_err(failed)?)
+            }
+            ImageFormat::Hdr => {
+                notes = hdr::check(&bytes)?;
+                Box::new(HdrDecoder::new(hdr::reader(bytes)).map_err(failed)?)
+            }
             other => {
-                return Err(format!("is a picture of the kind {other:?}, which is not read; {EXPECTED}"));
+                return Err(format!(
+                    "is a picture of the kind {other:?}, which is not read; {}",
+                    format::EXPECTED
+                ));
             }
         };
-        Ok(Self { decoder, format, exif, profile, maximum, notes })
+        if may_have_profile && profile.is_none() {
+            profile = decoder.icc_profile().ok().flatten();
+        }
+        let exif = exif.or_else(|| decoder.exif_metadata().ok().flatten().as_deref().map(Exif::read));
+        if profile.is_none() && exif.as_ref().is_some_and(|exif| exif.is_adobe_rgb) {
+            notes.push("its Exif data says Adobe RGB, not sRGB; it is not applied".to_owned());
+        }
+        let orientation = exif.map_or(Orientation::NoTransforms, |exif| exif.orientation);
+        Ok(Self { decoder, format, orientation, profile, maximum, working, notes })
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{ByteSize, Error};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Reading {
-    /// The memory that decoding one picture may take, and the longest file; 1 GiB.
+    /// The memory that one picture may take, with all that it becomes on its way: decoded, turned upright, converted, resized.
+    /// And the longest file, which is not counted there. 1 GiB.
     pub max_decoded: ByteSize,
     /// Which pictures hold linear light, and become sRGB by its curve.
     pub transfer: Transfer,

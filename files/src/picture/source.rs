@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::fault::Fault;
 use crate::{ByteSize, Error};
 
 /// A picture that can be read more than once, whatever it comes from.
@@ -24,7 +25,7 @@ impl Source {
     pub fn new(path: &Path, limit: ByteSize) -> Result<Self, Error> {
         let mut source = Self { path: path.to_owned(), held: None };
         if source.is_stdin() {
-            source.held = Some(source.take(io::stdin().lock(), limit)?);
+            source.held = Some(source.take(io::stdin().lock(), 0, limit)?);
         } else {
             let metadata = fs::metadata(path).map_err(|error| source.wrong(&error.to_string()))?;
             if metadata.is_dir() {
@@ -71,26 +72,41 @@ impl Source {
         Error::Picture { name: self.name(), what: one_line(what) }
     }
 
+    /// What went wrong with this picture, as an error; it may hold words of the file's.
+    pub(super) fn fault(&self, fault: Fault) -> Error {
+        match fault {
+            Fault::File(what) => self.wrong(&what),
+            fault => fault.of(self.name()),
+        }
+    }
+
     fn is_stdin(&self) -> bool {
         self.path.as_os_str() == "-"
     }
 
     fn read_file(&self, limit: ByteSize) -> Result<Vec<u8>, Error> {
         let file = File::open(&self.path).map_err(|error| self.wrong(&error.to_string()))?;
-        self.take(file, limit)
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        self.take(file, length, limit)
     }
 
-    fn take(&self, from: impl Read, limit: ByteSize) -> Result<Vec<u8>, Error> {
-        let mut bytes = vec![];
-        from.take(limit.0.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| self.wrong(&error.to_string()))?;
-        if bytes.len() as u64 > limit.0 {
-            return Err(
-                self.wrong(&format!("is longer than the limit of {limit}; raise it with --max-decoded"))
-            );
+    /// All of `from`, which says that it has `length` bytes, or 0 where it does not know.
+    fn take(&self, from: impl Read, length: u64, limit: ByteSize) -> Result<Vec<u8>, Error> {
+        let too_long =
+            || self.wrong(&format!("is longer than the limit of {limit}; raise it with --max-decoded"));
+        if length > limit.0 {
+            return Err(too_long());
         }
-        Ok(bytes)
+        let mut bytes = vec![];
+        let reserved = usize::try_from(length).is_ok_and(|length| bytes.try_reserve_exact(length).is_ok());
+        if !reserved {
+            return Err(self.fault(Fault::Memory(ByteSize(length))));
+        }
+        from.take(limit.0.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::OutOfMemory => self.fault(Fault::Memory(ByteSize(bytes.len() as u64))),
+            _ => self.wrong(&error.to_string()),
+        })?;
+        if bytes.len() as u64 > limit.0 { Err(too_long()) } else { Ok(bytes) }
     }
 }
 

@@ -1,111 +1,88 @@
-//! Walking a TIFF's directories: how many pictures there are, whether the first one's data is all there, and its
-//! colour profile, which the decoder does not see where it is stored as bytes of no type.
+//! What a TIFF's directories say that its decoder does not tell: how many pictures there are, whether the first one's data is
+//! all there, its colour profile (which the decoder does not see where it is stored as bytes of no type), and other colours.
 
-use super::bytes::{array, slice};
+use perceptual_loss::encode_srgb;
 
-/// Pictures in the file, counted no further than two.
-pub fn pages(bytes: &[u8]) -> Result<usize, String> {
-    let tiff = Tiff::new(bytes);
+use super::{bytes::slice, directory::Directories, primaries};
+
+const SUBFILE_TYPE: u16 = 254;
+const BITS: u16 = 258;
+const TRANSFER_FUNCTION: u16 = 301;
+const WHITE_POINT: u16 = 318;
+const PRIMARIES: u16 = 319;
+const PROFILE: u16 = 34675;
+
+/// What deserves a warning.
+///
+/// # Errors
+/// Where it ends early.
+pub fn check(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let tiff = Directories::new(bytes);
     let first = tiff.first().ok_or("ends early, within its header; expected a whole TIFF file")?;
-    tiff.check_data(first)?;
+    check_data(&tiff, first)?;
+    let mut notes = vec![];
     let next = tiff.next(first).unwrap_or(0);
-    Ok(if next == 0 || next == first { 1 } else { 2 })
+    if next != 0 && next != first {
+        notes.push("it has more than one picture; the first is read".to_owned());
+    }
+    if tiff.values(first, SUBFILE_TYPE).next().is_some_and(|kind| kind & 1 == 1) {
+        notes.push(
+            "its first picture is a smaller one of another, as in a camera's raw file; that smaller one is read"
+                .to_owned(),
+        );
+    }
+    // A profile says it better.
+    if tiff.entry(first, PROFILE).is_none() {
+        if !has_srgb_primaries(&tiff, first) {
+            notes.push("its primaries or white point are not sRGB's; they are not applied".to_owned());
+        }
+        if !has_srgb_curve(&tiff, first) {
+            notes.push("its transfer function is not sRGB's; it is not applied".to_owned());
+        }
+    }
+    Ok(notes)
 }
 
 /// The first picture's colour profile.
 pub fn profile(bytes: &[u8]) -> Option<&[u8]> {
-    let tiff = Tiff::new(bytes);
-    let entry = tiff.entry(tiff.first()?, 34675)?;
-    matches!(entry.value_type, BYTE | UNDEFINED).then(|| slice(bytes, entry.at, entry.count))?
+    let tiff = Directories::new(bytes);
+    let entry = tiff.entry(tiff.first()?, PROFILE)?;
+    entry.is_bytes().then(|| slice(bytes, entry.at, entry.count))?
 }
 
-// Types of values.
-const BYTE: u16 = 1;
-const SHORT: u16 = 3;
-const LONG: u16 = 4;
-const UNDEFINED: u16 = 7;
-
-/// Where a tag's values are.
-struct Entry {
-    value_type: u16,
-    count: usize,
-    at: usize,
-}
-
-struct Tiff<'a> {
-    bytes: &'a [u8],
-    little: bool,
-}
-
-impl<'a> Tiff<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, little: bytes.starts_with(b"II") }
-    }
-
-    /// Where the first directory is.
-    fn first(&self) -> Option<usize> {
-        self.u32(4).map(|at| at as usize)
-    }
-
-    fn u16(&self, at: usize) -> Option<u16> {
-        let array = array(self.bytes, at)?;
-        Some(if self.little { u16::from_le_bytes(array) } else { u16::from_be_bytes(array) })
-    }
-
-    fn u32(&self, at: usize) -> Option<u32> {
-        let array = array(self.bytes, at)?;
-        Some(if self.little { u32::from_le_bytes(array) } else { u32::from_be_bytes(array) })
-    }
-
-    /// Where the directory after this one is; 0 where there is none.
-    fn next(&self, directory: usize) -> Option<usize> {
-        let entries = usize::from(self.u16(directory)?);
-        self.u32(directory.checked_add(2 + entries * 12)?).map(|next| next as usize)
-    }
-
-    /// Every strip or tile must lie within the file.
-    fn check_data(&self, directory: usize) -> Result<(), String> {
-        for (offsets, lengths) in [(273, 279), (324, 325)] {
-            let (offsets, lengths) = (self.values(directory, offsets), self.values(directory, lengths));
-            for (offset, length) in offsets.zip(lengths) {
-                if slice(self.bytes, offset, length).is_none() {
-                    return Err(format!(
-                        "ends early: it has {} bytes, and its pixels reach to {}; expected the whole file",
-                        self.bytes.len(),
-                        offset.saturating_add(length)
-                    ));
-                }
+/// Every strip or tile must lie within the file.
+fn check_data(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
+    for (offsets, lengths) in [(273, 279), (324, 325)] {
+        let (offsets, lengths) = (tiff.values(directory, offsets), tiff.values(directory, lengths));
+        for (offset, length) in offsets.zip(lengths) {
+            if slice(tiff.bytes, offset, length).is_none() {
+                return Err(format!(
+                    "ends early: it has {} bytes, and its pixels reach to {}; expected the whole file",
+                    tiff.bytes.len(),
+                    offset.saturating_add(length)
+                ));
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// A tag of a type that is known here.
-    fn entry(&self, directory: usize, tag: u16) -> Option<Entry> {
-        let entries = usize::from(self.u16(directory)?);
-        let found = (0..entries)
-            .map_while(|i| directory.checked_add(2 + i * 12))
-            .find(|entry| self.u16(*entry) == Some(tag))?;
-        let (value_type, count) = (self.u16(found + 2)?, self.u32(found + 4)? as usize);
-        let width = match value_type {
-            BYTE | UNDEFINED => 1,
-            SHORT => 2,
-            LONG => 4,
-            _ => return None,
-        };
-        // What fits stands in the entry itself.
-        let at = if count.checked_mul(width)? <= 4 { found + 8 } else { self.u32(found + 8)? as usize };
-        Some(Entry { value_type, count, at })
-    }
+/// What is not said is taken as sRGB's.
+fn has_srgb_primaries(tiff: &Directories<'_>, directory: usize) -> bool {
+    let [rx, ry, gx, gy, bx, by] =
+        tiff.fractions(directory, PRIMARIES).unwrap_or([0.64, 0.33, 0.3, 0.6, 0.15, 0.06]);
+    let white = tiff.fractions(directory, WHITE_POINT).unwrap_or([0.3127, 0.329]);
+    primaries::are_srgb([[rx, ry], [gx, gy], [bx, by], white])
+}
 
-    /// The values of a tag of whole numbers; none where it is missing, and no more than the file holds.
-    fn values(&self, directory: usize, tag: u16) -> impl Iterator<Item = usize> {
-        let Entry { value_type, count, at } =
-            self.entry(directory, tag).unwrap_or(Entry { value_type: LONG, count: 0, at: 0 });
-        (0..count).map_while(move |i| match value_type {
-            SHORT => self.u16(at.checked_add(i.checked_mul(2)?)?).map(usize::from),
-            LONG => self.u32(at.checked_add(i.checked_mul(4)?)?).map(|value| value as usize),
-            _ => None,
-        })
-    }
+/// The light of each value, of 65535; for each channel or for all. A gamma of 2.2 is as near to sRGB as 0.035.
+fn has_srgb_curve(tiff: &Directories<'_>, directory: usize) -> bool {
+    let Some(bits) = tiff.values(directory, BITS).next().filter(|bits| (1..=16).contains(bits)) else {
+        return true;
+    };
+    let last = (1usize << bits) - 1;
+    tiff.values(directory, TRANSFER_FUNCTION).enumerate().all(|(i, light)| {
+        let value = (i & last) as f64 / last as f64;
+        (encode_srgb(light as f64 / 65535.0) - value).abs() <= 0.035
+    })
 }

@@ -1,8 +1,14 @@
-//! Picture files: every format against another implementation's pixels, float values and their ranges, and files that
-//! are damaged.
+//! Picture files: every format against another implementation's pixels, float values and their ranges, what is said of colours,
+//! files that are damaged, and files that are no pictures.
 
+mod build;
+mod colours;
 mod damage;
 mod golden;
+mod jpeg;
+mod layers;
+mod orientation;
+mod strangers;
 mod values;
 
 use perceptual_loss_files::{Error, Picture, Reading, Source};

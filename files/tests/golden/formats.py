@@ -92,11 +92,11 @@ def pngs(rgb):
     add("rgb16.png", png(W, H, 2, 16, [row.astype(">u2").tobytes() for row in deep]), deep / 65535)
     add("grey16.png", png(W, H, 0, 16, [row[:, 0].astype(">u2").tobytes() for row in deep]),
         np.repeat(deep[:, :, :1], 3, 2) / 65535)
-    # Gamma and primaries say nothing about the numbers.
+    # Gamma and primaries change what is shown, and the numbers stay as they are.
     gama = (b"gAMA", struct.pack(">I", 100000))
     chrm = (b"cHRM", struct.pack(">8I", 31270, 32900, 70800, 29200, 17000, 79700, 13100, 4600))
-    add("gamma.png", png(W, H, 2, 8, rows, [gama, chrm]), plain)
-    add("srgb.png", png(W, H, 2, 8, rows, [(b"sRGB", b"\0")]), plain)
+    add("gamma.png", png(W, H, 2, 8, rows, [gama, chrm]), plain, warnings=["gAMA and cHRM"])
+    add("srgb.png", png(W, H, 2, 8, rows, [(b"sRGB", b"\0"), gama, chrm]), plain)
     add("pq.png", png(W, H, 2, 8, rows, [(b"cICP", bytes([9, 16, 0, 1]))]), plain, warnings=["cICP"])
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     # Without the date of its making, so that this script gives the same files every day.
@@ -126,6 +126,7 @@ def jpegs(rgb):
     pillow("grey.jpg", "JPEG", rgb.convert("L"), JPEG, quality=90)
     pillow("progressive.jpg", "JPEG", rgb, JPEG, quality=90, subsampling=0, progressive=True)
     pillow("restarts.jpg", "JPEG", rgb, JPEG, quality=90, subsampling=0, restart_marker_blocks=1)
+    pillow("progressive-restarts.jpg", "JPEG", rgb, CHROMA, quality=90, subsampling=2, progressive=True, restart_marker_blocks=1)
     plain = saved(rgb, "JPEG", quality=90, subsampling=0)
     add("trailing.jpg", plain + b"more \xff\xd8\xff bytes", read(plain), JPEG)
     cmyk = rgb.convert("CMYK")
