@@ -113,12 +113,21 @@ impl State {
         for number in 0.. {
             let end = restart(data).unwrap_or(data.len());
             let count = interval.min(all - done);
-            let which = || format!("restart interval {} of {of}", number + 1);
+            let which = || {
+                if of > 1 {
+                    format!("restart interval {} of {of}", number + 1)
+                } else {
+                    "the data".to_owned()
+                }
+            };
             let mut bits = Bits::new(&data[..end]);
             if self.follow_units(&mut bits, &parts, &band, done..done + count)?.is_none() {
-                return Some(Err(format!("{} ends early", if of > 1 { which() } else { "the data".into() })));
+                return Some(Err(format!("{} ends early", which())));
             }
             done += count;
+            if bits.has_more() {
+                return Some(Err(format!("{} is longer than it should be", which())));
+            }
             let Some([_, marker]) = data.get(end..end + 2) else {
                 return Some(if done == all {
                     Ok(())
@@ -129,9 +138,6 @@ impl State {
             data = &data[end + 2..];
             if usize::from(marker & 7) != number % 8 {
                 return Some(Err(format!("the restart marker that should follow {} is missing", which())));
-            }
-            if bits.has_more() {
-                return Some(Err(format!("{} is longer than it should be", which())));
             }
             // Some writers end the last one with a marker, too.
             if done == all && data.is_empty() {

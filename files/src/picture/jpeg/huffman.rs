@@ -84,10 +84,18 @@ impl<'a> Bits<'a> {
         self.count < self.missing
     }
 
-    /// Whether a byte or more is left.
+    /// Whether a byte or more is left that is not blank: some writers fill up what is behind the last code.
     pub fn has_more(&mut self) -> bool {
-        self.fill();
-        self.count >= self.missing + 8
+        self.take(self.count % 8);
+        loop {
+            self.fill();
+            if self.count < self.missing + 8 {
+                return false;
+            }
+            if self.take(8) != 0 {
+                return true;
+            }
+        }
     }
 
     fn skip(&mut self, count: u32) {
