@@ -83,8 +83,8 @@ fn hold(opened: &mut Opened<'_>, limit: ByteSize) -> Result<(), Fault> {
     let decoded = opened.decoder.total_bytes();
     room::hold("decode", (width, height), decoded.saturating_add(beside(opened)), limit)?;
     let mut limits = Limits::no_limits();
-    // Decoders that count do not count the buffer that they are handed.
-    limits.max_alloc = Some(limit.0 - decoded);
+    // Decoders that count do not count the buffer that they are handed. What TIFF's counts as well is a piece of the file itself.
+    limits.max_alloc = Some(if opened.format == ImageFormat::Tiff { limit.0 } else { limit.0 - decoded });
     let format = opened.format;
     Ok(opened.decoder.set_limits(limits).map_err(|error| wrong(error, format))?)
 }

@@ -163,12 +163,8 @@ impl<'a> Opened<'a> {
                 Box::new(decoder)
             }
             ImageFormat::Ico => Box::new(IcoDecoder::new(Cursor::new(bytes)).map_err(failed)?),
-            ImageFormat::Qoi => {
-                if bytes.get(13) == Some(&1) {
-                    notes.push("its header says linear light; its values are taken as sRGB".to_owned());
-                }
-                Box::new(QoiDecoder::new(Cursor::new(bytes)).map_err(failed)?)
-            }
+            // That its header says linear light means nothing: writers do not agree which byte says it.
+            ImageFormat::Qoi => Box::new(QoiDecoder::new(Cursor::new(bytes)).map_err(failed)?),
             ImageFormat::Hdr => {
                 notes = hdr::check(&bytes)?;
                 Box::new(HdrDecoder::new(hdr::reader(bytes)).map_err(failed)?)
