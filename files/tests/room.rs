@@ -87,7 +87,7 @@ fn least_limit<T>(work: impl Fn(&Reading) -> Result<T, Error>) -> u64 {
 }
 
 /// Tables, lines, and what is read of a file's header.
-const SMALL: usize = 160 << 10;
+const SMALL: usize = 320 << 10;
 
 /// What is counted is what is taken: no less, and no more than what decoders may have to take.
 fn assert_holds(name: &str, limit: u64, taken: usize) {
