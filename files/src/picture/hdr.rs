@@ -52,10 +52,10 @@ pub fn check(bytes: &[u8]) -> Result<Vec<String>, String> {
             ("COLORCORR", [r, g, b, ..]) => {
                 correction.iter_mut().zip([r, g, b]).for_each(|(correction, factor)| *correction *= factor);
             }
-            ("PRIMARIES", [rx, ry, gx, gy, bx, by, wx, wy, ..]) => {
-                if !primaries::are_srgb([[*rx, *ry], [*gx, *gy], [*bx, *by], [*wx, *wy]]) {
-                    notes.push("its PRIMARIES are not sRGB's; they are not applied".to_owned());
-                }
+            ("PRIMARIES", [rx, ry, gx, gy, bx, by, wx, wy, ..])
+                if !primaries::are_srgb([[*rx, *ry], [*gx, *gy], [*bx, *by], [*wx, *wy]]) =>
+            {
+                notes.push("its PRIMARIES are not sRGB's; they are not applied".to_owned());
             }
             ("GAMMA", [gamma, ..]) if (gamma - 1.0).abs() > 1e-3 => {
                 notes.push(format!(

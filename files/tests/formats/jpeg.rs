@@ -52,7 +52,7 @@ fn colours_are_told_as_libjpeg_tells_them() {
         ("transform 2, which is of four components", with(&[adobe(2)])),
         ("a transform that nobody knows", with(&[adobe(7)])),
         ("transform 0, then 1", with(&[adobe(0), adobe(1)])),
-        ("a marker that is too short", with(&[short.clone()])),
+        ("a marker that is too short", with(std::slice::from_ref(&short))),
         ("transform 1, then a marker that is too short", with(&[adobe(1), short.clone()])),
         ("transform 0 behind the scan", late),
         ("the names R, G, B, and JFIF", renamed(&plain, *b"RGB")),
@@ -124,11 +124,12 @@ fn intervals(jpeg: &[u8]) -> Vec<Range<usize>> {
     let scan = jpeg.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
     let mut start = scan + 2 + usize::from(u16::from_be_bytes([jpeg[scan + 2], jpeg[scan + 3]]));
     let mut found = vec![];
-    for at in start..jpeg.len() - 1 {
-        if jpeg[at] == 0xff && matches!(jpeg[at + 1], 0xd0..=0xd7 | 0xd9) {
-            found.push(start..at + 2);
-            start = at + 2;
-        }
+    for at in (start..jpeg.len() - 1)
+        .filter(|at| jpeg[*at] == 0xff && matches!(jpeg[at + 1], 0xd0..=0xd7 | 0xd9))
+        .collect::<Vec<_>>()
+    {
+        found.push(start..at + 2);
+        start = at + 2;
     }
     found
 }
