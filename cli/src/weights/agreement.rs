@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use clap::{Args, ValueHint};
-use image::{RgbImage, imageops};
+use image::RgbImage;
 use perceptual_loss::{Config, Image, Model, Preset, Tap, Weights};
 use perceptual_loss_files::{Picture, Source, check_stdin};
 use serde::Serialize;

@@ -123,15 +123,9 @@ fn colours_of_one_and_of_four_components_are_told_as_libjpeg_tells_them() {
 fn intervals(jpeg: &[u8]) -> Vec<Range<usize>> {
     let scan = jpeg.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
     let mut start = scan + 2 + usize::from(u16::from_be_bytes([jpeg[scan + 2], jpeg[scan + 3]]));
-    let mut found = vec![];
-    for at in (start..jpeg.len() - 1)
-        .filter(|at| jpeg[*at] == 0xff && matches!(jpeg[at + 1], 0xd0..=0xd7 | 0xd9))
-        .collect::<Vec<_>>()
-    {
-        found.push(start..at + 2);
-        start = at + 2;
-    }
-    found
+    let is_end = |at: &usize| jpeg[*at] == 0xff && matches!(jpeg[at + 1], 0xd0..=0xd7 | 0xd9);
+    let ends = (start..jpeg.len() - 1).filter(is_end).map(|at| at + 2);
+    ends.map(|end| std::mem::replace(&mut start, end)..end).collect()
 }
 
 #[test]
