@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::shown::{escaped, name};
+
 /// Everything that can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,7 +27,7 @@ pub enum Error {
         layer: &'static str,
     },
     /// A file that cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", escaped(&name(path)))]
     Io {
         /// The file.
         path: PathBuf,

@@ -47,7 +47,6 @@ fn case() -> impl Strategy<Value = Case> {
         let mut config = Preset::ALL[preset].config();
         let layers = config.network.layers();
         let names: Vec<_> = taps.into_iter().map(|tap| layers[tap % layers.len()].name).collect();
-        // The last pooling is no tap.
         if let (true, Ok(taps)) = (own, Tap::parse_list(&names.join(","))) {
             config.taps = taps;
         }

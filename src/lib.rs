@@ -214,6 +214,7 @@ mod random;
 mod range;
 mod report;
 mod reserve;
+mod shown;
 mod tuning;
 pub mod weights;
 mod whole_file;

@@ -4,8 +4,13 @@
 pub use crate::{
     random::{SPLITMIX64_GAMMA, splitmix64},
     range::{Looks, Seen},
-    whole_file::WholeFile,
+    whole_file::{Place, WholeFile},
 };
+
+/// Text from outside, made fit to be shown and to be found again.
+pub mod shown {
+    pub use crate::shown::{acts, escaped, escaped_but, name};
+}
 
 /// What is to be computed, as data: steps over tensors.
 pub mod plan {

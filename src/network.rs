@@ -49,7 +49,7 @@ impl Network {
     /// Every network, for listing.
     pub const ALL: [Self; 2] = [Self::Vgg16, Self::Vgg19];
 
-    /// The layers in order, up to the last ReLU of block 5.
+    /// The layers in order, from `conv1_1` to `pool5`.
     #[must_use]
     pub fn layers(self) -> &'static [Layer] {
         match self {
@@ -80,7 +80,7 @@ impl Network {
                 .map(|layer| layer.name.trim_start_matches("conv"))
                 .collect();
             Error::Config(format!(
-                "{self} has no layer '{name}'; a tap is conv or relu with one of {}, or pool1 to pool4",
+                "{self} has no layer '{name}'; a tap is conv or relu with one of {}, or pool1 to pool5",
                 convs.join(" ")
             ))
         })
@@ -174,6 +174,7 @@ const VGG16: &[Layer] = &[
     relu("relu5_2", 27, 512),
     conv("conv5_3", 28, 512, 512),
     relu("relu5_3", 29, 512),
+    pool("pool5", 30, 512),
 ];
 
 const VGG19: &[Layer] = &[
@@ -213,6 +214,7 @@ const VGG19: &[Layer] = &[
     relu("relu5_3", 33, 512),
     conv("conv5_4", 34, 512, 512),
     relu("relu5_4", 35, 512),
+    pool("pool5", 36, 512),
 ];
 
 #[cfg(test)]
@@ -229,7 +231,9 @@ mod tests {
             (Network::Vgg19, "conv5_4", 34),
             (Network::Vgg16, "conv3_3", 14),
             (Network::Vgg16, "conv4_1", 17),
+            (Network::Vgg19, "pool5", 36),
             (Network::Vgg16, "relu5_3", 29),
+            (Network::Vgg16, "pool5", 30),
         ] {
             let position = network.position(name).unwrap();
             assert_eq!(network.layers()[position].index, index, "{network} {name}");

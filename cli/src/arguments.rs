@@ -10,9 +10,12 @@ use crate::{
 /// VGG perceptual loss of pictures, on GPU or CPU.
 ///
 /// Exit codes: 0 done; 2 bad usage or input; 3 the run failed (no adapter, a lost device, out of memory, output
-/// not written); 130 interrupted by Ctrl-C.
+/// not written); 130 interrupted by Ctrl-C (143 by SIGTERM, 129 by SIGHUP). An error is one line, 'error: ...'.
+///
+/// In lines for people, characters of a file's name that would act on the terminal are written as in the shell's $'...':
+/// \n, \x1b, \u009b. JSON has the name itself, but for bytes that are no UTF-8: those are \xHH there and everywhere.
 #[derive(Parser)]
-#[command(name = "perceptual-loss", version)]
+#[command(name = "perceptual-loss", version, arg_required_else_help = false)]
 pub struct Arguments {
     #[command(flatten)]
     pub messages: MessageOptions,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Args, ValueHint};
-use perceptual_loss::{Image, Report};
+use perceptual_loss::{Image, Report, low_level::shown};
 use perceptual_loss_files::{Picture, Resize, Source, check_ranges, check_stdin, wanted_size};
 
 use crate::{
@@ -22,7 +22,6 @@ use crate::{
     output::Output,
     picture_options::{FitOptions, PictureOptions},
     progress::Progress,
-    say,
     told::Told,
 };
 use file::Format;
@@ -40,7 +39,9 @@ pub struct Arguments {
     /// GENERATED TARGET, picture files of one size; with --target, any number of generated pictures.
     ///
     /// PNG, JPEG, WebP, BMP, TIFF, TGA, GIF, PNM, ICO, QOI, EXR and HDR are read, by their contents and not by their
-    /// names; - is standard input. Pictures are turned upright by their Exif data; of animations and files with many pictures
+    /// names; - is standard input. JSON has a picture's name as it is, but for bytes that are not UTF-8, which are written
+    /// \xHH; tables and CSV also write characters so that would act on a terminal. Pictures are turned upright by their
+    /// Exif data; of animations and files with many pictures
     /// the first is read, of icons the largest. Colours are sRGB as stored: gamma chunks and colour profiles are
     /// not applied, and alpha is dropped. EXR and HDR hold linear light and are encoded.
     #[arg(required = true, value_name = "PICTURE", value_hint = ValueHint::FilePath)]
@@ -64,7 +65,8 @@ pub struct Arguments {
     ///
     /// Nothing is printed then, unless --json asks for it. .json has one object for GENERATED TARGET and an array of
     /// them with --target; .jsonl has one object on each line, as --json prints; .csv has one row for each generated
-    /// picture, with a column for each layer. The file is written as a whole or not at all.
+    /// picture, with a column for each layer. The file is written as a whole or not at all. A file that is replaced keeps
+    /// its mode, and a link stays a link.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
 
@@ -138,10 +140,10 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         }
         let picture = picture.cropped(fit.crop)?;
         let span =
-            tracing::debug_span!(target: "perceptual_loss::compare", "compare", generated = %path.display())
+            tracing::debug_span!(target: "perceptual_loss::compare", "compare", generated = %shown::escaped(&shown::name(path)))
                 .entered();
         let report = match &cached {
-            None => session.compare_blocking(&picture, &target_picture)?,
+            None => whole(session.compare_blocking(&picture, &target_picture)?)?,
             Some(target) => one(session.compare_to_blocking(target, &[Image::from(&picture)])?)?,
         };
         drop(span);
@@ -154,8 +156,8 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         }
         lines.push(Line {
             report,
-            generated: path.display().to_string(),
-            target: target.display().to_string(),
+            generated: shown::name(path),
+            target: shown::name(target),
             pictures: Record::new(reading, fit, resized),
         });
     }
@@ -170,15 +172,29 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     }
     told.unused(reading);
     told.print();
-    if let Some(note) = chosen.note() {
-        say::note(&note);
-    }
+    chosen.tell();
     Ok(printed)
 }
 
 /// The only report of a batch of one.
 pub fn one(reports: Vec<Report>) -> Result<Report, Failure> {
-    reports.into_iter().next().ok_or_else(|| Failure::run("a comparison has given no report"))
+    whole(reports.into_iter().next().ok_or_else(|| Failure::run("a comparison has given no report"))?)
+}
+
+/// A report that can be printed: JSON has no way to write a number that is not finite.
+fn whole(report: Report) -> Result<Report, Failure> {
+    if report.total.is_finite() {
+        return Ok(report);
+    }
+    match report.layers.iter().find(|layer| !layer.loss.is_finite()) {
+        Some(layer) => {
+            Err(Failure::run(format!("the loss at {} is not finite ({})", layer.name, layer.loss)))
+        }
+        None => Err(Failure::input(format!(
+            "the total is not finite ({}), since the weights of --taps are too large for its losses; give smaller ones",
+            report.total
+        ))),
+    }
 }
 
 fn split<'a>(

@@ -7,17 +7,20 @@ use std::{fmt::Write as _, io::Cursor, path::PathBuf};
 
 use clap::{Args, ValueHint};
 use image::{ImageFormat, RgbImage};
-use perceptual_loss::{Image, Preset, Report};
+use perceptual_loss::{
+    Image, Preset, Report,
+    low_level::shown::{escaped, name},
+};
 use serde::Serialize;
 
 use crate::{
     compare::one,
     distortion::{self, Distortion},
     failure::Failure,
+    json,
     options::{DeviceOptions, LossOptions},
     output::Output,
     progress::Progress,
-    say,
 };
 use sheet::Tile;
 
@@ -84,7 +87,7 @@ struct Line<'a> {
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let config = arguments.loss.config()?;
     let chosen = arguments.loss.weights()?;
-    let output = Output::create(&arguments.output)?;
+    let output = Output::of("a contact sheet, a PNG,", "png", &arguments.output)?;
     let size = arguments.size;
 
     let progress = Progress::new("comparing", ROWS.len() * SHOWN.len());
@@ -112,11 +115,9 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         .map_err(|error| Failure::run(format!("the contact sheet could not be encoded: {error}")))?;
     output.finish(&file.into_inner())?;
 
-    if let Some(note) = chosen.note() {
-        say::note(&note);
-    }
+    chosen.tell();
     let samples = rows.iter().flat_map(|(_, row)| row);
-    if arguments.json { json(samples) } else { Ok(table(samples, arguments)) }
+    if arguments.json { objects(samples) } else { Ok(table(samples, arguments)) }
 }
 
 fn sheet(original: &RgbImage, rows: &[(f64, Vec<Sample>)]) -> RgbImage {
@@ -158,7 +159,7 @@ fn sheet(original: &RgbImage, rows: &[(f64, Vec<Sample>)]) -> RgbImage {
     sheet::draw(original, &headed, &lines, &fine_print)
 }
 
-fn json<'a>(samples: impl Iterator<Item = &'a Sample>) -> Result<String, Failure> {
+fn objects<'a>(samples: impl Iterator<Item = &'a Sample>) -> Result<String, Failure> {
     let mut output = String::new();
     for Sample { distortion, strength, mse, psnr, report, .. } in samples {
         let line = Line {
@@ -168,7 +169,7 @@ fn json<'a>(samples: impl Iterator<Item = &'a Sample>) -> Result<String, Failure
             psnr: *psnr,
             report,
         };
-        output += &serde_json::to_string(&line).map_err(|error| Failure::run(error.to_string()))?;
+        output += &json::object(&line)?;
         output.push('\n');
     }
     Ok(output)
@@ -187,7 +188,7 @@ fn table<'a>(samples: impl Iterator<Item = &'a Sample>, arguments: &Arguments) -
     let _ = writeln!(
         output,
         "\n{size}x{size}, on {by}; the contact sheet is {}",
-        arguments.output.display(),
+        escaped(&name(&arguments.output)),
         size = arguments.size
     );
     output

@@ -10,7 +10,7 @@ use perceptual_loss::{
 };
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 /// List the GPU adapters and the CPU: drivers, limits, and which one --backend auto takes.
 ///
@@ -60,8 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let devices =
         Devices { auto: auto(&adapters), adapters, cpu: processor(), version: env!("CARGO_PKG_VERSION") };
     if arguments.json {
-        let json = serde_json::to_string(&devices).map_err(|error| Failure::run(error.to_string()))?;
-        return Ok(json + "\n");
+        return Ok(json::object(&devices)? + "\n");
     }
     Ok(table(&devices))
 }

@@ -11,7 +11,7 @@ use perceptual_loss::{
 };
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 /// Check whether adapters and the CPU compute correctly: runs each kernel and compares the result with plain loops.
 ///
@@ -59,11 +59,11 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     report(devices, arguments.json)
 }
 
-fn report(devices: Vec<Device>, json: bool) -> Result<String, Failure> {
+fn report(devices: Vec<Device>, as_json: bool) -> Result<String, Failure> {
     let trusted = devices.iter().all(|device| device.trusted);
     let checkup = Checkup { trusted, devices, version: env!("CARGO_PKG_VERSION") };
-    let output = if json {
-        serde_json::to_string(&checkup).map_err(|error| Failure::run(error.to_string()))? + "\n"
+    let output = if as_json {
+        json::object(&checkup)? + "\n"
     } else {
         checkup.devices.iter().map(Device::table).collect::<Vec<_>>().join("\n")
     };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{failure::Failure, interrupt, messages::MessageOptions, say, stdout};
+use crate::{failure::Failure, interrupt, messages::MessageOptions, say, stdout, usage};
 
 /// Runs a command. `split` takes its arguments apart into what messages it wants and its work, which gives what is to
 /// be printed.
@@ -24,12 +24,11 @@ pub fn main<A: Parser, W: FnOnce() -> Result<String, Failure>>(
         Err(error) => {
             MessageOptions::apply_color_unparsed();
             if error.use_stderr() {
-                // Where standard error is gone, the exit code still tells.
-                let _ = error.print();
-                return ExitCode::from(2);
+                Err(Failure::input(usage::line(error)))
+            } else {
+                // Help, or the version, which were asked for.
+                stdout::print_styled(&error.render().ansi().to_string())
             }
-            // Help, or the version, which were asked for.
-            stdout::finish(error.print())
         }
     };
     match result {

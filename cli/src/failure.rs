@@ -1,5 +1,7 @@
 //! How the command fails: one line, and an exit code.
 
+use crate::interrupt;
+
 /// A line for standard error, without its "error: ", the exit code, and what is printed all the same.
 #[derive(Debug)]
 pub struct Failure {
@@ -20,9 +22,9 @@ impl Failure {
         Self { message: message.into(), code: 3, output: String::new() }
     }
 
-    /// What Ctrl-C ends. The code is what shells give for a program that SIGINT has ended.
+    /// What Ctrl-C ends, or another signal. The code is what shells give for a program that the signal has ended.
     pub fn interrupted() -> Self {
-        Self { code: 130, ..Self::run("interrupted") }
+        Self { code: interrupt::code(), ..Self::run("interrupted") }
     }
 
     /// The same, with a report that is printed all the same.

@@ -12,6 +12,7 @@ mod doctor;
 mod entry;
 mod failure;
 mod interrupt;
+mod json;
 mod man;
 mod messages;
 mod one_of;
@@ -20,8 +21,10 @@ mod output;
 mod picture_options;
 mod progress;
 mod say;
+mod secrets;
 mod stdout;
 mod told;
+mod usage;
 mod weights;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 
 use clap::{Args, Command, CommandFactory as _, ValueHint};
 use clap_mangen::Man;
+use perceptual_loss::low_level::shown;
 
 use crate::{arguments, failure::Failure, output::Output};
 
@@ -27,14 +28,14 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         return page.map_err(|error| Failure::run(error.to_string()));
     };
     fs::create_dir_all(folder).map_err(|error| {
-        Failure::input(format!("{}: cannot be made: {error}; name another folder", folder.display()))
+        Failure::input(format!("{}: cannot be made: {error}; name another folder", shown::name(folder)))
     })?;
     let mut written = String::new();
     for man in pages(command) {
         let path = folder.join(man.get_filename());
         Output::create(&path)?.finish(&page(&man)?)?;
         // Writing to a string does not fail.
-        let _ = writeln!(written, "{}", path.display());
+        let _ = writeln!(written, "{}", shown::escaped(&shown::name(&path)));
     }
     Ok(written)
 }

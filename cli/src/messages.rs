@@ -37,7 +37,7 @@ impl MessageOptions {
                 .with_max_level(Level::DEBUG)
                 .with_span_events(FmtSpan::CLOSE)
                 .with_timer(time::uptime())
-                .with_writer(io::stderr)
+                .with_writer(say::stderr)
                 .with_ansi(AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never)
                 // Else it panics where standard error is gone.
                 .log_internal_errors(false)

@@ -5,7 +5,7 @@ use std::env::{self, VarError};
 use clap::{Args, ValueEnum, ValueHint};
 use perceptual_loss::{
     Config, Context, Criterion, Model, ModelOptions, Normalization, Preset, Tap, Tuning, Weights,
-    weights::Precision,
+    low_level::shown, weights::Precision,
 };
 use perceptual_loss_files::ByteSize;
 
@@ -157,8 +157,9 @@ pub fn variable(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(value)) => {
-            Err(Failure::input(format!("{name} is no text: {}; set it to UTF-8", value.display())))
-        }
+        Err(VarError::NotUnicode(value)) => Err(Failure::input(format!(
+            "{name} is no text: {}; set it to UTF-8",
+            shown::name(value.as_ref())
+        ))),
     }
 }

@@ -1,7 +1,11 @@
 //! A progress bar for what takes longer than a second, where somebody watches.
 
+#[cfg(unix)]
+use std::io;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::say;
@@ -70,10 +74,24 @@ impl Progress {
 
     fn show(&self) {
         if self.bar.is_hidden() && !say::is_quiet() && self.started.elapsed() > Duration::from_secs(1) {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.set_draw_target(terminal());
         }
     }
 }
+
+/// Standard error, waited for where it is not ready.
+#[cfg(unix)]
+fn terminal() -> ProgressDrawTarget {
+    ProgressDrawTarget::term(Term::read_write_pair(io::stdin(), say::stderr()), TIMES_A_SECOND)
+}
+
+#[cfg(not(unix))]
+fn terminal() -> ProgressDrawTarget {
+    ProgressDrawTarget::stderr_with_hz(TIMES_A_SECOND)
+}
+
+/// How often it is drawn.
+const TIMES_A_SECOND: u8 = 20;
 
 /// Steps of a bar that moves within one item.
 const FINE: u64 = 1000;

@@ -1,11 +1,16 @@
 //! Lines for people on standard error. Where it is gone, nobody is told, and the run goes on.
 
 use std::{
-    io::Write as _,
+    io::{self, Stderr, Write as _},
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use anstream::{AutoStream, ColorChoice, adapter::strip_str};
 use clap::builder::styling::{AnsiColor, Style};
+use perceptual_loss::low_level::shown::escaped;
+use perceptual_loss_files::Patient;
+
+use crate::secrets;
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +62,21 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 
 fn line(color: AnsiColor, level: &str, text: &str) {
     let style = Style::new().bold().fg_color(Some(color.into()));
-    // In one piece, which other programs' lines do not break up.
-    let _ = anstream::stderr().write_all(format!("{style}{level}:{style:#} {text}\n").as_bytes());
+    // What it quotes stays within the line.
+    let text = secrets::hidden(text);
+    let line = format!("{style}{level}:{style:#} {}\n", escaped(&text));
+    match AutoStream::choice(&io::stderr()) {
+        ColorChoice::Never => raw(&strip_str(&line).to_string()),
+        _ => raw(&line),
+    }
+}
+
+/// As it is, in one piece, which other programs' lines do not break up.
+pub fn raw(text: &str) {
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Standard error, for whatever is said there.
+pub fn stderr() -> Patient<Stderr> {
+    Patient(io::stderr())
 }

@@ -5,20 +5,33 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::failure::Failure;
+use anstream::{AutoStream, ColorChoice, adapter::strip_str};
+use perceptual_loss::low_level::shown::escaped_but;
+use perceptual_loss_files::Patient;
 
-/// Prints a result as a whole: where something failed before, nothing stands on standard output.
+use crate::{failure::Failure, secrets};
+
+/// Prints a result as a whole: where something failed before, nothing stands on standard output. Nothing in it acts on a
+/// terminal.
 pub fn print(output: &str) -> Result<(), Failure> {
     // A command that has nothing to print needs nowhere to print it.
-    if output.is_empty() { Ok(()) } else { finish(io::stdout().lock().write_all(output.as_bytes())) }
+    if output.is_empty() { Ok(()) } else { write(&escaped_but(&secrets::hidden(output), &['\n', '\t'])) }
 }
 
-/// Sees to it that what was written goes out, and says what became of it.
-pub fn finish(written: io::Result<()>) -> Result<(), Failure> {
+/// Prints text of our own with its colours, where they are wanted.
+pub fn print_styled(output: &str) -> Result<(), Failure> {
+    match AutoStream::choice(&io::stdout()) {
+        ColorChoice::Never => write(&strip_str(output).to_string()),
+        _ => write(output),
+    }
+}
+
+fn write(output: &str) -> Result<(), Failure> {
     if UNWRITABLE.load(Ordering::Relaxed) {
         return Err(Failure::run("standard output is closed, or not open for writing"));
     }
-    match written.and_then(|()| io::stdout().flush()) {
+    let mut stdout = Patient(io::stdout().lock());
+    match stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()) {
         // Whoever read has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Failure::run(format!("standard output cannot be written: {error}"))),

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use perceptual_loss::low_level::shown::{escaped, name};
+
 use crate::ByteSize;
 
 /// Everything that can go wrong in this crate.
@@ -33,7 +35,7 @@ pub enum Error {
     #[error("{0}")]
     Option(String),
     /// A file that could not be written, known before the work whose result it was to hold.
-    #[error("{}: cannot be written: {source}; name another file", path.display())]
+    #[error("{}: cannot be written: {source}; name another file", escaped(&name(path)))]
     Unwritable {
         /// The file.
         path: PathBuf,
@@ -41,7 +43,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file that was not written.
-    #[error("{}: cannot be written: {source}", path.display())]
+    #[error("{}: cannot be written: {source}", escaped(&name(path)))]
     NotWritten {
         /// The file.
         path: PathBuf,

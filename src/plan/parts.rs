@@ -480,7 +480,7 @@ mod tests {
         #[test]
         fn every_position_is_compared_once(
             preset in 0..Preset::ALL.len(),
-            taps in prop::collection::btree_set(0..30usize, 1..5),
+            taps in prop::collection::btree_set(0..40usize, 1..5),
             named in any::<bool>(),
             width in 32..2000u32,
             height in 32..2000u32,

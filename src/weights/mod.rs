@@ -35,6 +35,7 @@ use self::{file::TensorFile, source::Source};
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
+    shown,
 };
 
 /// Where a network's convolution weights come from. Cheap to make and to clone: tensors are read when a model
@@ -118,13 +119,14 @@ impl Weights {
         Self { provenance: Provenance::Seeded(seed), trained: Some(false) }
     }
 
-    /// Weights from a file, of which only the table of contents is read now. Their origin is the path.
+    /// Weights from a file, of which only the table of contents is read now. Their origin is the path; a byte of it that is
+    /// no UTF-8 is written `\xHH`.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be read, [`Error::Weights`] where it is not a weights file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_source(Source::path(path), path.display().to_string())
+        Self::from_source(Source::path(path), shown::name(path))
     }
 
     /// Weights from a file in memory, for browsers and `&include_bytes!(..)[..]`. `origin` is what

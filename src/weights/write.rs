@@ -141,7 +141,8 @@ impl Parameters {
 
     /// Writes a safetensors file of this precision, with the convolutions under torchvision's names and nothing else;
     /// returns its bytes' count. The same parameters make the same bytes. The file is there as a whole or not at
-    /// all: what stood at `path` is replaced when all is written.
+    /// all: what stood at `path`, or where a link leads that stands there, is replaced when all is written, and its mode is
+    /// kept. A pipe or a device is written to.
     ///
     /// Its metadata has the networks whose first layers these are (`network`), the SHA-256 of the tensors before
     /// they were rounded (`source_sha256`), `trained` as `false` where it is known that they are not, and

@@ -60,6 +60,10 @@ EXPLICIT = [
     ("vgg16", "relu1_2=1.0", "mse", "imagenet", (5, 1)),
     ("vgg16", "relu2_2=1.0", "mae", "imagenet", (2, 2)),
     ("vgg19", "relu2_2=1.0", "mse", "none", (3, 3)),
+    # The last layer, also of the smallest picture that has it, and at its odd sizes.
+    ("vgg19", "relu5_4=0.5,pool5=2.0", "mse", "imagenet", (67, 40)),
+    ("vgg19", "pool5=1.0", "mae", "none", (32, 32)),
+    ("vgg16", "pool4=0.25,conv5_3=0.5,pool5=1.5", "mse", OWN, (64, 97)),
 ]
 
 

@@ -71,7 +71,7 @@ fn depth_counts_layers() {
     assert!(loaded.convolution("conv2_1").is_none() && loaded.convolution("relu1_1").is_none());
     let error = weights.load(Network::Vgg16, 99).unwrap_err();
     assert!(matches!(error, Error::Config(_)));
-    assert_says(&error.to_string(), &["vgg16", "30", "99"]);
+    assert_says(&error.to_string(), &["vgg16", "31", "99"]);
     // A file with none of the tensors will do where none is needed.
     assert!(Tensors(vec![]).load(0).unwrap().convolutions().is_empty());
 }

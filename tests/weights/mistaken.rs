@@ -36,7 +36,13 @@ fn what_is_no_safetensors_file_is_refused_in_one_line() {
 fn other_files_are_named() {
     let mut tar = vec![0; 1024];
     tar[257..262].copy_from_slice(b"ustar");
-    let cases: [(&[u8], &[&str]); 20] = [
+    let text = "a".repeat(511) + "é, and so on";
+    let index = format!(
+        r#"{{"metadata": {{"note": "{}"}}, "weight_map": {{"features.0.weight": "a"}}}}"#,
+        "n".repeat(1000)
+    );
+    let table = [&[0; 40][..], b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"].concat();
+    let cases: [(&[u8], &[&str]); 44] = [
         (b"", &["the file is empty", "expected torchvision's VGG"]),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
@@ -54,6 +60,37 @@ fn other_files_are_named() {
         (b"RIFF\x24\0\0\0WEBPVP8 ", &["WebP picture"]),
         (b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0", &["BMP picture"]),
         (b"\x93NUMPY\x01\0v\0{'descr': '<f4'", &["NumPy array"]),
+        (
+            index.as_bytes(),
+            &["index of a model in shards", "\"weight_map\"", "save its state_dict as one file"],
+        ),
+        (b"\n{\"weight_map\":{}}", &["index of a model in shards"]),
+        (
+            b"{\"error\": \"Repository not found\"}",
+            &["but text that begins '{\"error\": \"Repository not found\"}'", "expected torchvision's VGG"],
+        ),
+        (b"Entry not found\n", &["but text that begins 'Entry not found'"]),
+        (text.as_bytes(), &["but text that begins 'aaa"]),
+        (b"model_checkpoint_path: \"model.ckpt\"\n", &["TensorFlow checkpoint"]),
+        (&table, &["index of a TensorFlow checkpoint"]),
+        (b"\x08\x01\x12\xe7\x1d\x0a\xa0\x01", &["TensorFlow SavedModel"]),
+        (b"\x0a\x3a\x0a\x05input\x12\x0bPlaceholder", &["TensorFlow graph"]),
+        (b"\x1c\0\0\0TFL3\0\0", &["TensorFlow Lite"]),
+        (b"\x0a\x14VGG_ILSVRC_19_layers\x12\x21", &["Caffe model", "bring torchvision's VGG"]),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64\0", &["MATLAB", "bring torchvision's VGG"]),
+        (b"\x08\x08\x12\x0connx example:\xff", &["ONNX"]),
+        (b"\x08\x07\x3a\xff\x01\x0a", &["ONNX"]),
+        (b"\x08\x0a\x42\x02\x10\x11", &["ONNX"]),
+        (b"\xfd7zXZ\0\0\x04", &["xz", "unpack"]),
+        (b"BZh91AY&SY", &["bzip2", "unpack"]),
+        (b"\x28\xb5\x2f\xfd\x04", &["zstd", "unpack"]),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", &["7z", "unpack"]),
+        (b"Rar!\x1a\x07\0", &["RAR", "unpack"]),
+        (b"%PDF-1.7", &["PDF"]),
+        (b"lmgg\x01\0\0\0", &["GGML"]),
+        (b"tjgg\x03\0\0\0", &["GGML"]),
+        // Of no text and of no model.
+        (b"\x0a\x05\xff\xff\xff\xff\xff\x12", &["not a safetensors file, nor a PyTorch one"]),
         (b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0", &["GGUF"]),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", &["gzip", "unpack"]),
         (&tar, &["tar archive", "state_dict"]),
@@ -106,7 +143,13 @@ mod pytorch {
             (zip_file(&list, &[]), ["no dict of tensors", save]),
             (list.clone(), ["a pickle, but no PyTorch file", save]),
             (zip(&[("a/data.pkl", &empty), ("a/constants.pkl", &empty)]), ["TorchScript archive", save]),
-            (zip(&[("arr_0.npy", b"\x93NUMPY")]), ["a zip archive, but not PyTorch's", "data.pkl"]),
+            (zip(&[("a/data", b"")]), ["a zip archive, but not PyTorch's", "data.pkl"]),
+            (zip(&[("arr_0.npy", b"\x93NUMPY")]), ["a zip archive of NumPy's arrays", "data.pkl"]),
+            (
+                zip(&[("config.json", b"{}"), ("model.weights.h5", b"")]),
+                ["a zip archive but Keras's", "data.pkl"],
+            ),
+            (zip(&[("vgg19.pth", b"")]), ["a zip archive with a file of weights in it", "unpacked"]),
             (zip(&[("m/data.pkl", &empty), ("m/byteorder", b"big")]), ["big-endian", "save it again"]),
         ] {
             assert_says(&refusal(&bytes), &words);

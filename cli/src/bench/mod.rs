@@ -11,12 +11,13 @@ use clap::{Args, Parser};
 
 use crate::{
     failure::Failure,
+    json,
     messages::MessageOptions,
     options::{DeviceOptions, LossOptions},
     output::Output,
     say,
 };
-use measure::{Measurement, Work};
+use measure::Work;
 
 /// Time comparisons on this machine, step by step, beside the device's measured peak.
 ///
@@ -88,7 +89,8 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     };
     let config = arguments.loss.config()?;
     let chosen = arguments.loss.weights()?;
-    let plot = arguments.plot.as_deref().map(Output::create).transpose()?;
+    let plot =
+        (arguments.plot.as_deref()).map(|plot| Output::of("a plot, an SVG,", "svg", plot)).transpose()?;
     let measurement = measure::measure(&work, || arguments.device.model(&config, &chosen.weights))?;
     if let Some(plot) = plot {
         plot.finish(plot::svg(&measurement)?.as_bytes())?;
@@ -96,10 +98,6 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     if cfg!(debug_assertions) {
         say::warning("this is a debug build, whose times mean little; build with --release");
     }
-    if arguments.json { json(&measurement) } else { Ok(table::table(&measurement)) }
-}
-
-fn json(measurement: &Measurement) -> Result<String, Failure> {
-    let json = serde_json::to_string(measurement).map_err(|error| Failure::run(error.to_string()))?;
-    Ok(json + "\n")
+    chosen.warn();
+    if arguments.json { Ok(json::object(&measurement)? + "\n") } else { Ok(table::table(&measurement)) }
 }

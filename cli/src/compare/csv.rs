@@ -1,9 +1,9 @@
-//! Reports as comma-separated values, quoted as RFC 4180 says.
+//! Reports as comma-separated values, quoted as RFC 4180 says. A row is a line, since names are escaped.
 
-use perceptual_loss::{Preset, UsedTunings};
+use perceptual_loss::{Preset, UsedTunings, low_level::shown::escaped};
 
 use super::line::Line;
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 /// A row of names, and a row a report. Reports of one run have the same layers.
 pub fn encode(lines: &[Line]) -> Result<String, Failure> {
@@ -17,16 +17,14 @@ pub fn encode(lines: &[Line]) -> Result<String, Failure> {
 fn columns(line: &Line) -> Result<Vec<(&'static str, String)>, Failure> {
     let Line { report, generated, target, pictures } = line;
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    let name = |name: &str| escaped(name).into_owned();
     let taps: Vec<_> = report.layers.iter().map(|layer| format!("{}={}", layer.name, layer.weight)).collect();
     let pictures = match pictures.is_plain() {
         true => String::new(),
-        false => serde_json::to_string(pictures).map_err(|error| Failure::run(error.to_string()))?,
+        false => json::object(pictures)?,
     };
-    let mut columns = vec![
-        ("generated", generated.clone()),
-        ("target", target.clone()),
-        ("total", report.total.to_string()),
-    ];
+    let mut columns =
+        vec![("generated", name(generated)), ("target", name(target)), ("total", report.total.to_string())];
     columns.extend(report.layers.iter().map(|layer| (layer.name, layer.loss.to_string())));
     columns.extend([
         ("width", report.width.to_string()),
@@ -36,7 +34,7 @@ fn columns(line: &Line) -> Result<Vec<(&'static str, String)>, Failure> {
         ("taps", taps.join(",")),
         ("criterion", report.criterion.to_string()),
         ("normalization", report.normalization.to_string()),
-        ("weights", report.weights.origin.clone()),
+        ("weights", name(&report.weights.origin)),
         ("weights_sha256", report.weights.sha256.clone()),
         ("weights_trained", report.weights.trained.map(|trained| trained.to_string()).unwrap_or_default()),
         ("pictures", pictures),

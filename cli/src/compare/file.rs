@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use perceptual_loss::low_level::shown;
+
 use super::{csv, line::Line};
 use crate::failure::Failure;
 
@@ -26,7 +28,7 @@ impl Format {
             Some("csv") => Ok(Self::Csv),
             _ => Err(Failure::input(format!(
                 "{}: a report is written by its file's extension; name one that ends in .json, .jsonl, .ndjson or .csv",
-                path.display()
+                shown::name(path)
             ))),
         }
     }

@@ -1,10 +1,10 @@
 //! A report with the files that it is about.
 
-use perceptual_loss::Report;
+use perceptual_loss::{Report, low_level::shown::escaped};
 use serde::Serialize;
 
 use super::record::Record;
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 /// One generated picture's result.
 #[derive(Serialize)]
@@ -20,11 +20,15 @@ pub struct Line {
 impl Line {
     /// A JSON object, in one line.
     pub fn json(&self) -> Result<String, Failure> {
-        serde_json::to_string(self).map_err(|error| Failure::run(error.to_string()))
+        json::object(self)
     }
 
     /// A table for people.
     pub fn table(&self) -> String {
-        format!("{} against {}\n{}\n", self.generated, self.target, self.report)
+        let [generated, target, origin] =
+            [&self.generated, &self.target, &self.report.weights.origin].map(|name| escaped(name));
+        let mut report = self.report.clone();
+        report.weights.origin = origin.into_owned();
+        format!("{generated} against {target}\n{report}\n")
     }
 }

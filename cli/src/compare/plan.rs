@@ -9,7 +9,7 @@ use perceptual_loss::{
 use perceptual_loss_files::ByteSize;
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 /// A comparison of two pictures: the parts in which they go through, and what they take.
 #[derive(Serialize)]
@@ -112,8 +112,7 @@ impl PlanReport {
 
     /// A JSON object, in one line.
     pub fn json(&self) -> Result<String, Failure> {
-        let text = serde_json::to_string(self).map_err(|error| Failure::run(error.to_string()))?;
-        Ok(text + "\n")
+        Ok(json::object(self)? + "\n")
     }
 
     /// The same for people.

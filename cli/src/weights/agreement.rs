@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use clap::{Args, ValueHint};
 use image::RgbImage;
-use perceptual_loss::{Config, Image, Model, Preset, Tap, Weights};
+use perceptual_loss::{Config, Image, Model, Preset, Tap, Weights, low_level::shown::escaped};
 use perceptual_loss_files::{Picture, Source, check_stdin};
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     distortion::{self, Distortion},
     failure::Failure,
-    interrupt,
+    interrupt, json,
     options::DeviceOptions,
     picture_options::PictureOptions,
     progress::Progress,
@@ -124,6 +124,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     drop(progress);
     told.unused(&reading);
     told.print();
+    chosen.warn();
     if arguments.weights.is_none() {
         say::note(&format!("judged are the weights {}", chosen.name));
     }
@@ -135,10 +136,13 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         ..agreement.report()
     };
     if arguments.json {
-        let json = serde_json::to_string(&report).map_err(|error| Failure::run(error.to_string()))?;
-        return Ok(json + "\n");
+        return Ok(json::object(&report)? + "\n");
     }
-    Ok(text(&report))
+    Ok(text(&Agreement {
+        weights: escaped(&report.weights).into_owned(),
+        reference: escaped(&report.reference).into_owned(),
+        ..report
+    }))
 }
 
 /// Its middle, 8-bit.

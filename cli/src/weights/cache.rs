@@ -1,9 +1,9 @@
 //! The folder that keeps what was fetched, and what is in it.
 
-use std::{env, path::PathBuf};
+use std::{env, io, path::PathBuf};
 
 use directories::ProjectDirs;
-use perceptual_loss::Weights;
+use perceptual_loss::{Error, Weights, low_level::shown};
 
 use super::published::Published;
 use crate::failure::Failure;
@@ -57,14 +57,13 @@ impl Cache {
     /// What was fetched, if it was.
     ///
     /// # Errors
-    /// Where it can no longer be read.
-    pub fn kept(&self, which: Published) -> Result<Option<Kept>, Failure> {
+    /// [`Error::Io`] where that cannot be told or it cannot be read, another where it is damaged.
+    pub fn kept(&self, which: Published) -> Result<Option<Kept>, Error> {
         let path = self.path(which);
-        // What cannot be asked after is not known to be absent; opening it then says why.
-        if let Ok(false) = path.try_exists() {
-            return Ok(None);
-        }
-        let weights = Weights::open(&path).map_err(|error| again(which, error))?;
+        let weights = match Weights::open(&path) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
         let mut kept = Kept { path, weights, which };
         if kept.is(which.sha256()) {
             kept.weights = kept.weights.with_trained(true);
@@ -97,17 +96,22 @@ impl Kept {
             }
             None => self.weights.load_linears().map(|linears| linears.info),
         }
-        .map_err(|error| again(self.which, error))?;
+        .map_err(|error| unusable(self.which, error))?;
         if self.weights.metadata("source_sha256") != Some(&info.sha256) {
-            let changed = format!("{}: the file is not what was written there", self.path.display());
-            return Err(again(self.which, Failure::input(changed)));
+            let changed = format!("{}: the file is not what was written there", shown::name(&self.path));
+            return Err(unusable(self.which, Error::Weights(changed)));
         }
         Ok(info.sha256)
     }
 }
 
-fn again(which: Published, failure: impl Into<Failure>) -> Failure {
-    let Failure { message, code, output } = failure.into();
-    let message = format!("{message}; fetch it again with 'perceptual-loss weights fetch {}'", which.name());
-    Failure { message, code, output }
+/// What is to be said of a fetched file that cannot be used.
+pub fn unusable(which: Published, error: Error) -> Failure {
+    match error {
+        Error::Io { .. } => Failure::input(format!("{error}; name another folder with {FOLDER}")),
+        _ => Failure::input(format!(
+            "{error}; fetch it again with 'perceptual-loss weights fetch {}'",
+            which.name()
+        )),
+    }
 }

@@ -1,9 +1,12 @@
 //! Which weights a run takes.
 
-use perceptual_loss::{Network, Weights};
+use perceptual_loss::{Error, Network, Weights};
 
-use super::{cache::Cache, published::Published};
-use crate::{failure::Failure, options::variable};
+use super::{
+    cache::{self, Cache},
+    published::Published,
+};
+use crate::{failure::Failure, options::variable, say};
 
 /// The variable that names weights as --weights does.
 pub const VARIABLE: &str = "PERCEPTUAL_LOSS_WEIGHTS";
@@ -15,6 +18,8 @@ pub struct Chosen {
     /// As reports call them: a file, `default-1` or `seeded:N`.
     pub name: String,
     network: Network,
+    /// Why it is not known whether any were fetched.
+    out_of_reach: Option<Error>,
 }
 
 /// What weights are chosen by; the first that there is.
@@ -33,32 +38,53 @@ pub enum By {
 impl Chosen {
     /// The weights for a loss over `network`, where the option --weights is as it is.
     pub fn new(option: Option<&str>, network: Network) -> Result<Self, Failure> {
-        let (weights, by) = Self::weights(option, network)?;
-        Ok(Self { name: weights.origin(), weights, by, network })
-    }
-
-    fn weights(option: Option<&str>, network: Network) -> Result<(Weights, By), Failure> {
+        let of =
+            |weights: Weights, by| Self { name: weights.origin(), weights, by, network, out_of_reach: None };
         if let Some(name) = option {
-            return Ok((named(name)?, By::Option));
+            return Ok(of(named(name)?, By::Option));
         }
         if let Some(name) = variable(VARIABLE)? {
             let weights = named(&name).map_err(|failure| Failure {
                 message: format!("{} (named by {VARIABLE})", failure.message),
                 ..failure
             })?;
-            return Ok((weights, By::Variable));
+            return Ok(of(weights, By::Variable));
         }
-        if let (Some(cache), Some(published)) = (Cache::find(), Published::of(network))
-            && let Some(kept) = cache.kept(published)?
-        {
-            return Ok((kept.weights, By::Fetched));
+        let default = || of(Weights::default(), By::Default);
+        let (Some(cache), Some(published)) = (Cache::find(), Published::of(network)) else {
+            return Ok(default());
+        };
+        match cache.kept(published) {
+            Ok(Some(kept)) => Ok(of(kept.weights, By::Fetched)),
+            Ok(None) => Ok(default()),
+            // A folder that is none, or somebody else's, as services have it: who fetched nothing there misses nothing.
+            Err(error @ Error::Io { .. }) => Ok(Self { out_of_reach: Some(error), ..default() }),
+            // Somebody did fetch it, and numbers of other weights are other numbers.
+            Err(damaged) => Err(cache::unusable(published, damaged)),
         }
-        Ok((Weights::default(), By::Default))
+    }
+
+    /// Says what kept fetched weights from being found, if anything did.
+    pub fn warn(&self) {
+        if let Some(error) = &self.out_of_reach {
+            say::warning(&format!(
+                "{error}; fetched weights are out of reach there, and {} are taken",
+                self.name
+            ));
+        }
+    }
+
+    /// Says that, and what a user should be told of the choice.
+    pub fn tell(&self) {
+        self.warn();
+        if let Some(note) = self.note() {
+            say::note(&note);
+        }
     }
 
     /// What a user should be told of the choice, in one line: whatever was not said on the command line, and that
     /// seeded weights judge nothing.
-    pub fn note(&self) -> Option<String> {
+    fn note(&self) -> Option<String> {
         let Self { name, network, .. } = self;
         let because = match self.by {
             By::Option => "",

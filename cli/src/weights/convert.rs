@@ -4,22 +4,25 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use perceptual_loss::{
     Error, Network, Weights,
+    low_level::shown,
     weights::{Parameters, Precision},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output::Output};
 
 /// What is to be printed.
 pub fn run(file: &Path, output: &Path, precision: Precision) -> Result<String, Failure> {
     if is_same(file, output) {
-        return Err(Failure::input(format!("{} is the file to convert; write to another", output.display())));
+        let path = shown::name(output);
+        return Err(Failure::input(format!("{path} is the file to convert; write to another")));
     }
+    let output = file_for_weights(output)?;
     let weights = Weights::open(file)?;
     match weights.networks()?.first() {
         Some(served) => {
             write(&weights.load(served.network, served.depth)?, served.network, output, precision)
         }
-        None => Err(Failure::input(format!("{}: no network to convert", file.display()))),
+        None => Err(Failure::input(format!("{}: no network to convert", shown::name(file)))),
     }
 }
 
@@ -30,19 +33,26 @@ pub fn whole(
     output: &Path,
     precision: Precision,
 ) -> Result<String, Failure> {
+    let output = file_for_weights(output)?;
     let mut parameters = weights.load(network, network.layers().len())?;
     parameters.metadata.insert("source".to_owned(), weights.origin());
     write(&parameters, network, output, precision)
+}
+
+/// Found good before anything is read.
+fn file_for_weights(path: &Path) -> Result<Output, Failure> {
+    Output::of("a safetensors file", "safetensors", path)
 }
 
 /// Writes them, and says what was written.
 pub fn write(
     parameters: &Parameters,
     network: Network,
-    output: &Path,
+    output: Output,
     precision: Precision,
 ) -> Result<String, Failure> {
-    let bytes = parameters.write(output, precision).map_err(not_written)?;
+    let path = shown::name(output.path());
+    let bytes = output.finish_by(|path| parameters.write(path, precision).map_err(not_written))?;
     let rounded = parameters.clone().rounded(precision)?;
     let first_and_last = match (parameters.convolutions().first(), parameters.convolutions().last()) {
         (Some(first), Some(last)) => format!(", {} to {}", first.layer().name, last.layer().name),
@@ -50,7 +60,7 @@ pub fn write(
     };
     let mut text = format!(
         "{}: {network}{first_and_last}, {precision}, {bytes} bytes ({})\nsha256 {}\n",
-        output.display(),
+        shown::escaped(&path),
         mib(bytes),
         rounded.info.sha256
     );

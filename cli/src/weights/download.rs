@@ -67,7 +67,9 @@ impl Download<'_> {
             match response.status() {
                 StatusCode::PARTIAL_CONTENT if begins_at(response.headers(), from) => return Ok(response),
                 // The server has less than is here, or answers something that was not asked.
-                StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => {
+                StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT |
+                // Or it makes nothing of what is asked, such as of a validator that is not its own.
+                StatusCode::BAD_REQUEST | StatusCode::PRECONDITION_FAILED => {
                     response = self.request(&agent, None)?;
                 }
                 _ => {}
@@ -178,9 +180,15 @@ fn there_are_threads() -> bool {
 
 /// What tells this file from a later one at the same place, to the byte: a weak tag does not.
 fn validator_of(headers: &HeaderMap) -> Option<String> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let text =
+        |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| is_validator(text));
     let strong = text(ETAG).filter(|tag| !tag.starts_with("W/"));
     strong.or(text(LAST_MODIFIED)).map(str::to_owned)
+}
+
+/// Whether a server can be asked by it: no longer than any server's, and of a header's characters.
+pub fn is_validator(text: &str) -> bool {
+    (1..=1024).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn begins_at(headers: &HeaderMap, start: u64) -> bool {

@@ -12,6 +12,7 @@ use std::{
 use clap::Args;
 use perceptual_loss::{
     Weights,
+    low_level::shown::{self, escaped},
     weights::{Parameters, Precision},
 };
 use ureq::http::Uri;
@@ -20,10 +21,10 @@ use super::{
     cache::{self, Cache},
     convert::{self, mib, not_written},
     download::Download,
-    partial::Partial,
+    partial::{Partial, open_own},
     published::Published,
 };
-use crate::{failure::Failure, options::variable, say};
+use crate::{failure::Failure, options::variable, output::Output, say};
 
 /// The variable that names a folder which has the official files under their own names.
 const MIRROR: &str = "PERCEPTUAL_LOSS_MIRROR";
@@ -58,11 +59,18 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let which = arguments.which;
     let sha256 = arguments.sha256.as_deref().unwrap_or(which.sha256());
     let url = url(arguments)?;
-    let shown = shown(&url)?;
+    let shown_url = public(&url)?;
     let cache = Cache::find().ok_or_else(|| {
         Failure::input(format!("this user has no cache folder; name a folder with {}", cache::FOLDER))
     })?;
     let lock = lock(&cache, which).map_err(|error| cannot(&cache, &error))?;
+    let to = cache.path(which);
+    // A pipe would be waited for.
+    if fs::metadata(&to).is_ok_and(|there| !there.is_file()) {
+        let name = to.file_name().map(|name| shown::name(name.as_ref())).unwrap_or_default();
+        return Err(cannot(&cache, &io::Error::other(format!("{name} is no file; remove it"))));
+    }
+    let output = Output::create(&to)?;
     let mut partial = Partial::open(&cache.partial(which)).map_err(|error| cannot(&cache, &error))?;
 
     if let Ok(Some(kept)) = cache.kept(which)
@@ -73,13 +81,13 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         partial.remove().map_err(|error| cannot(&cache, &error))?;
         return Ok(format!(
             "{}: {}, fetched before\nsha256 {tensors}\nfrom {}, sha256 {sha256}\n",
-            kept.path.display(),
+            escaped(&shown::name(&kept.path)),
             which.name(),
             kept.url()
         ));
     }
     let timeout = Duration::from_secs(arguments.timeout);
-    let download = Download { url: &url, shown: &shown, sha256, timeout };
+    let download = Download { url: &url, shown: &shown_url, sha256, timeout };
     if let Err(failure) = download.complete(&mut partial) {
         if partial.validator().is_none() {
             // Nothing can be gone on from. That it cannot be removed matters less than the failure.
@@ -89,22 +97,22 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     }
     let from = cache.partial(which);
     let source = BTreeMap::from([
-        (cache::SOURCE_URL.to_owned(), shown.clone()),
+        (cache::SOURCE_URL.to_owned(), shown_url.clone()),
         (cache::SOURCE_FILE_SHA256.to_owned(), sha256.to_owned()),
     ]);
-    match convert(which, &from, source, &cache.path(which)) {
+    match convert(which, &from, source, output) {
         Ok(mut text) => {
             partial.remove().map_err(|error| cannot(&cache, &error))?;
             drop(lock);
             // Writing to a string does not fail.
-            let _ = writeln!(text, "from {shown}, sha256 {sha256}");
+            let _ = writeln!(text, "from {shown_url}, sha256 {sha256}");
             Ok(text)
         }
         // The file is at fault, and would be the next time.
         Err(Failure { message, code: 2, .. }) => {
             let _ = partial.remove();
-            let message = message.strip_prefix(&format!("{}: ", from.display())).unwrap_or(&message);
-            Err(Failure::input(format!("{shown}: {message}")))
+            let message = message.strip_prefix(&format!("{}: ", shown::name(&from))).unwrap_or(&message);
+            Err(Failure::input(format!("{shown_url}: {message}")))
         }
         // Its place is. The download stays, and need not be done again.
         Err(failure) => Err(failure),
@@ -116,16 +124,17 @@ fn convert(
     which: Published,
     from: &Path,
     source: BTreeMap<String, String>,
-    to: &Path,
+    output: Output,
 ) -> Result<String, Failure> {
     let weights = Weights::open(from)?;
     let Some(network) = which.network() else {
         let mut linears = weights.load_linears()?;
         linears.metadata = source;
-        let bytes = linears.write(to).map_err(not_written)?;
+        let path = shown::name(output.path());
+        let bytes = output.finish_by(|path| linears.write(path).map_err(not_written))?;
         return Ok(format!(
             "{}: {}, f32, {bytes} bytes ({})\nsha256 {}\n",
-            to.display(),
+            escaped(&path),
             which.name(),
             mib(bytes),
             linears.info.sha256
@@ -136,14 +145,14 @@ fn convert(
     let depth = served.map_or(network.layers().len(), |served| served.depth);
     let mut parameters: Parameters = weights.load(network, depth)?;
     parameters.metadata = source;
-    convert::write(&parameters, network, to, Precision::F32)
+    convert::write(&parameters, network, output, Precision::F32)
 }
 
 /// Holds back other fetches of the same file until it is dropped. The file stays: if it were removed while another
 /// waits for it, a third would make its own, and both would go ahead.
 fn lock(cache: &Cache, which: Published) -> io::Result<File> {
     fs::create_dir_all(cache.folder())?;
-    let file = File::options().write(true).create(true).truncate(false).open(cache.lock(which))?;
+    let file = open_own(&cache.lock(which))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -158,7 +167,7 @@ fn lock(cache: &Cache, which: Published) -> io::Result<File> {
 fn cannot(cache: &Cache, error: &io::Error) -> Failure {
     Failure::input(format!(
         "{}: weights cannot be kept there: {error}; name another folder with {}",
-        cache.folder().display(),
+        shown::name(cache.folder()),
         cache::FOLDER
     ))
 }
@@ -175,14 +184,22 @@ fn url(arguments: &Arguments) -> Result<String, Failure> {
 }
 
 /// A URL without its user, password and query, which may be secrets.
-fn shown(url: &str) -> Result<String, Failure> {
-    let wrong =
-        || Failure::input(format!("'{url}' is no URL to download from; expected http:// or https://"));
+fn public(url: &str) -> Result<String, Failure> {
+    // Of what is no URL it cannot be told which part is secret.
+    let wrong = || {
+        Failure::input(format!(
+            "what --url or {MIRROR} gives is no URL to download from; expected http:// or https://, a host and a path"
+        ))
+    };
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(wrong());
     };
     let (_, host) = authority.as_str().rsplit_once('@').unwrap_or(("", authority.as_str()));
+    // Behind a host's colon is a port, or a password with what ends a host.
+    if uri.host() != Some(host) && uri.port_u16().is_none() {
+        return Err(wrong());
+    }
     Ok(format!("{scheme}://{host}{}", uri.path()))
 }
 
@@ -205,10 +222,20 @@ mod tests {
             ("https://a.org/b/c.pth", "https://a.org/b/c.pth"),
             ("http://me:pass@a.org:8080/c.pth?token=x", "http://a.org:8080/c.pth"),
         ] {
-            assert_eq!(shown(url).unwrap(), expected);
+            assert_eq!(public(url).unwrap(), expected);
         }
         for url in ["ftp://a.org/c.pth", "c.pth", "/c.pth", "", "https://", "http://a b/c"] {
-            assert_eq!(shown(url).unwrap_err().code, 2, "{url}");
+            assert_eq!(public(url).unwrap_err().code, 2, "{url}");
+        }
+        // Of what is no URL nothing is shown.
+        for url in [
+            "htp://me:word@a.org/c",
+            "http:/me:word@a.org/c",
+            "http://me:wo/rd@a.org/c",
+            "me:word@a.org/c?key=word",
+        ] {
+            let message = public(url).unwrap_err().message;
+            assert!(!message.contains("word"), "{message}");
         }
     }
 }

@@ -4,20 +4,21 @@ use std::{fmt::Write as _, path::Path};
 
 use perceptual_loss::{
     Weights,
+    low_level::shown::escaped,
     weights::{Inspection, Served},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 /// What is to be printed.
-pub fn run(file: &Path, json: bool) -> Result<String, Failure> {
+pub fn run(file: &Path, as_json: bool) -> Result<String, Failure> {
     let inspection = Weights::open(file)?.inspect()?;
-    if json {
-        let json = serde_json::to_string(&inspection).map_err(|error| Failure::run(error.to_string()))?;
-        return Ok(json + "\n");
+    if as_json {
+        return Ok(json::object(&inspection)? + "\n");
     }
     let Inspection { origin, format, networks, sha256, look, convolutions, .. } = &inspection;
     let networks: Vec<_> = networks.iter().map(describe).collect();
+    let origin = escaped(origin);
     let mut text = format!("{origin} ({format})\n{}\nsha256 {sha256}\n{look}\n\n", networks.join("; or "));
     let names = convolutions.iter().map(|c| c.tensor.chars().count()).max().unwrap_or(0);
     // Writing to a string does not fail.

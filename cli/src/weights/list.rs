@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs};
 
-use perceptual_loss::Network;
+use perceptual_loss::{
+    Network,
+    low_level::shown::{self, escaped},
+};
 use serde::Serialize;
 
 use super::{
@@ -11,7 +14,7 @@ use super::{
     convert::mib,
     published::Published,
 };
-use crate::{failure::Failure, options::variable};
+use crate::{failure::Failure, json, options::variable};
 
 #[derive(Serialize)]
 struct List {
@@ -57,17 +60,16 @@ struct Taken {
 }
 
 /// What is to be printed.
-pub fn run(json: bool) -> Result<String, Failure> {
+pub fn run(as_json: bool) -> Result<String, Failure> {
     let cache = Cache::find();
     let list = List {
-        folder: cache.as_ref().map(|cache| cache.folder().display().to_string()),
+        folder: cache.as_ref().map(|cache| shown::name(cache.folder())),
         files: Published::ALL.into_iter().map(|which| entry(which, cache.as_ref())).collect(),
         variable: variable(VARIABLE)?,
         taken: Network::ALL.into_iter().map(|network| (network.name(), taken(network))).collect(),
     };
-    if json {
-        let json = serde_json::to_string(&list).map_err(|error| Failure::run(error.to_string()))?;
-        return Ok(json + "\n");
+    if as_json {
+        return Ok(json::object(&list)? + "\n");
     }
     Ok(text(&list))
 }
@@ -91,9 +93,11 @@ fn entry(which: Published, cache: Option<&Cache>) -> Entry {
 }
 
 fn fetched(which: Published, cache: &Cache) -> Result<Option<Fetched>, Failure> {
-    let Some(kept) = cache.kept(which)? else { return Ok(None) };
+    let Some(kept) = cache.kept(which).map_err(|error| cache::unusable(which, error))? else {
+        return Ok(None);
+    };
     Ok(Some(Fetched {
-        path: kept.path.display().to_string(),
+        path: shown::name(&kept.path),
         bytes: fs::metadata(&kept.path).map_or(0, |file| file.len()),
         sha256: kept.check()?,
         source_url: kept.url().to_owned(),
@@ -125,11 +129,13 @@ fn text(list: &List) -> String {
                 let own = if *official { "" } else { ", not the official file" };
                 writeln!(
                     text,
-                    "{name:10} {path}, {bytes} bytes ({}), sha256 {sha256}, from {source_url}{own}",
-                    mib(*bytes)
+                    "{name:10} {}, {bytes} bytes ({}), sha256 {sha256}, from {}{own}",
+                    escaped(path),
+                    mib(*bytes),
+                    escaped(source_url)
                 )
             }
-            (None, Some(error)) => writeln!(text, "{name:10} {error}"),
+            (None, Some(error)) => writeln!(text, "{name:10} {}", escaped(error)),
             (None, None) => {
                 let there = partial_bytes.map_or_else(String::new, |there| format!("{} of ", mib(there)));
                 writeln!(
@@ -141,21 +147,23 @@ fn text(list: &List) -> String {
         };
     }
     let _ = match &list.folder {
-        Some(folder) => writeln!(text, "\nfetched files are kept in {folder}"),
+        Some(folder) => writeln!(text, "\nfetched files are kept in {}", escaped(folder)),
         None => writeln!(text, "\nthere is no cache folder; {} names one", cache::FOLDER),
     };
     let _ = match &list.variable {
-        Some(variable) => writeln!(text, "{VARIABLE} is {variable}"),
+        Some(variable) => writeln!(text, "{VARIABLE} is {}", escaped(variable)),
         None => writeln!(text, "{VARIABLE} is not set"),
     };
     for (network, Taken { weights, error, .. }) in &list.taken {
         let _ = match (weights, error) {
-            (Some(weights), _) => writeln!(text, "without --weights, losses over {network} take {weights}"),
+            (Some(weights), _) => {
+                writeln!(text, "without --weights, losses over {network} take {}", escaped(weights))
+            }
             (None, error) => {
                 writeln!(
                     text,
                     "without --weights, losses over {network} fail: {}",
-                    error.as_deref().unwrap_or_default()
+                    escaped(error.as_deref().unwrap_or_default())
                 )
             }
         };

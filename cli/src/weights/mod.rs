@@ -21,6 +21,7 @@ use crate::{failure::Failure, one_of::OneOf};
 
 /// Fetch trained weights, look at a weights file, convert or write one, or measure how far weights judge alike.
 #[derive(Args)]
+#[command(arg_required_else_help = false)]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,

@@ -96,6 +96,10 @@ fn what_cannot_be_measured_is_refused() {
         ("--runs 0", "1..=100000"),
         ("--batch 0", "1..=1024"),
         ("--size 32 --plot /nowhere/plot.svg", "cannot be written"),
+        (
+            "--size 32 --plot /nowhere/plot.png",
+            "a plot, an SVG, is what is written; name a file that ends in .svg",
+        ),
     ] {
         let output = run(&format!("{arguments} --backend cpu"));
         let text = String::from_utf8(output.stderr).unwrap();

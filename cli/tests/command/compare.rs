@@ -401,6 +401,10 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
         ("compare a.png b.png --taps relu9_9=1", "no layer 'relu9_9'"),
         ("compare a.png b.png --taps relu1_1=nan", "weight NaN"),
         ("compare a.png b.png --taps =", "is no tap"),
+        (
+            "compare a.png b.png --taps relu1_1=1e308,relu1_2=1e308 --norm caffe --backend cpu --json",
+            "finite",
+        ),
         ("compare a.png b.png --preset nope", "no preset is called 'nope'"),
         ("compare a.png b.png --criterion l3", "no criterion is called 'l3'"),
         ("compare a.png b.png --norm 3", "'3' is no normalisation"),

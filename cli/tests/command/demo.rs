@@ -110,6 +110,11 @@ fn what_cannot_be_done_is_said_in_a_line_and_leaves_nothing() {
     for (arguments, part) in [
         ("demo -o none/sheet.png", "none/sheet.png: cannot be written"),
         ("demo -o .", "it is a folder"),
+        (
+            "demo -o sheet.jpg",
+            "sheet.jpg: a contact sheet, a PNG, is what is written; name a file that ends in .png",
+        ),
+        ("demo -o sheet.PNG.webp", "name a file that ends in .png"),
         ("demo --size 8", "192..=2048"),
         ("demo --weights none.safetensors", "none.safetensors"),
         ("demo --taps relu9_9", "no layer 'relu9_9'"),

@@ -8,6 +8,8 @@ mod devices;
 mod fetch;
 mod folder;
 mod memory;
+#[cfg(unix)]
+mod names;
 mod output;
 #[path = "../../../tests/weights/pickle.rs"]
 #[expect(dead_code, reason = "the weights' own tests use the rest")]
@@ -15,5 +17,8 @@ mod pickle;
 #[path = "../../../tests/common/scene.rs"]
 mod scene;
 mod shell;
+#[cfg(target_os = "linux")]
+mod streams;
 mod threads;
+mod usage;
 mod weights;

@@ -128,10 +128,10 @@ fn a_plan_that_cannot_be_names_the_least_that_works() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_a_comparison_and_leaves_nothing() {
+fn signals_end_a_comparison_and_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
     picture(folder.path(), "a.png", [3072, 3072]);
-    for backend in ["cpu", "gpu"] {
+    for (backend, signal, code) in [("cpu", "-INT", 130), ("gpu", "-TERM", 143), ("cpu", "-HUP", 129)] {
         let command =
             compare(folder.path(), &format!("--backend {backend} --memory 256MiB --output loss.json"))
                 .stdout(Stdio::piped())
@@ -141,10 +141,10 @@ fn ctrl_c_ends_a_comparison_and_leaves_nothing() {
         // It would take many seconds.
         thread::sleep(Duration::from_secs(1));
         let (pid, start) = (command.id(), Instant::now());
-        assert!(Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
         let output = command.wait_with_output().unwrap();
         let (took, text) = (start.elapsed(), String::from_utf8(output.stderr).unwrap());
-        assert_eq!(output.status.code(), Some(130), "{backend}: {text}");
+        assert_eq!(output.status.code(), Some(code), "{backend}: {text}");
         assert!(text.ends_with("error: interrupted\n") && output.stdout.is_empty(), "{backend}: {text}");
         assert!(took < Duration::from_secs(5), "{backend}: {took:?}");
         assert_eq!(command::names(folder.path()), ["a.png"], "{backend}");

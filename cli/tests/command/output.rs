@@ -124,6 +124,85 @@ fn a_report_that_cannot_be_written_is_told_before_the_work() {
     assert_eq!(folder.names(), before);
 }
 
+/// Everything that writes a file, with what it writes it as.
+const WRITING: [(&str, &str); 6] = [
+    ("compare a.png b.png --taps relu1_2=1,pool1=0.5 --backend cpu -o", "r.json"),
+    ("compare a.png b.png --taps relu1_2=1,pool1=0.5 --backend cpu -o", "r.csv"),
+    ("demo --size 192 --taps relu1_1 --backend cpu -o", "sheet.png"),
+    ("bench --size 32 --runs 1 --taps relu1_1 --backend cpu --plot", "plot.svg"),
+    ("weights convert w.pth -o", "w.safetensors"),
+    ("man -o", "perceptual-loss.1"),
+];
+
+/// The place that a file would have, as its command wants it.
+fn place<'a>(folder: &'a str, name: &'a str) -> String {
+    // All pages have names of their own.
+    if name.ends_with(".1") { folder.to_owned() } else { format!("{folder}/{name}") }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_replaced_keeps_its_mode_and_a_link_leads_to_what_is_written() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    let folder = folder();
+    fs::create_dir(folder.path("out")).unwrap();
+    fs::create_dir(folder.path("far")).unwrap();
+    for (arguments, name) in WRITING {
+        let arguments = format!("{arguments} {}", place("out", name));
+        let path = folder.path(&format!("out/{name}"));
+        let run = || {
+            let output = folder.run(&arguments);
+            assert!(output.status.success(), "{arguments}: {output:?}");
+        };
+        fs::write(&path, "before").unwrap();
+        for mode in [0o600, 0o664] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            run();
+            let is = fs::metadata(&path).unwrap();
+            assert!(
+                is.mode() & 0o7777 == mode && fs::read(&path).unwrap() != b"before",
+                "{arguments}: {is:?}"
+            );
+        }
+        fs::remove_file(&path).unwrap();
+        symlink(format!("../far/{name}"), &path).unwrap();
+        run();
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink(), "{arguments}");
+        assert!(fs::symlink_metadata(folder.path(&format!("far/{name}"))).unwrap().is_file(), "{arguments}");
+    }
+    for name in command::names(&folder.path("out")).into_iter().chain(command::names(&folder.path("far"))) {
+        assert!(!name.starts_with('.'), "{name}");
+    }
+}
+
+/// A picture, a weights file or a tap that there is not would be told if any work had begun.
+#[test]
+fn a_file_that_cannot_be_is_told_first_by_every_command() {
+    let folder = folder();
+    fs::write(folder.path("file"), "").unwrap();
+    fs::create_dir(folder.path("out")).unwrap();
+    for (arguments, name) in WRITING {
+        fs::create_dir(folder.path(&format!("out/{name}"))).unwrap();
+        let arguments = arguments.replace("a.png", "none.png").replace("w.pth", "none.pth");
+        let extension = name.rsplit_once('.').unwrap().1;
+        let long = format!("{}.{extension}", "n".repeat(300));
+        let mut places = vec![(place("out", name), "it is a folder"), (place("file", name), "file")];
+        if extension != "1" {
+            places.push((place("none", name), "its folder does not exist"));
+            places.push((long, "its name is too long"));
+        }
+        for (place, part) in places {
+            let (code, text) = folder.failure(&format!("{arguments} {place}"));
+            assert_eq!(code, 2, "{arguments} {place}: {text}");
+            assert!(text.starts_with("error: ") && text.lines().count() == 1, "{arguments} {place}: {text}");
+            assert!(text.contains(part) && text.contains("name another"), "{arguments} {place}: {text}");
+        }
+        assert!(command::names(&folder.path(&format!("out/{name}"))).is_empty());
+    }
+    assert_eq!(command::names(&folder.path("out")).len(), WRITING.len());
+}
+
 /// A limit on files' sizes, which stops a file as a full disk does.
 #[cfg(unix)]
 #[test]

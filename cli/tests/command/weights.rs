@@ -1,6 +1,9 @@
 //! `perceptual-loss weights`, end to end: what it prints and writes, its exit codes, and that nothing partial is left.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use perceptual_loss::{Network, Weights};
 use serde_json::Value;
@@ -95,7 +98,7 @@ fn seeded_weights_are_those_of_the_seed() {
     let json: Value = serde_json::from_str(&folder.prints("weights inspect s.safetensors --json")).unwrap();
     assert_eq!(
         (&json["networks"][0]["network"], &json["networks"][0]["depth"]),
-        (&"vgg16".into(), &30.into())
+        (&"vgg16".into(), &31.into())
     );
     assert_eq!(folder.names(), ["s.safetensors"]);
 }
@@ -214,7 +217,7 @@ fn what_cannot_be_used_ends_with_code_2_and_leaves_nothing() {
         ("weights convert w.pth", "--output"),
         ("weights seeded --seed -1 -o o", "-1"),
         ("weights seeded --seed 1 -o o --net vgg11", "no network is called 'vgg11'"),
-        ("weights", "Usage"),
+        ("weights", "requires a subcommand"),
     ] {
         let output = folder.run(arguments);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -226,18 +229,43 @@ fn what_cannot_be_used_ends_with_code_2_and_leaves_nothing() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_ends_with_code_3() {
+fn weights_are_named_as_what_is_written() {
     let folder = Folder::new().and_weights("plain-zip");
-    for place in ["no/such/folder", ".", "/dev/null"] {
-        if place == "/dev/null" && !cfg!(unix) {
-            continue;
-        }
-        let (code, text) = folder.failure(&format!("weights convert w.pth -o {place}"));
-        assert_eq!(code, 3, "{text}");
-        assert!(text.starts_with("error: ") && text.contains("not written: "), "{text}");
-        assert_eq!(text.lines().count(), 1, "{text}");
+    for arguments in
+        ["weights convert w.pth -o o.pth", "weights export -o o.bin", "weights seeded --seed 1 -o o.h5"]
+    {
+        let (code, line) = folder.fails(arguments);
+        assert_eq!(code, 2, "{line}");
+        assert!(
+            line.contains(": a safetensors file is what is written; name a file that ends in .safetensors"),
+            "{line}"
+        );
     }
     assert_eq!(folder.names(), ["w.pth"]);
+}
+
+/// SIGTERM comes while a file is there that is not whole.
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_no_part_of_a_file() {
+    let folder = Folder::new();
+    let mut command = folder.command("weights seeded --seed 1 --net vgg16 -o w.safetensors");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let is_part = |name: &String| {
+        name.starts_with(".perceptual-loss-")
+            && fs::metadata(folder.path(name)).is_ok_and(|part| part.len() > 1 << 20)
+    };
+    while !folder.names().iter().any(is_part) {
+        assert!(child.try_wait().unwrap().is_none(), "it has ended before a part was seen");
+    }
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let code = child.wait().unwrap().code();
+    // It comes to nothing, or to the whole.
+    assert!(matches!(code, Some(143 | 0)), "{code:?}");
+    for name in folder.names() {
+        assert_eq!(name, "w.safetensors");
+        Weights::open(folder.path(&name)).unwrap();
+    }
 }
 
 /// In a process with little memory and a little stack, which would be killed if it took more.

@@ -7,8 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use perceptual_loss::low_level::shown;
+
 use super::fault::Fault;
-use crate::{ByteSize, Error};
+use crate::{ByteSize, Error, Patient};
 
 /// A picture that can be read more than once, whatever it comes from.
 pub struct Source {
@@ -25,7 +27,7 @@ impl Source {
     pub fn new(path: &Path, limit: ByteSize) -> Result<Self, Error> {
         let mut source = Self { path: path.to_owned(), held: None };
         if source.is_stdin() {
-            source.held = Some(source.take(io::stdin().lock(), 0, limit)?);
+            source.held = Some(source.take(Patient(io::stdin().lock()), 0, limit)?);
         } else {
             let metadata = fs::metadata(path).map_err(|error| source.wrong(&error.to_string()))?;
             if metadata.is_dir() {
@@ -61,10 +63,13 @@ impl Source {
         self.path.extension().map(|text| text.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
     }
 
-    /// How messages call it.
+    /// How messages call it: by its name, with what would act on a terminal escaped.
     #[must_use]
     pub fn name(&self) -> String {
-        if self.is_stdin() { "standard input".to_owned() } else { one_line(&self.path.to_string_lossy()) }
+        match self.is_stdin() {
+            true => "standard input".to_owned(),
+            false => shown::escaped(&shown::name(&self.path)).into_owned(),
+        }
     }
 
     /// An error about this picture.

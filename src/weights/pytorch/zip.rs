@@ -43,9 +43,16 @@ pub(in crate::weights) fn contents(reader: &Reader<'_>, origin: &str) -> Result<
         .filter(|folder| folder.matches('/').count() <= 1 && (folder.is_empty() || folder.ends_with('/')))
         .min()
     else {
-        return Err(wrong(&format!(
-            "this is a zip archive, but not PyTorch's: it has no data.pkl; {WANTED}"
-        )));
+        let has = |end: &str| entries.keys().any(|name| name.ends_with(end));
+        let whose = match () {
+            () if has("model.weights.h5") => " but Keras's (model.weights.h5)",
+            () if has(".npy") => " of NumPy's arrays (.npz)",
+            () if has(".pth") || has(".pt") || has(".safetensors") => {
+                " with a file of weights in it, which is to be unpacked"
+            }
+            () => ", but not PyTorch's",
+        };
+        return Err(wrong(&format!("this is a zip archive{whose}: it has no data.pkl; {WANTED}")));
     };
     let code = format!("{folder}code/");
     if entries.contains_key(&format!("{folder}constants.pkl"))

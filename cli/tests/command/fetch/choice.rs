@@ -135,6 +135,73 @@ fn a_variable_or_a_kept_file_that_cannot_be_used_is_an_error() {
     assert!(!cache.prints("weights list").contains("fetch it again"));
 }
 
+/// As services have it, which fetched nothing: a home that is no folder, or whose folders are none.
+#[cfg(unix)]
+#[test]
+fn a_cache_that_is_out_of_reach_is_one_without_weights() {
+    let cache = pictures();
+    fs::write(cache.path("file"), "").unwrap();
+    fs::create_dir(cache.path("home")).unwrap();
+    std::os::unix::fs::symlink("round", cache.path("round")).unwrap();
+    fs::write(cache.path("home/.cache"), "").unwrap();
+    let path = |name: &str| cache.path(name).display().to_string();
+    let long = path(&"n".repeat(300));
+    for (variable, value) in [
+        ("HOME", "/dev/null".to_owned()),
+        ("HOME", path("home")),
+        ("HOME", path("file")),
+        ("XDG_CACHE_HOME", path("file")),
+        ("PERCEPTUAL_LOSS_CACHE", path("file")),
+        ("PERCEPTUAL_LOSS_CACHE", path("round")),
+        ("PERCEPTUAL_LOSS_CACHE", long),
+    ] {
+        let set = |command: &mut Command| {
+            command
+                .env_remove("PERCEPTUAL_LOSS_CACHE")
+                .env_remove("XDG_CACHE_HOME")
+                .env(variable, &value)
+                .output()
+                .unwrap()
+        };
+        let output = set(&mut compare(&cache, ""));
+        assert!(output.status.success(), "{variable}={value}: {output:?}");
+        let (report, said) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["weights"]["origin"], "default-1");
+        assert_says(
+            &said,
+            &["warning: ", "vgg19.safetensors: ", "out of reach there, and default-1 are taken\nnote: "],
+        );
+        // One is enough for other commands.
+        let others = if value == "/dev/null" { 2 } else { 0 };
+        for arguments in [
+            "demo -o sheet.png --taps relu1_1 --backend cpu",
+            "bench --size 16 --runs 1 --taps relu1_1 --backend cpu",
+        ]
+        .into_iter()
+        .take(others)
+        {
+            let output = set(cache.command(arguments).current_dir(cache.path("")));
+            assert!(output.status.success(), "{variable}={value}: {output:?}");
+            assert_says(&String::from_utf8(output.stderr).unwrap(), &["default-1 are taken"]);
+        }
+        let list = String::from_utf8(set(&mut cache.command("weights list")).stdout).unwrap();
+        assert_says(
+            &list,
+            &["name another folder with PERCEPTUAL_LOSS_CACHE", "losses over vgg19 take default-1\n"],
+        );
+        let (code, line) = fault(&set(&mut cache.command("weights fetch --url http://a.invalid/w")));
+        assert_eq!(code, 2, "{line}");
+        assert_says(&line, &["weights cannot be kept there", "PERCEPTUAL_LOSS_CACHE"]);
+    }
+    // What cannot be read there is no reason either.
+    let kept = cache.path("vgg19.safetensors");
+    fs::create_dir(&kept).unwrap();
+    let (taken, said) = weights(&mut compare(&cache, ""));
+    assert_eq!(taken["origin"], "default-1");
+    assert_says(&said, &["warning: ", "is a directory"]);
+}
+
 /// Made here, and kept as if it had been made from the official file.
 #[test]
 fn what_came_from_the_publisher_is_known_to_be_trained() {

@@ -111,6 +111,134 @@ fn what_is_there_as_a_whole_is_not_asked_for_again() {
 }
 
 #[test]
+fn a_validator_that_is_damaged_is_none() {
+    let long = "x".repeat(100_000);
+    let damaged: [&[u8]; 6] =
+        [b"", b"\"a\nb\"", b"\xff\xfe", b"\0\0\0\0", "\"\u{e9}\"".as_bytes(), long.as_bytes()];
+    for bytes in damaged {
+        let cache = broken_off();
+        fs::write(cache.path("vgg19.validator"), bytes).unwrap();
+        let server = Server::new(|request, _, stream| FILE.answer(request, stream));
+        cache.fetch(&server);
+        cache.assert_whole();
+        assert_eq!(server.requests()[0].header("range"), None, "{bytes:?}");
+    }
+    // Nor is one that the server makes nothing of.
+    for status in ["400 Bad Request", "412 Precondition Failed"] {
+        let cache = broken_off();
+        let server = Server::new(move |request, before, stream| match before {
+            0 => send(stream, status, &[], 0, &[]),
+            _ => FILE.answer(request, stream),
+        });
+        cache.fetch(&server);
+        cache.assert_whole();
+        assert_eq!(server.requests()[1].header("range"), None);
+    }
+}
+
+/// What somebody put there is not followed, waited for or written to.
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_in_the_cache_are_let_be() {
+    use std::os::unix::fs::symlink;
+
+    let pipe = |path: &std::path::Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())
+    };
+    let server = Server::new(|request, _, stream| FILE.answer(request, stream));
+    for name in ["vgg19.part", LOCK, "vgg19.safetensors"] {
+        let cache = Cache::new();
+        fs::write(cache.path("else"), "somebody's").unwrap();
+        let fails = || {
+            let (code, line) = cache.fails(&server);
+            assert_eq!(code, 2, "{line}");
+            assert_says(&line, &["weights cannot be kept there", name, "remove it", "PERCEPTUAL_LOSS_CACHE"]);
+            fs::remove_file(cache.path(name)).unwrap();
+        };
+        pipe(&cache.path(name));
+        fails();
+        if name != "vgg19.safetensors" {
+            for to in ["else", "nothing"] {
+                symlink(cache.path(to), cache.path(name)).unwrap();
+                fails();
+            }
+        }
+        assert_eq!(fs::read_to_string(cache.path("else")).unwrap(), "somebody's");
+        assert!(!cache.path("nothing").exists());
+        fs::create_dir(cache.path(name)).unwrap();
+        let (code, line) = cache.fails(&server);
+        assert_eq!(code, 2, "{line}");
+    }
+    assert!(server.requests().is_empty());
+
+    // A validator can be done without.
+    for kind in ["a pipe", "a link"] {
+        let cache = broken_off();
+        fs::write(cache.path("else"), FILE.tag).unwrap();
+        fs::remove_file(cache.path("vgg19.validator")).unwrap();
+        match kind {
+            "a pipe" => pipe(&cache.path("vgg19.validator")),
+            _ => symlink(cache.path("else"), cache.path("vgg19.validator")).unwrap(),
+        }
+        cache.fetch(&server);
+        assert_eq!(server.requests().pop().unwrap().header("range"), None, "{kind}");
+        assert_eq!(fs::read_to_string(cache.path("else")).unwrap(), FILE.tag);
+        fs::remove_file(cache.path("else")).unwrap();
+        cache.assert_whole();
+    }
+    // Where the user keeps fetched weights elsewhere they go there.
+    let (cache, elsewhere) = (Cache::new(), Cache::new());
+    symlink(elsewhere.path("w"), cache.path("vgg19.safetensors")).unwrap();
+    cache.fetch(&server);
+    cache.assert_whole();
+    assert_eq!(elsewhere.names(), ["w"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_what_can_be_gone_on_from_and_no_more() {
+    const TAG: &[(&str, &str)] = &[("ETag", FILE.tag)];
+    for (headers, kept) in [(TAG, &PARTIAL[..]), (&TAG[1..], &PARTIAL[..1])] {
+        for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+            let server = Server::new(move |_, _, stream| {
+                send(stream, "200 OK", headers, FILE.bytes.len(), &FILE.bytes[..HALF]);
+                server::wait(stream);
+            });
+            let cache = Cache::new();
+            // Whoever starts it may have seen to it that a signal is ignored, as nohup does: then it is.
+            let ignored = if signal == "-INT" { "HUP" } else { "INT" };
+            let arguments = own(&server.url(), FILE.bytes).replace("--timeout 1", "--timeout 60");
+            let mut command = crate::command::apart(std::process::Command::new("sh"));
+            command
+                .args([
+                    "-c",
+                    &format!("trap '' {ignored}; exec \"$@\""),
+                    "sh",
+                    env!("CARGO_BIN_EXE_perceptual-loss"),
+                ])
+                .args(arguments.split_whitespace())
+                .env("PERCEPTUAL_LOSS_CACHE", cache.path(""))
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped());
+            let child = command.spawn().unwrap();
+            while fs::metadata(cache.path("vgg19.part")).map_or(0, |file| file.len()) < HALF as u64 {
+                server::sleep(5);
+            }
+            let kill = |signal: &str| {
+                let pid = child.id().to_string();
+                assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+            };
+            kill(&format!("-{ignored}"));
+            server::sleep(50);
+            kill(signal);
+            let (ended, line) = fault(&child.wait_with_output().unwrap());
+            assert_eq!((ended, line.as_str()), (code, "error: interrupted\n"));
+            assert_eq!(cache.names(), kept, "{signal}");
+        }
+    }
+}
+
+#[test]
 fn without_a_strong_validator_it_begins_again() {
     for headers in [&[][..], &[("ETag", "W/\"one\"")]] {
         let server = Server::new(move |request, before, stream| match before {
