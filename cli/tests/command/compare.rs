@@ -483,7 +483,7 @@ fn a_picture_for_which_there_is_no_memory_ends_with_code_3() {
     for (arguments, line) in [
         ("large.gif b.png", "large.gif: takes 732.4MiB of memory, and there is not as much"),
         ("b.png large.gif", "large.gif: takes 732.4MiB of memory, and there is not as much"),
-        ("tall.png wide.png --resize target", "wide.png: takes 825.3MiB of memory, and there is not as much"),
+        ("tall.png wide.png --resize target", "wide.png: takes 825.4MiB of memory, and there is not as much"),
     ] {
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", "ulimit -v 600000; exec \"$0\" compare \"$@\" --backend cpu"]);

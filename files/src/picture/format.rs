@@ -27,8 +27,9 @@ pub fn guess(bytes: &[u8], extension: &str) -> Result<ImageFormat, String> {
     if let Some(name) = foreign::name(bytes) {
         return Err(name);
     }
-    let text = foreign::text(bytes).map(|text| format!("begins as text, '{text}', and ")).unwrap_or_default();
-    Err(format!("{text}is no picture that is known; {EXPECTED}"))
+    let text =
+        foreign::text(bytes).map(|text| format!(", not text that begins '{text}'")).unwrap_or_default();
+    Err(format!("is no picture that is known; {EXPECTED}{text}"))
 }
 
 fn is_read(format: ImageFormat) -> bool {

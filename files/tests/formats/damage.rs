@@ -139,6 +139,7 @@ fn a_header_that_asks_for_too_much_is_refused() {
 fn what_is_no_picture_is_told() {
     for (name, data, part) in [
         ("empty.png", &b""[..], "is empty"),
+        ("text.png", b"hello, this is no picture at all\n", "is no picture that is known; expected a PNG"),
         ("bytes.png", b"\x01\x02\x03\x04", "is no picture that is known; expected a PNG"),
         ("text.tga", b"hello, this is no picture at all\n", "is no picture that is known"),
         ("a.pam", b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 999\nENDHDR\n\0\0", "expected a TUPLTYPE line"),

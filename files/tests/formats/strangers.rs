@@ -52,9 +52,12 @@ fn what_is_given_in_place_of_a_picture_is_named() {
         (long(b"folder/", 257, b"ustar\0"), &["a tar archive"]),
         (long(b"\x01", 128, b"DICM"), &["a DICOM file"]),
         (vec![0; 4096], &["nothing but zeros"]),
-        (b"404: Not Found".to_vec(), &["begins as text, '404: Not Found'", "expected a PNG"]),
-        ("Größe\n".into(), &["begins as text, 'Größe'"]),
-        (b"{\"error\": \"no such object\"}".to_vec(), &["begins as text, '{\"error\"", "expected a PNG"]),
+        (b"404: Not Found".to_vec(), &["not text that begins '404: Not Found'", "expected a PNG"]),
+        ("Größe\n".into(), &["not text that begins 'Größe'"]),
+        (
+            b"{\"error\": \"no such object\"}".to_vec(),
+            &["not text that begins '{\"error\"", "expected a PNG"],
+        ),
     ] {
         // Names tell nothing.
         for name in ["a.png", "a.tga"] {
