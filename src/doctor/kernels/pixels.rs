@@ -32,17 +32,20 @@ impl Pixels {
 
     fn levels(&self) -> [Image<'_>; 3] {
         let [width, height] = SIZE;
+        // Planes alone take all of the rows.
+        let rows = ..ROW * height as usize;
         [
-            Image::rgb8(&self.bytes, width, height),
-            Image::rgba8(&self.bytes, width, height),
-            Image::rgb16(&self.shorts, width, height),
+            Image::rgb8(&self.bytes[rows], width, height),
+            Image::rgba8(&self.bytes[rows], width, height),
+            Image::rgb16(&self.shorts[rows], width, height),
         ]
         .map(|picture| picture.with_row_stride(ROW))
     }
 
     fn floats(&self) -> [Image<'_>; 2] {
         let [width, height] = SIZE;
-        [Image::rgb_f32(&self.floats, width, height), Image::planar_f32(&self.floats, width, height)]
+        let rows = ..ROW * height as usize;
+        [Image::rgb_f32(&self.floats[rows], width, height), Image::planar_f32(&self.floats, width, height)]
             .map(|picture| picture.with_row_stride(ROW))
     }
 }

@@ -148,7 +148,7 @@ impl BufferSource {
         // Pixels of four channels that are taken for pixels of three would be another picture. The last row may be padded, and
         // buffers are rounded up to a vector of four floats.
         let most = self.stride().saturating_mul(rows).saturating_mul(bytes).div_ceil(16).saturating_mul(16);
-        if self.offset.is_none() && self.buffer.size() > most {
+        if self.offset.is_none() && width > 0 && height > 0 && self.buffer.size() > most {
             return wrong(format!(
                 "a picture of {width}x{height} ends at element {end}; it has {elements}: give its own layout and row stride, or \
                  offset(0) where the buffer holds more than the picture"
