@@ -239,8 +239,7 @@ impl Model {
         let total: f64 = layers.iter().map(|layer| layer.weight * layer.loss).sum();
         if !total.is_finite() {
             return Err(Error::Config(format!(
-                "the total leaves the range of float64, while each layer's loss is a number: give taps smaller weights \
-                 than {:e}",
+                "the total is not finite, while each layer's loss is: give taps smaller weights than {:e}",
                 config.taps.iter().map(|tap| tap.weight).fold(0.0, f64::max)
             )));
         }
