@@ -312,6 +312,8 @@ fn region(tensor: &Tensor, columns: &Range<u32>, rows: &Range<u32>) -> Region {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -490,7 +492,8 @@ mod tests {
             let mut config = Preset::ALL[preset].config();
             if !named {
                 let layers = config.network.layers();
-                let taps: Vec<_> = taps.into_iter().map(|i| layers[i % layers.len()].name).collect();
+                let taps: BTreeSet<_> = taps.into_iter().map(|i| i % layers.len()).collect();
+                let taps: Vec<_> = taps.into_iter().map(|i| layers[i].name).collect();
                 config.taps = Tap::parse_list(&taps.join(",")).unwrap();
             }
             let whole = whole(&config, width, height);
