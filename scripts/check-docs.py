@@ -26,7 +26,8 @@ for number, line in enumerate(open("ARCHITECTURE.md"), 1):
             wrong.append(f"ARCHITECTURE.md:{number}: no source has `{name}` ({', '.join(missing)})")
 program = None
 for number, line in enumerate(open("src/lib.rs"), 1):
-    if "```" in line:
+    # A program that needs a feature begins with two lines, of which one is for where the feature is not there.
+    if "```" in line and "not(feature" not in line:
         if program and len(program) > 15:
             wrong.append(f"src/lib.rs:{number}: the program that ends here has {len(program)} lines; 15 are the most")
         program = [] if program is None else None
