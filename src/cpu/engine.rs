@@ -166,6 +166,14 @@ mod tests {
     use super::*;
     use crate::{Config, Weights};
 
+    /// The tests' profile has debug assertions and is optimized: the warning is of the second alone.
+    #[test]
+    fn an_optimized_build_is_not_warned_of() {
+        if cfg!(unoptimized) {
+            panic!("build.rs takes this build for one without optimization");
+        }
+    }
+
     /// What tasks work in belongs to the models and sessions that there are, is one for all of them, and goes with the last,
     /// whichever threads it was used on.
     #[test]

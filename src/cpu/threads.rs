@@ -11,8 +11,18 @@ use std::{
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// More than any machine has cores; each thread takes a stack.
+/// More than any machine has cores: more are asked for by mistake.
 pub(super) const MOST_THREADS: usize = 1024;
+
+/// How many are started at the most, whoever asks for them: some times as many as the machine runs at once. Many more only get in each
+/// other's way.
+fn most_of_use() -> usize {
+    of_machine().saturating_mul(4).max(64)
+}
+
+fn of_machine() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// Which threads.
 #[derive(Clone, Debug)]
@@ -26,15 +36,17 @@ pub(super) enum Threads {
 }
 
 impl Threads {
-    /// A pool of `count` threads, of fewer where the system does not give as many, or the calling thread.
+    /// A pool of `count` threads; of fewer where that is more than is of use or the system gives; or the calling thread.
     pub(super) fn at_most(count: usize) -> Self {
-        let mut threads = count;
+        let mut threads = count.min(most_of_use());
         while threads > 0 {
             let name = |index| format!("perceptual-loss {index}");
             match ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build() {
                 Ok(pool) if threads == count => return Self::Pool(Arc::new(pool)),
                 Ok(pool) => {
-                    tracing::warn!("{threads} threads work: the system gives no {count}");
+                    tracing::warn!(
+                        "{threads} threads work: {count} are of no use here, or the system gives no more"
+                    );
                     return Self::Pool(Arc::new(pool));
                 }
                 Err(_) => threads /= 2,
@@ -77,19 +89,18 @@ fn start_global() -> Option<Threads> {
     is_refused.then(|| Threads::at_most(count))
 }
 
-/// How many threads rayon's global pool is to have: what rayon's variables say, else what the machine runs at once; and no more
-/// than any pool of ours.
+/// How many threads rayon's global pool is to have: what rayon's variables say, else what the machine runs at once.
 fn wanted(variable: impl Fn(&str) -> Option<String>) -> usize {
     let asked = |name: &str| variable(name)?.parse::<usize>().ok();
-    let of_machine = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = match asked("RAYON_NUM_THREADS").or_else(|| asked("RAYON_RS_NUM_CPUS")) {
         None | Some(0) => of_machine(),
         Some(count) => count,
     };
-    if count > MOST_THREADS {
-        tracing::warn!("{count} threads are too many; {MOST_THREADS} work");
+    let most = most_of_use();
+    if count > most {
+        tracing::warn!("{most} threads work: {count} are of no use here");
     }
-    count.min(MOST_THREADS)
+    count.min(most)
 }
 
 /// Runs `work` on the calling thread alone, unless it is in a pool already.
@@ -112,13 +123,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_way_to_say_the_number_goes_beyond_the_most() {
-        let machine = thread::available_parallelism().map_or(1, usize::from);
+    fn no_way_to_say_the_number_goes_beyond_what_is_of_use() {
+        let (machine, most) = (of_machine(), most_of_use());
+        assert!(most >= 64 && most >= machine);
+        let on_pool = Threads::at_most(MOST_THREADS).run(rayon::current_num_threads);
+        assert!(on_pool <= most, "{on_pool} threads");
         for (variables, count) in [
             (&[][..], machine),
             (&[("RAYON_NUM_THREADS", "3")], 3),
-            (&[("RAYON_NUM_THREADS", "100000")], MOST_THREADS),
-            (&[("RAYON_RS_NUM_CPUS", "18446744073709551615")], MOST_THREADS),
+            (&[("RAYON_NUM_THREADS", "100000")], most),
+            (&[("RAYON_RS_NUM_CPUS", "18446744073709551615")], most),
             (&[("RAYON_NUM_THREADS", "2"), ("RAYON_RS_NUM_CPUS", "5")], 2),
             (&[("RAYON_NUM_THREADS", "0")], machine),
             (&[("RAYON_NUM_THREADS", "many")], machine),

@@ -236,13 +236,32 @@ impl Gpu {
 
     /// Sees to it that a submission's callbacks run, on a device of our own, without blocking; where there can be no thread for
     /// it, by blocking.
-    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn poll_in_background(&self, submission: wgpu::SubmissionIndex) {
-        let Some(own) = &self.own else { return };
-        let mut poller = lock(&own.poller);
+        if let Some(own) = &self.own {
+            own.poll(&self.device, submission);
+        }
+    }
+
+    /// Blocks until a submission's callbacks have run.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`]; [`Error::Device`] in a browser, which cannot wait.
+    pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        if cfg!(target_family = "wasm") {
+            return Err(cannot_block());
+        }
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        self.device.poll(wait).map(drop).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))
+    }
+}
+
+impl Own {
+    #[cfg(not(target_family = "wasm"))]
+    fn poll(&self, device: &wgpu::Device, submission: wgpu::SubmissionIndex) {
+        let mut poller = lock(&self.poller);
         if poller.is_none() {
             let (sender, submissions) = mpsc::channel();
-            let device = self.device.clone();
+            let device = device.clone();
             let poll = move || {
                 for submission in submissions {
                     poll_for(&device, submission);
@@ -256,26 +275,14 @@ impl Gpu {
             Some(sender) => drop(sender.send(submission)),
             None => {
                 drop(poller);
-                poll_for(&self.device, submission);
+                poll_for(device, submission);
             }
         }
     }
 
     /// Browsers poll by themselves.
     #[cfg(target_family = "wasm")]
-    pub(crate) fn poll_in_background(&self, _: wgpu::SubmissionIndex) {}
-
-    /// Blocks until a submission's callbacks have run.
-    ///
-    /// # Errors
-    /// [`Error::DeviceLost`]; [`Error::Device`] in a browser, which cannot wait.
-    pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
-        if cfg!(target_family = "wasm") {
-            return Err(cannot_block());
-        }
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-        self.device.poll(wait).map(drop).map_err(|error| Error::DeviceLost(one_line(&error.to_string())))
-    }
+    fn poll(&self, _: &wgpu::Device, _: wgpu::SubmissionIndex) {}
 }
 
 /// Waits for a submission. An error here is a lost device, which what is read reports.

@@ -161,8 +161,9 @@ impl Context {
         Self(Device::Cpu(cpu::Engine::new(cpu::KernelSet::Twins)))
     }
 
-    /// The same CPU context on `threads` threads of its own, from 1 to 1024. Where the system does not give as many, there are
-    /// fewer, down to the calling thread; [`threads`](Self::threads) tells. Results are the same to the bit on any number.
+    /// The same CPU context on `threads` threads of its own, from 1 to 1024. Where that is many times what the machine runs at once, or
+    /// the system does not give as many, there are fewer, down to the calling thread; [`threads`](Self::threads) tells. Results are the
+    /// same to the bit on any number.
     ///
     /// # Errors
     /// [`Error::Config`] where the number cannot be used or the context is a GPU's.
