@@ -63,7 +63,7 @@ EXPLICIT = [
     # The last layer, also of the smallest picture that has it, and at its odd sizes.
     ("vgg19", "relu5_4=0.5,pool5=2.0", "mse", "imagenet", (67, 40)),
     ("vgg19", "pool5=1.0", "mae", "none", (32, 32)),
-    ("vgg16", "pool4=0.25,conv5_3=0.5,pool5=1.5", "mse", OWN, (64, 97)),
+    ("vgg16", "pool4=0.25,conv5_3=0.5,pool5=1.5", "mse", OWN, (35, 66)),
 ]
 
 
