@@ -33,7 +33,6 @@ pub(crate) struct Gpu {
     /// What went wrong since it was opened, as far as it is known.
     faults: Arc<Mutex<Faults>>,
     /// What only a device of our own has; a host's is neither polled nor given callbacks.
-    #[cfg_attr(target_family = "wasm", expect(dead_code, reason = "a browser polls its device itself"))]
     own: Option<Own>,
 }
 
