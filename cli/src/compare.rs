@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Args, ValueHint};
-use perceptual_loss::{Image, Report, low_level::shown};
+use perceptual_loss::low_level::shown;
 use perceptual_loss_files::{Picture, Resize, Source, check_ranges, check_stdin, wanted_size};
 
 use crate::{
@@ -143,8 +143,8 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             tracing::debug_span!(target: "perceptual_loss::compare", "compare", generated = %shown::escaped(&shown::name(path)))
                 .entered();
         let report = match &cached {
-            None => whole(session.compare_blocking(&picture, &target_picture)?)?,
-            Some(target) => one(session.compare_to_blocking(target, &[Image::from(&picture)])?)?,
+            None => session.compare_blocking(&picture, &target_picture)?,
+            Some(target) => session.compare_one_to_blocking(target, &picture)?,
         };
         drop(span);
         if report.total == 0.0 && !picture.has_alpha_of(&target_picture) {
@@ -174,27 +174,6 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     told.print();
     chosen.tell();
     Ok(printed)
-}
-
-/// The only report of a batch of one.
-pub fn one(reports: Vec<Report>) -> Result<Report, Failure> {
-    whole(reports.into_iter().next().ok_or_else(|| Failure::run("a comparison has given no report"))?)
-}
-
-/// A report that can be printed: JSON has no way to write a number that is not finite.
-fn whole(report: Report) -> Result<Report, Failure> {
-    if report.total.is_finite() {
-        return Ok(report);
-    }
-    match report.layers.iter().find(|layer| !layer.loss.is_finite()) {
-        Some(layer) => {
-            Err(Failure::run(format!("the loss at {} is not finite ({})", layer.name, layer.loss)))
-        }
-        None => Err(Failure::input(format!(
-            "the total is not finite ({}), since the weights of --taps are too large for its losses; give smaller ones",
-            report.total
-        ))),
-    }
 }
 
 fn split<'a>(

@@ -8,13 +8,12 @@ use std::{fmt::Write as _, io::Cursor, path::PathBuf};
 use clap::{Args, ValueHint};
 use image::{ImageFormat, RgbImage};
 use perceptual_loss::{
-    Image, Preset, Report,
+    Preset, Report,
     low_level::shown::{escaped, name},
 };
 use serde::Serialize;
 
 use crate::{
-    compare::one,
     distortion::{self, Distortion},
     failure::Failure,
     json,
@@ -100,7 +99,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         let mut row = vec![];
         for distortion in SHOWN {
             let (picture, strength) = distortion.to_psnr(&original, psnr)?;
-            let report = one(session.compare_to_blocking(&target, &[Image::from(&picture)])?)?;
+            let report = session.compare_one_to_blocking(&target, &picture)?;
             let (mse, psnr) = (distortion::mse(&original, &picture), distortion::psnr(&original, &picture));
             row.push(Sample { distortion, strength, picture, mse, psnr, report });
             progress.step();
