@@ -20,7 +20,7 @@ pub enum Error {
     /// A value that is not finite came of pictures and weights that are: features left the range of float32. Past an activation
     /// or a pooling it could look like a good result, so that nothing is reported.
     #[error(
-        "features of {layer} are not finite: with these pictures, weights and normalization they leave the range of float32"
+        "features of {layer} are not finite: with these pictures, weights and normalisation they leave the range of float32"
     )]
     NotFinite {
         /// The first convolution that made one, or the tap whose loss was none.

@@ -1,6 +1,11 @@
 //! The buffers that programs share on a device.
 
-use super::{context::Gpu, program::Binding, sizes::Sizes, target::Target};
+use super::{
+    context::Gpu,
+    program::Binding,
+    sizes::Sizes,
+    target::{NOTES, Target},
+};
 use crate::{error::Result, memory::Memory};
 
 #[derive(Debug)]
@@ -18,7 +23,7 @@ pub(super) struct Buffers {
 }
 
 /// What is read back of a round.
-pub(super) struct Outcome<'a> {
+pub(super) struct ReadBack<'a> {
     /// The bits of sums, at tap * images + image.
     pub(super) sums: &'a [u32],
     /// What convolutions have noted of each image.
@@ -65,15 +70,15 @@ impl Buffers {
     }
 
     /// The parts of what was read back of a round.
-    pub(super) fn outcome<'a>(&self, words: &'a [u32]) -> Outcome<'a> {
+    pub(super) fn read_back<'a>(&self, words: &'a [u32]) -> ReadBack<'a> {
         let (sums, rest) = words.split_at((self.sums.size() / 4) as usize);
         let (notes, of_target) = rest.split_at((self.notes.size() / 4) as usize);
-        Outcome { sums, notes, of_target: of_target[0] }
+        ReadBack { sums, notes, of_target: of_target[0] }
     }
 
     /// Bytes of all that is read back of a round.
     pub(super) fn result_bytes(&self) -> u64 {
-        self.place(&Binding::KeptNotes) + 4
+        self.place(&Binding::KeptNotes) + NOTES
     }
 
     /// What a binding stands for; none of weights, which are the model's, and of what there is no buffer for. `target` is one that

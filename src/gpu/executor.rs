@@ -146,7 +146,7 @@ impl Executor {
     pub fn check_finite_blocking(&self) -> Result<()> {
         let notes = &self.workspace.buffers.notes;
         let notes: Vec<u32> = self.workspace.gpu().read(notes, 0, notes.size())?;
-        self.plan().check_notes(notes.into_iter().fold(0, |all, notes| all | notes))
+        self.plan().check_notes(notes)
     }
 
     /// For each tap and each image, the sum of the difference.

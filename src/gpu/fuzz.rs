@@ -13,6 +13,7 @@ use super::{
     lower::{Host, Keeper, lower},
     program::{Binding, Command, Program, Side},
     sizes::{Sizes, pictures_bytes},
+    target::NOTES,
 };
 use crate::{
     Error, Tunings,
@@ -45,7 +46,7 @@ pub(crate) fn hold(
             let images = whole.images;
             prop_assert!((1..=pairs).contains(&images), "{images} of {pairs}");
             let target = plans.target().map_err(unexpected)?;
-            prop_assert_eq!(takes.target, target.kept_bytes() + pictures_bytes(&target) + 4);
+            prop_assert_eq!(takes.target, target.kept_bytes() + pictures_bytes(&target) + NOTES);
             for (plan, keeper) in [
                 (plans.pairs(images), Keeper::Executor),
                 (Ok(target), Keeper::Target),

@@ -4,6 +4,7 @@ use super::{
     kernels::{difference::partials_of, total},
     lower::{Host, Keeper},
     program::Side,
+    target::NOTES,
 };
 use crate::{
     image::Image,
@@ -77,7 +78,7 @@ impl Sizes {
 
     /// Bytes that are read back of a round: the sums, what was noted of each image, and what was noted of a target that is kept.
     pub(crate) fn result(&self) -> u64 {
-        self.sums + self.notes + 4
+        self.sums + self.notes + NOTES
     }
 
     /// Bytes of the largest.

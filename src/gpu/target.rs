@@ -6,7 +6,7 @@ use super::{context::Gpu, sizes::pictures_bytes};
 use crate::{error::Result, plan::Plan};
 
 /// Bytes of what convolutions note.
-const NOTES: u64 = 4;
+pub(super) const NOTES: u64 = 4;
 
 /// A picture and the maps that convolutions make of it, which many pictures are compared with.
 #[derive(Debug)]

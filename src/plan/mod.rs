@@ -361,7 +361,8 @@ impl Plan {
     /// # Errors
     /// [`Error::NotFinite`] of the first convolution that has noted that it made a value that is not finite.
     #[cfg(feature = "gpu")]
-    pub(crate) fn check_notes(&self, notes: u32) -> Result<()> {
+    pub(crate) fn check_notes(&self, notes: impl IntoIterator<Item = u32>) -> Result<()> {
+        let notes = notes.into_iter().fold(0, |all, notes| all | notes);
         let noted = self.steps.iter().find_map(|step| match step.operation {
             Operation::Conv3x3 { layer, .. } if notes & layer.note() != 0 => Some(layer.name),
             _ => None,

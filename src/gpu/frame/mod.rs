@@ -428,7 +428,7 @@ impl FrameSession {
     fn report(&self, frame: u64, outcome: Result<Outcome>) -> FrameReport {
         let report = |Outcome { faults, sums, .. }: Outcome| {
             faults::check(faults, frame)?;
-            self.plan().check_notes(faults >> faults::NOTES)?;
+            self.plan().check_notes([faults >> faults::NOTES])?;
             let sums: Vec<f64> = sums.into_iter().map(f64::from).collect();
             self.model.report(self.plan(), self.size, &sums)
         };

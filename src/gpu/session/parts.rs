@@ -8,7 +8,7 @@ use crate::{
     follow::{Follow, Wait},
     gpu::{
         arrange::{self, pending},
-        buffers::Outcome,
+        buffers::ReadBack,
         lower::{Host, Keeper},
         model::Model,
         prepared::Prepared,
@@ -90,8 +90,8 @@ impl InParts {
             }
             let read = submit_and_read(gpu, last, readback, wait).await?;
             for part in read.chunks_exact((bytes / 4) as usize).take(pending as usize) {
-                let Outcome { sums: of_part, notes, .. } = workspace.buffers.outcome(part);
-                whole.check_notes(notes.iter().fold(0, |all, notes| all | notes))?;
+                let ReadBack { sums: of_part, notes, .. } = workspace.buffers.read_back(part);
+                whole.check_notes(notes.iter().copied())?;
                 sums.iter_mut().zip(of_part).for_each(|(sum, part)| *sum += f64::from(f32::from_bits(*part)));
             }
             pending = 0;

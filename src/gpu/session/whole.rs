@@ -8,7 +8,7 @@ use crate::{
     follow::{Follow, Wait},
     gpu::{
         arrange,
-        buffers::Outcome,
+        buffers::ReadBack,
         lower::{Host, Keeper},
         model::Model,
         prepared::Prepared,
@@ -177,12 +177,11 @@ async fn sums(
         run(workspace, prepared, &mut round, &mut flight, follow).await?
     };
     let result = submit_and_read(gpu, last, readback, wait).await?;
-    let Outcome { sums, notes, of_target } = workspace.buffers.outcome(&result);
+    let ReadBack { sums, notes, of_target } = workspace.buffers.read_back(&result);
     follow.at(1.0)?;
     // Nothing notes of a target that is not kept; what lies there is another round's.
-    let of_target = if round.target.is_some() { of_target } else { 0 };
-    let notes = &notes[..round.images as usize];
-    prepared.plan.check_notes(notes.iter().fold(of_target, |all, notes| all | notes))?;
+    let of_target = round.target.map(|_| of_target);
+    prepared.plan.check_notes(notes[..round.images as usize].iter().copied().chain(of_target))?;
     // There is room for as many images as the plan has.
     let room = prepared.plan.images() as usize;
     let of =
