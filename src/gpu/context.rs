@@ -113,7 +113,7 @@ impl Gpu {
         let made = make();
         let is_lost = self.is_lost();
         match scopes.end() {
-            Some(Refusal::Memory) => {}
+            Some(Refusal::Memory) => return Err(Refusal::Memory.into_error(what, bytes)),
             _ if is_lost => self.lose(&format!("{what} could not be made")),
             None => {}
             Some(refusal) => return Err(refusal.into_error(what, bytes)),
@@ -293,4 +293,40 @@ fn poll_for(device: &wgpu::Device, submission: wgpu::SubmissionIndex) {
 /// What wgpu says, its causes included, in one line.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory that is refused is not a device that is lost, nor something made of it.
+    #[test]
+    fn memory_that_is_not_there_is_an_error_at_once() {
+        let gpu = pollster::block_on(Gpu::open(None)).unwrap();
+        let limits = gpu.device.limits();
+        let (side, layers) = (limits.max_texture_dimension_2d, limits.max_texture_array_layers);
+        let bytes = u64::from(side).pow(2) * u64::from(layers) * 16;
+        assert!(bytes >= 1 << 38, "no machine has {bytes} bytes");
+        let texture = || {
+            gpu.device.create_texture(&wgpu::TextureDescriptor {
+                label: None,
+                size: wgpu::Extent3d { width: side, height: side, depth_or_array_layers: layers },
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D2,
+                format: wgpu::TextureFormat::Rgba32Float,
+                usage: wgpu::TextureUsages::TEXTURE_BINDING,
+                view_formats: &[],
+            })
+        };
+        for _ in 0..2 {
+            let error = gpu.create("a texture", bytes, texture).unwrap_err();
+            assert!(
+                matches!(error, Error::OutOfMemory { on_gpu: true, wanted, .. } if wanted == bytes),
+                "{error:?}"
+            );
+        }
+        let small = || gpu.buffer("small", 1 << 10, wgpu::BufferUsages::STORAGE);
+        assert_eq!(gpu.create("a buffer", 1 << 10, small).unwrap().size(), 1 << 10);
+    }
 }
