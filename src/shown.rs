@@ -2,12 +2,16 @@
 
 use std::{borrow::Cow, fmt::Write as _, path::Path};
 
-/// A file's name as text. A byte that is no UTF-8 is written `\xHH`, as the shell's `$'...'` takes it; all else stays.
+/// A file's name as text. A byte that is no UTF-8 is written `\xHH`, as the shell's `$'...'` takes it, and so a backslash is `\\` where it
+/// does not separate folders; all else stays.
 #[must_use]
 pub fn name(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        text += chunk.valid();
+        match std::path::MAIN_SEPARATOR {
+            '\\' => text += chunk.valid(),
+            _ => text += &chunk.valid().replace('\\', "\\\\"),
+        }
         for byte in chunk.invalid() {
             // Writing to a string does not fail.
             let _ = write!(text, "\\x{byte:02x}");

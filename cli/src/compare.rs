@@ -19,7 +19,7 @@ use crate::{
     failure::Failure,
     interrupt,
     options::{DeviceOptions, LossOptions},
-    output::Output,
+    output::{Output, is_same},
     picture_options::{FitOptions, PictureOptions},
     progress::Progress,
     told::Told,
@@ -90,6 +90,9 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         Some(path) => Some((Format::of(path)?, Output::create(path)?)),
         None => None,
     };
+    if let Some((_, output)) = &output {
+        check_not_read(output.path(), generated.iter().map(PathBuf::as_path).chain([target]))?;
+    }
     let (reading, fit) = (&arguments.picture.reading(), &arguments.fit);
     let mut told = Told::default();
 
@@ -147,12 +150,21 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             Some(target) => session.compare_one_to_blocking(target, &picture)?,
         };
         drop(span);
-        if report.total == 0.0 && !picture.has_alpha_of(&target_picture) {
-            told.warning(format!(
-                "{} and {} differ in alpha alone, which the loss does not see: it is 0, but they are not the same",
-                source.name(),
-                target_source.name()
-            ));
+        if report.total == 0.0 {
+            let unseen = if !picture.has_colours_of(&target_picture) {
+                Some("in what these weights and taps do not see")
+            } else if !picture.has_alpha_of(&target_picture) {
+                Some("in alpha alone, which the loss does not see")
+            } else {
+                None
+            };
+            if let Some(unseen) = unseen {
+                told.warning(format!(
+                    "{} and {} differ {unseen}: the loss is 0, but they are not the same",
+                    source.name(),
+                    target_source.name()
+                ));
+            }
         }
         lines.push(Line {
             report,
@@ -174,6 +186,17 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     told.print();
     chosen.tell();
     Ok(printed)
+}
+
+/// A report may not take the place of a picture that it is about.
+fn check_not_read<'a>(output: &Path, mut pictures: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
+    match pictures.find(|picture| is_same(picture, output)) {
+        Some(picture) => Err(Failure::input(format!(
+            "{} is a picture to compare, and would be replaced by the report; write to another file",
+            shown::name(picture)
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn split<'a>(

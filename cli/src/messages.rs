@@ -17,7 +17,7 @@ pub struct MessageOptions {
     quiet: bool,
 
     /// Tell on standard error what is done: adapter, driver and limits, weights, memory, and how long things take.
-    #[arg(short, long, global = true, help_heading = "Messages")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = "Messages")]
     verbose: bool,
 
     /// Whether help and messages are coloured: auto on terminals, unless NO_COLOR is set.

@@ -2,7 +2,7 @@
 
 use std::env::{self, VarError};
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum, ValueHint, builder::NonEmptyStringValueParser};
 use perceptual_loss::{
     Config, Context, Criterion, Model, ModelOptions, Normalization, Preset, Tap, Tuning, Weights,
     low_level::shown, weights::Precision,
@@ -16,7 +16,7 @@ use crate::{failure::Failure, one_of::OneOf, say, weights::choice::Chosen};
 pub struct LossOptions {
     /// A file with torchvision's VGG, default for the weights that ship, or seeded:N for random ones. Where it is left
     /// out: what the environment variable PERCEPTUAL_LOSS_WEIGHTS names so, what 'weights fetch' has brought, or default.
-    #[arg(long, value_name = "FILE|default|seeded:N", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|default|seeded:N", value_parser = NonEmptyStringValueParser::new(), value_hint = ValueHint::FilePath)]
     weights: Option<String>,
 
     /// The loss.

@@ -1,6 +1,9 @@
 //! Files out: whole or not at all, whenever Ctrl-C comes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use perceptual_loss::low_level::shown;
 use perceptual_loss_files as files;
@@ -48,6 +51,11 @@ impl Output {
         let _held = self.file.is_replaced().then(interrupt::hold);
         write(&self.path)
     }
+}
+
+/// Whether two names lead to one file.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
-    reserve::reserve,
+    reserve::{collected, reserve},
     whole_file::WholeFile,
 };
 
@@ -109,16 +109,20 @@ impl Parameters {
     /// The same, with every value rounded as a file of this precision would have it.
     ///
     /// # Errors
-    /// [`Error::Weights`] where a value is too large for it.
-    pub fn rounded(mut self, precision: Precision) -> Result<Self> {
+    /// [`Error::Weights`] where a value is too large for it; [`Error::OutOfMemory`].
+    pub fn rounded(&self, precision: Precision) -> Result<Self> {
         self.check_range(precision)?;
-        for convolution in &mut self.convolutions {
-            for value in convolution.weight.iter_mut().chain(&mut convolution.bias) {
-                *value = precision.round(*value);
-            }
+        let rounded = |values: &[f32], name| {
+            collected(values.iter().map(|value| precision.round(*value)), values.len(), name)
+        };
+        let mut convolutions = vec![];
+        for Convolution { layer, weight, bias } in &self.convolutions {
+            let (weight, bias) = (rounded(weight, layer.weight_name())?, rounded(bias, layer.bias_name())?);
+            convolutions.push(Convolution { layer: *layer, weight, bias });
         }
-        self.info.sha256 = hash::sha256(&tensor::of(&self.convolutions));
-        Ok(self)
+        let mut info = self.info.clone();
+        info.sha256 = hash::sha256(&tensor::of(&convolutions));
+        Ok(Self { convolutions, info, metadata: self.metadata.clone() })
     }
 
     /// # Errors

@@ -136,6 +136,39 @@ fn strides_and_offsets_are_honoured_and_held_against_the_storage() {
     }
 }
 
+/// What is stored is not what such a tensor holds.
+#[test]
+fn a_view_that_negates_is_refused() {
+    let (weight, _) = values();
+    let with = |metadata: &[u8]| {
+        state(|p| {
+            let open = p.global("torch._utils", "_rebuild_tensor_v2").raw(b"(");
+            let placed =
+                open.storage("torch.FloatStorage", "w", b"").int(0).ints(&WEIGHT).ints(&[27, 9, 3, 1]);
+            placed.raw(b"\x89ccollections\nOrderedDict\n)R").raw(metadata).raw(b"tR")
+        })
+    };
+    let file = |metadata: &[u8]| files(&with(metadata), "w", 4, &weight)[0].clone();
+    for plain in [&b""[..], b"N", b"}"] {
+        assert!(same_to_the_bit(&load(file(plain)).unwrap(), &seeded()));
+    }
+    let message = weights_message(load(file(b"}X\x03\0\0\0neg\x88s")));
+    assert_says(&message, &["w.pth: ", "a view that negates or conjugates", "resolve_neg()"]);
+}
+
+#[test]
+fn a_state_dict_is_found_within_dicts() {
+    let (weight, _) = values();
+    let inner = state(|p| p.plain_tensor("w", &WEIGHT));
+    // Behind the protocol, before the end; each a dict of one name.
+    let mut pickle = inner[2..inner.len() - 1].to_vec();
+    for name in ["vgg", "model", "best"] {
+        pickle = Pickle::default().raw(b"}").text(name).raw(&pickle).raw(b"s").0;
+    }
+    let file = zip_file(&[b"\x80\x02", &pickle[..], b"."].concat(), &[("w", weight), ("b", values().1)]);
+    assert!(same_to_the_bit(&load(file).unwrap(), &seeded()));
+}
+
 #[test]
 fn a_storage_may_be_a_part_of_another() {
     let (weight, _) = values();

@@ -127,7 +127,7 @@ fn what_is_written_is_read_again() {
         let bytes = fs::read(&path).unwrap();
         assert_eq!(bytes.len() as u64, written);
         let read = Weights::open(&path).unwrap().load(Network::Vgg19, FOUR).unwrap();
-        let rounded = parameters.clone().rounded(precision).unwrap();
+        let rounded = parameters.rounded(precision).unwrap();
         assert!(same_to_the_bit(&read, &rounded), "{precision}");
         assert_eq!(read.info.sha256, rounded.info.sha256);
         assert_eq!(precision == Precision::F32, read.info.sha256 == parameters.info.sha256);

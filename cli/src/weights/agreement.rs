@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use image::RgbImage;
 use perceptual_loss::{Config, Image, Model, Preset, Tap, Weights, low_level::shown::escaped};
 use perceptual_loss_files::{Picture, Source, check_stdin};
@@ -37,11 +37,11 @@ pub struct Arguments {
     images: Vec<PathBuf>,
 
     /// The weights to be judged by, such as the pretrained ones.
-    #[arg(long, value_name = "FILE|default|seeded:N", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|default|seeded:N", value_parser = NonEmptyStringValueParser::new(), value_hint = ValueHint::FilePath)]
     reference: String,
 
     /// The weights that are judged; those of a run without --weights by default.
-    #[arg(long, value_name = "FILE|default|seeded:N", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|default|seeded:N", value_parser = NonEmptyStringValueParser::new(), value_hint = ValueHint::FilePath)]
     weights: Option<String>,
 
     /// One JSON object.

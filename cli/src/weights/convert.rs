@@ -1,6 +1,6 @@
 //! `perceptual-loss weights convert`, `export` and `seeded`: weights into a file of one's own.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use perceptual_loss::{
     Error, Network, Weights,
@@ -8,7 +8,10 @@ use perceptual_loss::{
     weights::{Parameters, Precision},
 };
 
-use crate::{failure::Failure, output::Output};
+use crate::{
+    failure::Failure,
+    output::{Output, is_same},
+};
 
 /// What is to be printed.
 pub fn run(file: &Path, output: &Path, precision: Precision) -> Result<String, Failure> {
@@ -52,8 +55,9 @@ pub fn write(
     precision: Precision,
 ) -> Result<String, Failure> {
     let path = shown::name(output.path());
+    // Before anything is written: it may be refused.
+    let rounded = parameters.rounded(precision)?;
     let bytes = output.finish_by(|path| parameters.write(path, precision).map_err(not_written))?;
-    let rounded = parameters.clone().rounded(precision)?;
     let first_and_last = match (parameters.convolutions().first(), parameters.convolutions().last()) {
         (Some(first), Some(last)) => format!(", {} to {}", first.layer().name, last.layer().name),
         _ => String::new(),
@@ -101,8 +105,4 @@ fn change(before: &Parameters, after: &Parameters) -> f64 {
             if whole > 0.0 { (change / whole).sqrt() } else { 0.0 }
         })
         .fold(0.0, f64::max)
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }

@@ -41,7 +41,7 @@ pub struct Arguments {
     #[arg(default_value = "vgg19")]
     which: Published,
 
-    /// Download it from here. PERCEPTUAL_LOSS_MIRROR names a folder of official files instead.
+    /// Download it from here. PERCEPTUAL_LOSS_MIRROR is the URL of a folder of official files instead.
     #[arg(long)]
     url: Option<String>,
 
@@ -188,7 +188,7 @@ fn public(url: &str) -> Result<String, Failure> {
     // Of what is no URL it cannot be told which part is secret.
     let wrong = || {
         Failure::input(format!(
-            "what --url or {MIRROR} gives is no URL to download from; expected http:// or https://, a host and a path"
+            "what --url or {MIRROR} gives is no URL to download from; expected http:// or https://, a host and a path (of a folder, for {MIRROR})"
         ))
     };
     let uri: Uri = url.parse().map_err(|_| wrong())?;

@@ -270,6 +270,46 @@ fn a_difference_in_alpha_alone_is_told() {
 }
 
 #[test]
+fn a_difference_that_weights_and_taps_do_not_see_is_told() {
+    let folder = Folder::with_pictures();
+    let told = |pair: &str, taps: &str| {
+        let output = folder.run(&format!("compare {pair} --backend cpu --json --taps {taps}"));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        let said = String::from_utf8(output.stderr).unwrap();
+        (report["total"] == 0.0, said.contains("do not see: the loss is 0, but they are not the same"))
+    };
+    for (taps, is_zero) in [("relu1_1=0", true), ("relu1_1=5e-324", true), ("relu1_1=1e-300", false)] {
+        assert_eq!(told("a.png b.png", taps), (is_zero, is_zero), "{taps}");
+        assert_eq!(told("b.png b.png", taps), (true, false), "{taps}");
+    }
+    // One value by the least step of 16 bits; and the same picture in 16 bits and in 8.
+    let wide = image::open(folder.path("b.png")).unwrap().to_rgb16();
+    let mut changed = wide.clone();
+    changed[(3, 4)].0[1] ^= 1;
+    folder.save("wide.png", wide);
+    folder.save("changed.png", changed);
+    assert_eq!(told("wide.png changed.png", "relu1_1=0"), (true, true));
+    assert_eq!(told("wide.png b.png", "relu1_1=0"), (true, false));
+}
+
+#[test]
+fn a_report_takes_no_pictures_place() {
+    let folder = Folder::with_pictures();
+    for picture in ["a.png", "b.png"] {
+        let copy = format!("{picture}.json");
+        std::fs::copy(folder.path(picture), folder.path(&copy)).unwrap();
+        let before = std::fs::read(folder.path(&copy)).unwrap();
+        for pair in
+            [format!("{copy} b.png"), format!("a.png ./{copy}"), format!("--target {copy} a.png b.png")]
+        {
+            let (code, line) = folder.fails(&format!("compare {pair} --backend cpu -o {copy}"));
+            assert!(code == 2 && line.contains("is a picture to compare, and would be replaced"), "{line}");
+        }
+        assert_eq!(std::fs::read(folder.path(&copy)).unwrap(), before);
+    }
+}
+
+#[test]
 fn pictures_of_other_sizes_are_resized_and_cropped_on_request() {
     let folder = Folder::with_pictures();
     let target = image::open(folder.path("b.png")).unwrap().to_rgb8();

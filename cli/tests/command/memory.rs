@@ -116,6 +116,62 @@ fn running_out_of_memory_is_one_line_that_does_not_blame_the_gpu() {
     assert!(outcomes.first() == Some(&false) && outcomes.last() == Some(&true), "{outcomes:?}");
 }
 
+/// Weights are written whole or not at all, and what cannot be had is told before the file is there.
+#[cfg(target_os = "linux")]
+#[test]
+fn running_out_of_memory_leaves_no_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outcomes = vec![];
+    for mebibytes in (60..260).step_by(20).chain([2000]) {
+        let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
+        let mut command = command::apart(Command::new("sh"));
+        let program = command::command();
+        command.args(["-c", &limited]).arg(program.get_program());
+        command.args(["weights", "export", "--dtype", "f16", "-o", "w.safetensors"]);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let is_there = folder.path().join("w.safetensors").exists();
+        match output.status.code() {
+            Some(0) => assert!(is_there),
+            Some(3) => assert!(!is_there && text.lines().count() == 1, "{mebibytes} MiB: {text}"),
+            code => panic!("{mebibytes} MiB: {code:?}, {text}"),
+        }
+        outcomes.push(output.status.success());
+        let _ = std::fs::remove_file(folder.path().join("w.safetensors"));
+        assert_eq!(command::names(folder.path()), [""; 0], "{mebibytes} MiB");
+    }
+    assert!(outcomes.first() == Some(&false) && outcomes.last() == Some(&true), "{outcomes:?}");
+}
+
+/// A file's profile and texts are asked for before they are taken out of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn metadata_that_no_memory_holds_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(folder.path(), "a.png", [4, 4]);
+    let mut png = std::fs::read(folder.path().join("a.png")).unwrap();
+    let text = [b"tEXtComment\0".as_slice(), &vec![b'x'; 30 << 20]].concat();
+    let crc = !text.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    });
+    let chunk = [&(text.len() as u32 - 4).to_be_bytes(), text.as_slice(), &crc.to_be_bytes()].concat();
+    // Behind the header.
+    png.splice(33..33, chunk);
+    std::fs::write(folder.path().join("a.png"), png).unwrap();
+    let mut outcomes = vec![];
+    for mebibytes in (40..200).step_by(16).chain([2000]) {
+        let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
+        let plain = compare(folder.path(), "--taps relu1_1 --backend cpu --threads 1 --json");
+        let mut command = command::apart(Command::new("sh"));
+        command.args(["-c", &limited]).arg(plain.get_program()).args(plain.get_args());
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{mebibytes} MiB: {:?}, {text}", output.status);
+        outcomes.push(output.status.success());
+    }
+    assert!(outcomes.first() == Some(&false), "{outcomes:?}");
+}
+
 #[test]
 fn a_plan_that_cannot_be_names_the_least_that_works() {
     let folder = tempfile::tempdir().unwrap();

@@ -128,3 +128,16 @@ fn names_that_are_no_utf_8_can_be_found_again() {
     let help = String::from_utf8(folder.run("compare --help").stdout).unwrap();
     assert!(help.contains(r"\xHH"), "{help}");
 }
+
+/// `$'...'` of the shell finds each of these again.
+#[test]
+fn a_backslash_is_no_escape() {
+    let folder = Folder::with_pictures();
+    let names = [("a\\n.png", r"a\\n.png"), ("a\n.png", r"a\n.png"), ("\\\\.png", r"\\\\.png")];
+    for (name, shown) in names {
+        fs::copy(folder.path("a.png"), folder.path(name)).unwrap();
+        let table = run(&folder, &[&["compare", name, "b.png"][..], &OPTIONS].concat()).stdout;
+        let table = assert_harmless(&table);
+        assert!(table.contains(&format!("{shown} against b.png\n")), "{table}");
+    }
+}

@@ -24,6 +24,9 @@ fn every_wrong_command_line_is_told_in_a_line() {
         (&["compare", "", "b.png"], "it is missing, or empty as a variable is that was not set"),
         (&["compare", "a.png", "b.png", "--target", ""], "or empty"),
         (&["compare", "a.png", "b.png", "-o", ""], "or empty"),
+        (&["compare", "a.png", "b.png", "--weights", ""], "or empty"),
+        (&["weights", "agreement", "--reference", ""], "or empty"),
+        (&["demo", "--quiet", "--verbose"], "cannot be used with"),
         (&["compare", "a.png", "b.png", "--output"], "a value is required for '--output <FILE>'"),
         (
             &["compare", "a.png", "b.png", "--jsn"],

@@ -35,7 +35,7 @@ pub struct Decoded {
 pub fn decode(bytes: &[u8], extension: &str, limit: ByteSize) -> Result<Decoded, Fault> {
     guarded(|| {
         let mut opened = Opened::new(bytes, extension, limit)?;
-        hold(&mut opened, limit)?;
+        let needed = hold(&mut opened, limit)?;
         let Opened { decoder, format, orientation, profile, maximum, mut notes, .. } = opened;
         if profile.is_some_and(|profile| !profile::is_srgb(&profile)) {
             notes.push("its colour profile is not sRGB; it is not applied".to_owned());
@@ -43,7 +43,8 @@ pub fn decode(bytes: &[u8], extension: &str, limit: ByteSize) -> Result<Decoded,
         if format == ImageFormat::Jpeg {
             notes.extend(jpeg::damage(bytes));
         }
-        let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| wrong(error, format))?;
+        let mut picture =
+            DynamicImage::from_decoder(decoder).map_err(|error| wrong(error, format, needed))?;
         picture.apply_orientation(orientation);
         let values = match (format, &picture) {
             (ImageFormat::OpenExr | ImageFormat::Hdr, _) => Values::Linear,
@@ -74,19 +75,21 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     guard::catch(work).unwrap_or_else(|| Err(Fault::File(format!("its decoder broke on it; {EXPECTED}"))))
 }
 
-/// Sees that there is room for all that the file becomes, before any of it is allocated.
-fn hold(opened: &mut Opened<'_>, limit: ByteSize) -> Result<(), Fault> {
+/// Sees that there is room for all that the file becomes, before any of it is allocated; tells how much.
+fn hold(opened: &mut Opened<'_>, limit: ByteSize) -> Result<ByteSize, Fault> {
     let (width, height) = opened.decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(Fault::File(format!("is {width}x{height}; expected a picture with pixels")));
     }
     let decoded = opened.decoder.total_bytes();
-    room::hold("decode", (width, height), decoded.saturating_add(beside(opened)), limit)?;
+    let needed = decoded.saturating_add(beside(opened));
+    room::hold("decode", (width, height), needed, limit)?;
     let mut limits = Limits::no_limits();
     // Decoders that count do not count the buffer that they are handed. What TIFF's counts as well is a piece of the file itself.
     limits.max_alloc = Some(if opened.format == ImageFormat::Tiff { limit.0 } else { limit.0 - decoded });
     let format = opened.format;
-    Ok(opened.decoder.set_limits(limits).map_err(|error| wrong(error, format))?)
+    opened.decoder.set_limits(limits).map_err(|error| wrong(error, format, ByteSize(needed)))?;
+    Ok(ByteSize(needed))
 }
 
 /// Bytes that are taken beside the decoded pixels, at most: while they are decoded, turned upright, or made what is compared.

@@ -18,7 +18,7 @@ use image::{
     error::{DecodingError, ImageFormatHint},
 };
 
-use super::primaries;
+use super::{bytes::array, primaries};
 
 /// The lines that a block of pixels is taken through while it is unpacked: as stored, unpacked, sorted.
 const BLOCKS: u64 = 4;
@@ -38,11 +38,52 @@ pub struct ExrDecoder<'a> {
     pub notes: Vec<String>,
 }
 
+/// Sees that the headers are of a usual size. What reads them keeps whatever there is, before anything else of the file is known.
+///
+/// # Errors
+/// Where they are not. What is broken is left to the reader.
+fn check_headers(bytes: &[u8]) -> Result<(), String> {
+    const MOST: usize = 4096;
+    const LONGEST: usize = 16 << 20;
+    // Behind the signature and the version, whose bit 12 says that there are several parts, each with a header.
+    let is_one = bytes.get(5).is_none_or(|flags| flags & 16 == 0);
+    let (mut at, mut count, mut follows_end) = (8, 0, false);
+    while let Some(name) = text(bytes, at) {
+        at += name + 1;
+        if name == 0 {
+            // A header's end; and all headers' where nothing stands between.
+            if is_one || follows_end {
+                return Ok(());
+            }
+            follows_end = true;
+            continue;
+        }
+        follows_end = false;
+        let Some(kind) = text(bytes, at) else { return Ok(()) };
+        at += kind + 1;
+        let Some(length) = array(bytes, at).map(u32::from_le_bytes) else { return Ok(()) };
+        at = at.saturating_add(4).saturating_add(length as usize);
+        count += 1;
+        if count > MOST || at > LONGEST {
+            return Err(format!(
+                "has more than {MOST} attributes, or {LONGEST} bytes of them; expected fewer"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How long a text is that ends with a zero byte: no name is longer than 255.
+fn text(bytes: &[u8], at: usize) -> Option<usize> {
+    bytes.get(at..)?.iter().take(256).position(|byte| *byte == 0)
+}
+
 impl<'a> ExrDecoder<'a> {
     /// # Errors
     /// It is no whole file, has no red, green and blue or more than one may mean, or stores pixels of more than `limit` bytes:
     /// the data's window need not be the picture's.
     pub fn new(bytes: Cow<'a, [u8]>, limit: u64) -> Result<Self, String> {
+        check_headers(&bytes)?;
         let meta = MetaData::read_from_buffered(Cursor::new(&*bytes), false)
             .map_err(|error| format!("{error}; expected a whole OpenExr file"))?;
         for header in &meta.headers {

@@ -31,8 +31,13 @@ pub fn reader(bytes: Cow<'_, [u8]>) -> impl BufRead {
 /// What the header says that changes colours: what deserves a warning.
 ///
 /// # Errors
-/// Where its pixels are no RGB.
+/// Where its pixels are no RGB, or the header has no end.
 pub fn check(bytes: &[u8]) -> Result<Vec<String>, String> {
+    // The decoder keeps all lines.
+    let start = &bytes[..bytes.len().min(LONGEST)];
+    if !start.windows(2).any(|pair| pair == b"\n\n") && !start.windows(3).any(|end| end == b"\n\r\n") {
+        return Err(format!("has no end of its header within {LONGEST} bytes; expected an empty line there"));
+    }
     let mut notes = vec![];
     // Each of these stands for a product of all its lines; what is indented belongs to pictures that it was made of.
     let (mut exposure, mut correction) = (1.0f32, [1.0f32; 3]);

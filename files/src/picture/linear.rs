@@ -24,9 +24,12 @@ pub fn encode<'a>(
     }
     if tone_map.is_none() && largest > 1.0 {
         let stops = exposure - largest.log2().ceil();
+        // What the option takes.
+        let darken = (-64.0..=64.0).contains(&stops).then(|| format!("darken it with --exposure {stops}, "));
         return Err(format!(
-            "it holds linear light up to {largest}, and sRGB ends at 1; darken it with --exposure {stops}, map it \
-             with --tonemap aces, reinhard or clip, or take it as stored with --transfer none --range any"
+            "it holds linear light up to {largest}, and sRGB ends at 1; {}map it with --tonemap aces, reinhard or clip, \
+             or take it as stored with --transfer none --range any",
+            darken.unwrap_or_default()
         ));
     }
     Ok((below > 0).then(|| format!("{below} values below 0 are taken as 0; the smallest is {smallest}")))

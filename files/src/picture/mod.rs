@@ -182,6 +182,14 @@ impl Picture {
         }
     }
 
+    /// Whether two pictures of one size have the same colours, but for the rounding of float32.
+    #[must_use]
+    pub fn has_colours_of(&self, other: &Self) -> bool {
+        const ROUNDING: f32 = 1e-6;
+        let is_same = |(one, other): (f32, f32)| (one - other).abs() <= ROUNDING * one.abs().max(1.0);
+        self.colours().zip(other.colours()).all(is_same)
+    }
+
     fn is_opaque(&self) -> bool {
         match &self.pixels {
             Pixels::Rgba8(pixels) => pixels.pixels().all(|pixel| pixel[3] == u8::MAX),
@@ -204,12 +212,16 @@ impl Picture {
     /// Red, green and blue, pixel after pixel, as the loss sees them.
     #[must_use]
     pub fn values(&self) -> Vec<f32> {
+        self.colours().collect()
+    }
+
+    fn colours(&self) -> Box<dyn Iterator<Item = f32> + '_> {
         let share = |value: &u8| f32::from(*value) / 255.0;
         match &self.pixels {
-            Pixels::Rgb8(pixels) => pixels.iter().map(share).collect(),
-            Pixels::Rgba8(pixels) => pixels.pixels().flat_map(|pixel| &pixel.0[..3]).map(share).collect(),
-            Pixels::Rgb16(pixels, _) => pixels.iter().copied().map(share_of_16).collect(),
-            Pixels::F32(pixels, _) => pixels.to_vec(),
+            Pixels::Rgb8(pixels) => Box::new(pixels.iter().map(share)),
+            Pixels::Rgba8(pixels) => Box::new(pixels.pixels().flat_map(|pixel| &pixel.0[..3]).map(share)),
+            Pixels::Rgb16(pixels, _) => Box::new(pixels.iter().copied().map(share_of_16)),
+            Pixels::F32(pixels, _) => Box::new(pixels.iter().copied()),
         }
     }
 

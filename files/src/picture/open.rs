@@ -1,6 +1,9 @@
 //! A decoder for each format, and what the file says that its decoder does not tell.
 
-use std::{borrow::Cow, io::Cursor};
+use std::{
+    borrow::Cow,
+    io::{self, Cursor},
+};
 
 use image::{
     ExtendedColorType, ImageDecoder, ImageError, ImageFormat, Limits,
@@ -12,7 +15,9 @@ use image::{
     metadata::Orientation,
 };
 
-use super::{bmp, exif::Exif, exr::ExrDecoder, format, gif, hdr, ico, jpeg, png, tiff, webp};
+use super::{
+    bmp, exif::Exif, exr::ExrDecoder, fault::Fault, format, gif, hdr, ico, jpeg, png, pnm, room, tiff, webp,
+};
 use crate::ByteSize;
 
 /// A file whose header was read.
@@ -34,13 +39,14 @@ pub struct Opened<'a> {
 const ANIMATED: &str = "it is animated; its first picture is read";
 const CMYK: &str = "it is CMYK; it is taken to RGB by the plain formula, without profiles";
 
-/// A PNG's lines, texts and profile are no larger.
+/// A PNG's texts and profile are no larger.
 const PNG_BESIDE: u64 = 64 << 20;
 
 impl<'a> Opened<'a> {
     /// # Errors
-    /// What is wrong with the file, and what would be right.
-    pub fn new(bytes: &'a [u8], extension: &str, limit: ByteSize) -> Result<Self, String> {
+    /// What is wrong with the file, and what would be right; or there is no memory for it.
+    pub fn new(bytes: &'a [u8], extension: &str, limit: ByteSize) -> Result<Self, Fault> {
+        room::hold_copies(bytes, 0)?;
         let format = format::guess(bytes, extension)?;
         if format != ImageFormat::Ico {
             return Self::with_format(Cow::Borrowed(bytes), format, limit);
@@ -54,11 +60,12 @@ impl<'a> Opened<'a> {
         Ok(opened)
     }
 
-    fn with_format(mut bytes: Cow<'a, [u8]>, format: ImageFormat, limit: ByteSize) -> Result<Self, String> {
+    fn with_format(mut bytes: Cow<'a, [u8]>, format: ImageFormat, limit: ByteSize) -> Result<Self, Fault> {
         let (mut exif, mut profile, mut maximum, mut working, mut notes) = (None, None, None, 0, vec![]);
         // Whether the decoder is asked for a profile.
         let mut may_have_profile = true;
-        let failed = |error| wrong(error, format);
+        let length = ByteSize(bytes.len() as u64);
+        let failed = |error| wrong(error, format, length);
         let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
             ImageFormat::Png => {
                 // Exif data may stand after the pixels, where the decoder has not been yet.
@@ -70,8 +77,12 @@ impl<'a> Opened<'a> {
                 if let png::Colours::Other(note) = colours {
                     notes.push(note);
                 }
+                // As they come, and as they are made of others.
+                let lines = png::line(&bytes).saturating_mul(4);
+                working = lines.saturating_sub(room::BESIDE);
+                room::hold_copies(&bytes, png::profile(&bytes).min(PNG_BESIDE))?;
                 let mut limits = Limits::no_limits();
-                limits.max_alloc = Some(limit.0.min(PNG_BESIDE));
+                limits.max_alloc = Some(limit.0.min(PNG_BESIDE.saturating_add(working)));
                 let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(failed)?;
                 if decoder.is_apng().map_err(failed)? {
                     notes.push(ANIMATED.to_owned());
@@ -85,6 +96,7 @@ impl<'a> Opened<'a> {
                     notes.push(CMYK.to_owned());
                 }
                 exif = header.exif(&bytes).map(Exif::read);
+                header.check_layout()?;
                 header.settle_colours(&mut bytes);
                 // The decoder has a copy of the file.
                 working = header.working().saturating_add(bytes.len() as u64);
@@ -127,19 +139,18 @@ impl<'a> Opened<'a> {
             ImageFormat::Pnm => {
                 let may_be_cut =
                     matches!(bytes.get(1), Some(b'2' | b'3')) && bytes.last().is_some_and(u8::is_ascii_digit);
-                let decoder = PnmDecoder::new(Cursor::new(bytes)).map_err(failed)?;
-                let header = decoder.header();
+                let (cursor, header) = PnmDecoder::new(Cursor::new(&*bytes)).map_err(failed)?.into_inner();
+                let raster = bytes.get(cursor.position() as usize..).unwrap_or_default();
+                notes.extend(pnm::check(&header, raster)?);
                 maximum = Some(header.maximal_sample());
                 // The decoder would read 16-bit values as 8-bit ones.
                 if header.as_arbitrary().is_some_and(|pam| pam.tupltype.is_none() && pam.maxval > 255) {
-                    return Err(
-                        "is a PAM of 16 bits that has no tuple type; expected a TUPLTYPE line".to_owned()
-                    );
+                    return Err("is a PAM of 16 bits that has no tuple type; expected a TUPLTYPE line".into());
                 }
                 if may_be_cut {
                     notes.push("nothing follows its last number, which may have been cut short".to_owned());
                 }
-                Box::new(decoder)
+                Box::new(PnmDecoder::new(Cursor::new(bytes)).map_err(failed)?)
             }
             ImageFormat::OpenExr => {
                 let mut decoder = ExrDecoder::new(bytes, limit.0)?;
@@ -170,10 +181,10 @@ impl<'a> Opened<'a> {
                 Box::new(HdrDecoder::new(hdr::reader(bytes)).map_err(failed)?)
             }
             other => {
-                return Err(format!(
+                return Err(Fault::File(format!(
                     "is a picture of the kind {other:?}, which is not read; {}",
                     format::EXPECTED
-                ));
+                )));
             }
         };
         if may_have_profile && profile.is_none() {
@@ -188,12 +199,15 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// A decoder's words, and what would be right.
-pub fn wrong(error: ImageError, format: ImageFormat) -> String {
-    match format {
-        ImageFormat::Tiff => format!(
+/// A decoder's words, and what would be right; or that it had not the memory that it `needed`.
+pub fn wrong(error: ImageError, format: ImageFormat, needed: ByteSize) -> Fault {
+    match (&error, format) {
+        (ImageError::IoError(error), _) if error.kind() == io::ErrorKind::OutOfMemory => {
+            Fault::Memory(needed)
+        }
+        (_, ImageFormat::Tiff) => Fault::File(format!(
             "{error}; expected a whole TIFF of 8 or 16 bits a value or of float32 RGB, without a palette"
-        ),
-        _ => format!("{error}; expected a whole {format:?} file"),
+        )),
+        _ => Fault::File(format!("{error}; expected a whole {format:?} file")),
     }
 }

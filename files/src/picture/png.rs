@@ -27,6 +27,19 @@ fn find<'a>(bytes: &'a [u8], name: &[u8; 4], before: Option<&[u8; 4]>) -> Option
     }
 }
 
+/// Bytes of a line of pixels, at the most; of a file that begins as a PNG does.
+pub fn line(bytes: &[u8]) -> u64 {
+    // Four channels of 16 bits.
+    chunk(bytes, b"IHDR").and_then(|header| u32_be(header, 0)).map_or(0, |width| u64::from(width) * 8)
+}
+
+/// Bytes of the colour profile, at the most.
+pub fn profile(bytes: &[u8]) -> u64 {
+    // Deflate's two bits for 258 bytes.
+    const UNPACKED: u64 = 1032;
+    chunk(bytes, b"iCCP").map_or(0, |packed| packed.len() as u64 * UNPACKED)
+}
+
 /// What says how a PNG's colours are meant: the first of these that there is, as PNG's third edition orders them.
 pub enum Colours {
     /// A profile, which the decoder hands over.

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use crate::ByteSize;
 
 /// What steps take beside what is counted: tables, lines, a picture's metadata.
-const BESIDE: u64 = 16 << 20;
+pub const BESIDE: u64 = 16 << 20;
 
 /// Sees that `needed` bytes are allowed, and that there are as many, to `action` a picture of this size.
 ///
@@ -22,6 +22,17 @@ pub fn hold(action: &str, (width, height): (u32, u32), needed: u64, limit: ByteS
             ByteSize(needed)
         )));
     }
+    if is_there(needed.saturating_add(BESIDE)) { Ok(()) } else { Err(Fault::Memory(ByteSize(needed))) }
+}
+
+/// Sees that there is memory for what decoders copy of a file before its size is known, profiles, texts and the places of strips, and for
+/// `more` that they unpack.
+///
+/// # Errors
+/// [`Fault::Memory`].
+pub fn hold_copies(file: &[u8], more: u64) -> Result<(), Fault> {
+    const COPIES: u64 = 3;
+    let needed = (file.len() as u64).saturating_mul(COPIES).saturating_add(more);
     if is_there(needed.saturating_add(BESIDE)) { Ok(()) } else { Err(Fault::Memory(ByteSize(needed))) }
 }
 

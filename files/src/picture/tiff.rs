@@ -3,23 +3,37 @@
 
 use perceptual_loss::encode_srgb;
 
-use super::{bytes::slice, directory::Directories, primaries};
+use super::{bytes::slice, directory::Directories, jpeg, primaries};
 
 const SUBFILE_TYPE: u16 = 254;
+const WIDTH: u16 = 256;
+const HEIGHT: u16 = 257;
 const BITS: u16 = 258;
+const COMPRESSION: u16 = 259;
+const FILL_ORDER: u16 = 266;
+const ROWS_PER_STRIP: u16 = 278;
 const TRANSFER_FUNCTION: u16 = 301;
 const WHITE_POINT: u16 = 318;
 const PRIMARIES: u16 = 319;
+const TILE_WIDTH: u16 = 322;
+const TILE_HEIGHT: u16 = 323;
+const INK_SET: u16 = 332;
+const SAMPLE_FORMAT: u16 = 339;
 const PROFILE: u16 = 34675;
+
+/// Where the pixels are, and how many bytes each piece has: of strips, and of tiles.
+const PIECES: [(u16, u16); 2] = [(273, 279), (324, 325)];
 
 /// What deserves a warning.
 ///
 /// # Errors
-/// Where it ends early.
+/// Where it ends early, or the decoder would read it as something else.
 pub fn check(bytes: &[u8]) -> Result<Vec<String>, String> {
     let tiff = Directories::new(bytes);
     let first = tiff.first().ok_or("ends early, within its header; expected a whole TIFF file")?;
     check_data(&tiff, first)?;
+    check_values(&tiff, first)?;
+    check_jpegs(&tiff, first)?;
     let mut notes = vec![];
     let next = tiff.next(first).unwrap_or(0);
     if next != 0 && next != first {
@@ -52,7 +66,7 @@ pub fn profile(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Every strip or tile must lie within the file.
 fn check_data(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
-    for (offsets, lengths) in [(273, 279), (324, 325)] {
+    for (offsets, lengths) in PIECES {
         let (offsets, lengths) = (tiff.values(directory, offsets), tiff.values(directory, lengths));
         for (offset, length) in offsets.zip(lengths) {
             if slice(tiff.bytes, offset, length).is_none() {
@@ -60,6 +74,49 @@ fn check_data(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
                     "ends early: it has {} bytes, and its pixels reach to {}; expected the whole file",
                     tiff.bytes.len(),
                     offset.saturating_add(length)
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the decoder reads as something else, without a word.
+fn check_values(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
+    let value = |tag| tiff.values(directory, tag).next();
+    // Whole numbers without a sign are what stands for nothing said.
+    if value(BITS) == Some(32) && value(SAMPLE_FORMAT).unwrap_or(1) != 3 {
+        return Err("has whole numbers of 32 bits; expected 8 or 16 bits a value, or float32".to_owned());
+    }
+    if value(FILL_ORDER) == Some(2) {
+        return Err("stores the bits of each byte in reverse; expected FillOrder 1".to_owned());
+    }
+    if value(INK_SET) == Some(2) {
+        return Err("has inks of its own; expected CMYK, or RGB".to_owned());
+    }
+    Ok(())
+}
+
+/// A JPEG within must be as large as the strip or tile that it fills: the decoder takes one of any size, and memory for it.
+fn check_jpegs(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
+    // What stands before the size is tables, if anything.
+    const HEADER: usize = 16 << 10;
+    let value = |tag| tiff.values(directory, tag).next();
+    if value(COMPRESSION) != Some(7) {
+        return Ok(());
+    }
+    let (Some(width), Some(height)) = (value(WIDTH), value(HEIGHT)) else { return Ok(()) };
+    let rows = value(ROWS_PER_STRIP).unwrap_or(height).min(height);
+    let (width, height) = (value(TILE_WIDTH).unwrap_or(width), value(TILE_HEIGHT).unwrap_or(rows));
+    for (offsets, lengths) in PIECES {
+        let (offsets, lengths) = (tiff.values(directory, offsets), tiff.values(directory, lengths));
+        for (offset, length) in offsets.zip(lengths) {
+            let found = slice(tiff.bytes, offset, length.min(HEADER)).and_then(jpeg::size);
+            let (across, down) = found.ok_or("holds a JPEG without a size; expected a whole TIFF file")?;
+            // The last strip may have fewer rows.
+            if across != width || down > height {
+                return Err(format!(
+                    "holds a JPEG of {across}x{down} in the place of one of {width}x{height}; expected a whole TIFF file"
                 ));
             }
         }

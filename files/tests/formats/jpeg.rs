@@ -177,3 +177,45 @@ fn lost_data_is_told_in_every_kind_of_scan() {
         }
     }
 }
+
+/// The picture with other blocks in a unit: a component's across, and down, in one byte.
+fn sampled(jpeg: &[u8], sampling: &[u8]) -> Vec<u8> {
+    let mut made = jpeg.to_vec();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    for (i, sampling) in sampling.iter().enumerate() {
+        made[frame + 11 + i * 3] = *sampling;
+    }
+    made
+}
+
+/// The picture as if its first component had the first scan to itself.
+fn scanned_alone(jpeg: &[u8]) -> Vec<u8> {
+    let scan = jpeg.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
+    let length = usize::from(u16::from_be_bytes([jpeg[scan + 2], jpeg[scan + 3]]));
+    let first = &jpeg[scan + 5..scan + 7];
+    [&jpeg[..scan], &segment(0xda, &[&[1], first, &[0, 63, 0]].concat()), &jpeg[scan + 2 + length..]].concat()
+}
+
+/// The decoder takes each of these for a layout that it knows, and gives other pictures without a word.
+#[test]
+fn layouts_that_the_decoder_does_not_know_are_refused() {
+    let plain = bytes("rgb.jpg");
+    let two = {
+        // Components of a frame, and of its scan.
+        let (mut file, find) =
+            (plain.clone(), |marker| plain.windows(2).position(|pair| pair == [0xff, marker]));
+        file[find(0xc0).unwrap() + 9] = 2;
+        file
+    };
+    for (sampling, file, expected) in [
+        ("1x1 and 2x2", sampled(&plain, &[0x11, 0x22, 0x22]), "stores a colour finer than brightness"),
+        ("1x1 and 2x1", sampled(&plain, &[0x11, 0x11, 0x21]), "stores a colour finer than brightness"),
+        ("12 blocks", sampled(&plain, &[0x22, 0x22, 0x22]), "has 12 blocks in each unit, where 10 may be"),
+        ("4:2:0 apart", scanned_alone(&sampled(&plain, &[0x22, 0x11, 0x11])), "in scans of their own"),
+        ("4:4:0 apart", scanned_alone(&sampled(&plain, &[0x12, 0x11, 0x11])), "in scans of their own"),
+        ("two components", two, "has 2 components; expected 1, 3 or 4"),
+    ] {
+        let message = read("odd.jpg", &file, "").map(|_| ()).unwrap_err();
+        assert!(message.contains(expected), "{sampling}: {message}");
+    }
+}

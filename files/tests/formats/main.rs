@@ -8,6 +8,7 @@ mod golden;
 mod jpeg;
 mod layers;
 mod orientation;
+mod refused;
 mod strangers;
 mod values;
 

@@ -536,9 +536,16 @@ impl Machine<'_, '_> {
             ("torch.Size", [sizes]) => return self.push(*sizes),
             (
                 "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2",
-                [storage, offset, shape, strides, ..],
-            ) => self.tensor(&name, *storage, None, [*offset, *shape, *strides]),
-            ("torch._utils._rebuild_tensor_v3", [storage, offset, shape, strides, _, _, dtype, ..]) => {
+                [storage, offset, shape, strides, more @ ..],
+            ) => {
+                self.check_metadata(more.get(2))?;
+                self.tensor(&name, *storage, None, [*offset, *shape, *strides])
+            }
+            (
+                "torch._utils._rebuild_tensor_v3",
+                [storage, offset, shape, strides, _, _, dtype, more @ ..],
+            ) => {
+                self.check_metadata(more.first())?;
                 self.tensor(&name, *storage, Some(*dtype), [*offset, *shape, *strides])
             }
             _ => Value::Opaque(name),
@@ -566,6 +573,16 @@ impl Machine<'_, '_> {
         self.copied += pairs.len();
         self.room(self.copied)?;
         Ok(pairs)
+    }
+
+    /// A tensor's metadata may say that its values are not those that are stored.
+    fn check_metadata(&self, metadata: Option<&Id>) -> Result<()> {
+        match metadata.map(|&metadata| self.get(metadata)) {
+            Some(Value::Dict(pairs)) if !pairs.is_empty() => Err(self.input.error(
+                "a tensor is a view that negates or conjugates what is stored; save what its resolve_neg() and resolve_conj() give",
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn tensor(&self, name: &Rc<str>, storage: Id, dtype: Option<Id>, place: [Id; 3]) -> Value {

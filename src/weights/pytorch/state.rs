@@ -4,7 +4,7 @@
 //! it; its tensors are then called `state_dict.features.0.weight`, a prefix like any other.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     ops::Range,
 };
 
@@ -46,13 +46,16 @@ pub(super) fn contents(pickle: &Pickle, origin: &str, format: Format, place: &Pl
     };
     let mut contents =
         Contents { format, tensors: BTreeMap::new(), unread: BTreeMap::new(), metadata: BTreeMap::new() };
-    add(&mut contents, pickle, origin, "", top, place)?;
-    // A dict may stand in there twice, and in itself.
+    // A dict may stand in another twice, and in itself.
     let mut seen = HashSet::from([pickle.root]);
-    for &(key, value) in top {
-        let (Some(name), Value::Dict(inner)) = (pickle.text(key), pickle.get(value)) else { continue };
-        if name.len() <= LONGEST_PREFIX && seen.insert(value) {
-            add(&mut contents, pickle, origin, &format!("{name}."), inner, place)?;
+    let mut dicts = VecDeque::from([(String::new(), top)]);
+    while let Some((prefix, dict)) = dicts.pop_front() {
+        add(&mut contents, pickle, origin, &prefix, dict, place)?;
+        for &(key, value) in dict {
+            let (Some(name), Value::Dict(inner)) = (pickle.text(key), pickle.get(value)) else { continue };
+            if prefix.len() + name.len() <= LONGEST_PREFIX && seen.insert(value) {
+                dicts.push_back((format!("{prefix}{name}."), inner));
+            }
         }
     }
     Ok(contents)

@@ -76,6 +76,36 @@ impl Header {
         bytes.get(self.exif.clone()?)
     }
 
+    /// Sees that the components are laid out in a way that the decoder knows. Others it takes for ones that it does, without a word.
+    ///
+    /// # Errors
+    /// What is odd about them.
+    pub fn check_layout(&self) -> Result<(), String> {
+        const EXPECTED: &str =
+            "expected components as libjpeg and cameras write them; save it again, or as a PNG";
+        // Of the standard: the most blocks that a unit of several components has.
+        const BLOCKS: usize = 10;
+        let frame = &self.frame;
+        // Without any the decoder refuses it, and what is alone has no other to fit.
+        let [first, _, ..] = frame.components.as_slice() else { return Ok(()) };
+        let count = frame.components.len();
+        if !matches!(count, 3 | 4) {
+            return Err(format!("has {count} components; expected 1, 3 or 4"));
+        }
+        let (across, down) = frame.sampling();
+        if (first.across, first.down) != (across, down) {
+            return Err(format!("stores a colour finer than brightness; {EXPECTED}"));
+        }
+        let blocks: usize = frame.components.iter().map(|it| it.across * it.down).sum();
+        if self.scanned == count && blocks > BLOCKS {
+            return Err(format!("has {blocks} blocks in each unit, where {BLOCKS} may be; {EXPECTED}"));
+        }
+        if !frame.is_progressive && self.scanned < count && down > 1 {
+            return Err(format!("stores components of different heights in scans of their own; {EXPECTED}"));
+        }
+        Ok(())
+    }
+
     /// Whether it has four inks.
     pub fn is_cmyk(&self) -> bool {
         self.frame.components.len() == 4
@@ -98,6 +128,14 @@ impl Header {
         let all = if is_at_once { 0 } else { across.saturating_mul(down) };
         (blocks(all) as u64 + blocks(across.saturating_mul(ROWS)) as u64) * 64 * 2
     }
+}
+
+/// The size that the first frame says.
+pub fn size(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut walk = Walk::default();
+    let frame = std::iter::from_fn(|| walk.next(bytes)).find(Segment::is_frame)?;
+    let frame = Frame::read(frame.marker, bytes.get(frame.body)?)?;
+    Some((frame.width, frame.height))
 }
 
 impl Frame {
