@@ -117,14 +117,22 @@ impl<'a> ExrDecoder<'a> {
         let shown = header.shared_attributes.display_window;
         let side = |side: usize| u32::try_from(side).map_err(|_| "is larger than pictures are".to_owned());
         let place = header.own_attributes.layer_position;
+        let offset = (
+            i64::from(place.0) - i64::from(shown.position.0),
+            i64::from(place.1) - i64::from(shown.position.1),
+        );
+        let is_apart =
+            |offset: i64, stored: usize, shown: usize| offset >= shown as i64 || offset + stored as i64 <= 0;
+        if is_apart(offset.0, header.layer_size.0, shown.size.0)
+            || is_apart(offset.1, header.layer_size.1, shown.size.1)
+        {
+            notes.push("all of its pixels lie outside of its display window, which is black".to_owned());
+        }
         Ok(Self {
             has_alpha: header.channels.find_index_of_channel(&names[3]).is_some(),
             names,
             size: (side(shown.size.0)?, side(shown.size.1)?),
-            offset: (
-                i64::from(place.0) - i64::from(shown.position.0),
-                i64::from(place.1) - i64::from(shown.position.1),
-            ),
+            offset,
             working: (header.max_block_byte_size() as u64).saturating_mul(BLOCKS),
             notes,
             bytes,

@@ -80,7 +80,8 @@ impl<'a> Opened<'a> {
                 // As they come, and as they are made of others.
                 let lines = png::line(&bytes).saturating_mul(4);
                 working = lines.saturating_sub(room::BESIDE);
-                room::hold_copies(&bytes, png::profile(&bytes).min(PNG_BESIDE))?;
+                // The profile in a buffer that has grown to it, and a copy.
+                room::hold_copies(&bytes, png::profile(&bytes).min(PNG_BESIDE) * 3)?;
                 let mut limits = Limits::no_limits();
                 limits.max_alloc = Some(limit.0.min(PNG_BESIDE.saturating_add(working)));
                 let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(failed)?;

@@ -65,3 +65,25 @@ fn layers_that_may_both_be_meant_are_named() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+#[test]
+fn pixels_that_are_not_shown_are_told() {
+    let plain = file(&[("R", 0.1), ("G", 0.2), ("B", 0.3)]);
+    let name = b"displayWindow\0box2i\0";
+    let at = plain.windows(name.len()).position(|part| part == name).unwrap() + name.len() + 4;
+    // 3x2 are stored, at 0, 0.
+    for (window, is_told) in [
+        ([0, 0, 2, 1], false),
+        ([2, 1, 5, 4], false),
+        ([3, 0, 5, 1], true),
+        ([-4, 0, -1, 1], true),
+        ([0, 2, 2, 9], true),
+    ] {
+        let mut moved = plain.clone();
+        moved.splice(at..at + 16, window.into_iter().flat_map(i32::to_le_bytes));
+        let picture = read("a.exr", &moved, "").unwrap();
+        let told = picture.warnings.iter().any(|warning| warning.contains("outside of its display window"));
+        assert_eq!(told, is_told, "{window:?}: {:?}", picture.warnings);
+        assert_eq!(picture.values().iter().all(|value| *value == 0.0), is_told, "{window:?}");
+    }
+}
