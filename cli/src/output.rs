@@ -19,6 +19,10 @@ pub struct Output {
 impl Output {
     /// Sees to it that there can be such a file, before the work whose result it is to hold.
     pub fn create(path: &Path) -> Result<Self, Failure> {
+        // Which means standard input where a picture may stand.
+        if path == "-" {
+            return Err(Failure::input("-: standard output is not written to here; name a file"));
+        }
         let file = files::Output::new(path)?;
         let _held = file.is_replaced().then(interrupt::hold);
         file.check()?;
@@ -61,6 +65,11 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn standard_output_is_no_file() {
+        assert!(Output::of("a PNG", "png", Path::new("-")).is_err_and(|failure| failure.code == 2));
+    }
 
     #[test]
     fn a_name_promises_no_other_format() {

@@ -61,7 +61,12 @@ impl Cache {
     pub fn kept(&self, which: Published) -> Result<Option<Kept>, Error> {
         let path = self.path(which);
         let weights = match Weights::open(&path) {
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // A link to nothing is there, and somebody's weights are not.
+            Err(Error::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+            {
+                return Ok(None);
+            }
             opened => opened?,
         };
         let mut kept = Kept { path, weights, which };

@@ -95,6 +95,9 @@ impl<'a> ExrDecoder<'a> {
                 ));
             }
         }
+        if meta.headers.iter().any(|header| header.deep) {
+            return Err("holds deep data, which is not read; flatten it".to_owned());
+        }
         let mut notes = vec![];
         if meta.headers.len() > 1 {
             notes.push(format!(
@@ -194,17 +197,18 @@ impl ImageDecoder for ExrDecoder<'_> {
 
 /// The first header with channels R, G and B; or else the only one where they are those of a layer, with its name.
 fn choose(headers: &[Header]) -> Result<(&Header, String), String> {
-    let flat = || headers.iter().filter(|header| !header.deep);
-    if let Some(header) = flat().find(|header| layers(header).contains("")) {
+    if let Some(header) = headers.iter().find(|header| layers(header).contains("")) {
         return Ok((header, String::new()));
     }
-    let named: Vec<_> =
-        flat().flat_map(|header| layers(header).into_iter().map(move |layer| (header, layer))).collect();
+    let named: Vec<_> = headers
+        .iter()
+        .flat_map(|header| layers(header).into_iter().map(move |layer| (header, layer)))
+        .collect();
     let listed = |names: &mut dyn Iterator<Item = String>| names.take(12).collect::<Vec<_>>().join(", ");
     match named.as_slice() {
         [(header, layer)] => Ok((*header, layer.clone())),
         [] => Err(format!(
-            "has no red, green and blue, but channels {}; expected channels R, G and B",
+            "has no part with red, green and blue, but channels {}; expected channels R, G and B in one",
             listed(
                 &mut headers.iter().flat_map(|header| &header.channels.list).map(|it| it.name.to_string())
             )

@@ -35,7 +35,6 @@ const STARTS: &[(&[u8], &str, &str)] = &[
     (b"\x01\xda", "an SGI picture, which is not read", CONVERT),
     (b"\x59\xa6\x6a\x95", "a Sun raster picture, which is not read", CONVERT),
     (b"\xd7\xcd\xc6\x9a", "a Windows metafile, which is not read", RENDER),
-    (b"\0\0\x02\0", "a Windows cursor, which is not read", CONVERT),
     (b"AT&TFORM", "a DjVu document", RENDER),
     (b"farbfeld", "a farbfeld picture, which is not read", CONVERT),
     (b"PF\n", "a PFM picture, which is not read", "convert it to EXR, or to a float TIFF"),
@@ -157,6 +156,10 @@ fn markup(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 /// What says what it is further on.
 fn elsewhere(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let at = |at: usize, mark: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(mark));
+    // How many cursors there are follows; a TGA begins alike, with zeros there.
+    if at(0, b"\0\0\x02\0") && !at(4, b"\0\0") {
+        return Some(("a Windows cursor, which is not read", CONVERT));
+    }
     if at(257, b"ustar") {
         return Some(("a tar archive", UNPACK));
     }

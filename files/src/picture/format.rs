@@ -7,7 +7,10 @@ use super::{bytes::u16_le, foreign, hdr};
 pub const EXPECTED: &str =
     "expected a PNG, JPEG, WebP, BMP, TIFF, TGA, GIF, PNM, ICO, QOI, EXR or HDR picture";
 
-/// TGA has no mark at its start: it is told by a name that ends in it and a header that makes sense.
+/// What later TGAs end in.
+const TGA_END: &[u8] = b"TRUEVISION-XFILE.\0";
+
+/// TGA has no mark at its start: it is told by its end or by a name that ends in it, and by a header that makes sense.
 ///
 /// # Errors
 /// What the file is that is none of these.
@@ -21,7 +24,8 @@ pub fn guess(bytes: &[u8], extension: &str) -> Result<ImageFormat, String> {
     if let Some(format) = image::guess_format(bytes).ok().filter(|format| is_read(*format)) {
         return Ok(format);
     }
-    if matches!(extension, "tga" | "vda" | "icb" | "vst") && is_tga(bytes) {
+    let is_named = matches!(extension, "tga" | "vda" | "icb" | "vst");
+    if (is_named || bytes.ends_with(TGA_END)) && is_tga(bytes) {
         return Ok(ImageFormat::Tga);
     }
     if let Some(name) = foreign::name(bytes) {

@@ -10,14 +10,19 @@ const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
 const BITS: u16 = 258;
 const COMPRESSION: u16 = 259;
+const PHOTOMETRIC: u16 = 262;
 const FILL_ORDER: u16 = 266;
+const SAMPLES: u16 = 277;
 const ROWS_PER_STRIP: u16 = 278;
+const PLANAR: u16 = 284;
 const TRANSFER_FUNCTION: u16 = 301;
+const PREDICTOR: u16 = 317;
 const WHITE_POINT: u16 = 318;
 const PRIMARIES: u16 = 319;
 const TILE_WIDTH: u16 = 322;
 const TILE_HEIGHT: u16 = 323;
 const INK_SET: u16 = 332;
+const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 const PROFILE: u16 = 34675;
 
@@ -33,6 +38,8 @@ pub fn check(bytes: &[u8]) -> Result<Vec<String>, String> {
     let first = tiff.first().ok_or("ends early, within its header; expected a whole TIFF file")?;
     check_data(&tiff, first)?;
     check_values(&tiff, first)?;
+    check_predictor(&tiff, first)?;
+    check_strips(&tiff, first)?;
     check_jpegs(&tiff, first)?;
     let mut notes = vec![];
     let next = tiff.next(first).unwrap_or(0);
@@ -93,6 +100,60 @@ fn check_values(tiff: &Directories<'_>, directory: usize) -> Result<(), String> 
     }
     if value(INK_SET) == Some(2) {
         return Err("has inks of its own; expected CMYK, or RGB".to_owned());
+    }
+    Ok(())
+}
+
+/// The decoder takes back what a predictor did to what has none, and where it leaves out channels it does so first.
+fn check_predictor(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
+    const CMYK: usize = 5;
+    let value = |tag| tiff.values(directory, tag).next();
+    let has_predictor = value(PREDICTOR).unwrap_or(1) != 1;
+    // LZW, deflate by both of its numbers, zstd.
+    if has_predictor && !matches!(value(COMPRESSION), Some(5 | 8 | 32946 | 50000)) {
+        return Err(
+            "names a predictor, which its compression has not; expected LZW or deflate with it".to_owned()
+        );
+    }
+    // Alpha is read, of red, green and blue.
+    let extra: Vec<_> = tiff.values(directory, EXTRA_SAMPLES).take(2).collect();
+    let are_left_out = match extra.as_slice() {
+        [] => false,
+        [1 | 2] => value(PHOTOMETRIC) == Some(CMYK),
+        _ => true,
+    };
+    let is_ragged =
+        value(TILE_WIDTH).zip(value(WIDTH)).is_some_and(|(tile, width)| tile > 0 && width % tile != 0);
+    if are_left_out && value(PLANAR) != Some(2) && (has_predictor || is_ragged) {
+        return Err(
+            "has channels beside colours and alpha, with a predictor or in tiles that reach beyond it; expected RGB, RGBA or CMYK"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The decoder goes on behind a strip that is too short, where nothing is compressed.
+fn check_strips(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
+    let value = |tag| tiff.values(directory, tag).next();
+    // YCbCr has lines of its own.
+    if value(COMPRESSION).unwrap_or(1) != 1 || value(PHOTOMETRIC) == Some(6) {
+        return Ok(());
+    }
+    let (Some(width), Some(height)) = (value(WIDTH), value(HEIGHT)) else { return Ok(()) };
+    let rows = value(ROWS_PER_STRIP).unwrap_or(height).clamp(1, height.max(1));
+    let bits = value(BITS).unwrap_or(1);
+    let values = if value(PLANAR) == Some(2) { 1 } else { value(SAMPLES).unwrap_or(1) };
+    let line = width.saturating_mul(values).saturating_mul(bits).div_ceil(8);
+    let strips = height.div_ceil(rows);
+    for (index, length) in tiff.values(directory, PIECES[0].1).enumerate() {
+        let above = (index % strips.max(1)) * rows;
+        let needed = line.saturating_mul(rows.min(height - above));
+        if length < needed {
+            return Err(format!(
+                "ends early: strip {index} has {length} bytes, and its rows take {needed}; expected the whole file"
+            ));
+        }
     }
     Ok(())
 }

@@ -219,3 +219,21 @@ fn layouts_that_the_decoder_does_not_know_are_refused() {
         assert!(message.contains(expected), "{sampling}: {message}");
     }
 }
+
+#[test]
+fn other_codings_are_named() {
+    let plain = bytes("rgb.jpg");
+    let frame = plain.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    for (marker, coding) in [
+        (0xc3, "without loss"),
+        (0xc5, "by differences"),
+        (0xc9, "arithmetically"),
+        (0xcf, "without loss"),
+        (0xf7, "as JPEG-LS"),
+    ] {
+        let mut file = plain.clone();
+        file[frame + 1] = marker;
+        let message = read("odd.jpg", &file, "").map(|_| ()).unwrap_err();
+        assert!(message.contains(&format!("is coded {coding}, which is not read")), "{message}");
+    }
+}

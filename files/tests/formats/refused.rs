@@ -45,6 +45,16 @@ fn tiffs_that_the_decoder_reads_as_something_else_are_refused() {
         (tiff_with(&plain, &[(266, 3, 1, short(2))]), "stores the bits of each byte in reverse"),
         (tiff_with(&plain, &[(332, 3, 1, short(2))]), "has inks of its own"),
         (tiff_with(&holder, &holding), "holds a JPEG of "),
+        (tiff_with(&plain, &[(317, 3, 1, short(2))]), "names a predictor, which its compression has not"),
+        (tiff_with(&plain, &[(279, 3, 1, short(100))]), "strip 0 has 100 bytes, and its rows take "),
+        (
+            tiff_with(&plain, &[(259, 3, 1, short(5)), (317, 3, 1, short(2)), (338, 3, 1, short(0))]),
+            "has channels beside colours and alpha",
+        ),
+        (
+            tiff_with(&plain, &[(322, 3, 1, short(16)), (338, 3, 2, [short(2), short(0)].concat())]),
+            "has channels beside colours and alpha",
+        ),
     ] {
         let message = refused("odd.tif", &file);
         assert!(message.contains(expected), "{message}");
@@ -70,4 +80,15 @@ fn headers_without_end_are_refused() {
     let with = |count: usize| [&hdr[..line], &b"A=b\n".repeat(count), &hdr[line..]].concat();
     read("few.hdr", &with(1000), "").unwrap();
     assert!(refused("many.hdr", &with(20_000)).contains("has no end of its header within 65536 bytes"));
+}
+
+/// A cursor begins alike, and counts what it holds.
+#[test]
+fn a_tga_is_no_cursor() {
+    // Without the end that says what it is.
+    let whole = bytes("rgb.tga");
+    let plain = &whole[..whole.len() - 26];
+    assert!(refused("a.bin", &[&[0, 0, 2, 0, 1, 0], &plain[6..]].concat()).contains("is a Windows cursor"));
+    let unnamed = [&[0, 0, 2, 0, 0, 0], &plain[6..]].concat();
+    assert!(refused("a.bin", &unnamed).contains("is no picture that is known"));
 }

@@ -194,8 +194,13 @@ fn a_cache_that_is_out_of_reach_is_one_without_weights() {
         assert_eq!(code, 2, "{line}");
         assert_says(&line, &["weights cannot be kept there", "PERCEPTUAL_LOSS_CACHE"]);
     }
-    // What cannot be read there is no reason either.
+    // What cannot be read there is no reason either, nor is a link to what has gone.
     let kept = cache.path("vgg19.safetensors");
+    std::os::unix::fs::symlink("gone", &kept).unwrap();
+    let (taken, said) = weights(&mut compare(&cache, ""));
+    assert_eq!(taken["origin"], "default-1");
+    assert_says(&said, &["warning: ", "vgg19.safetensors: ", "out of reach there"]);
+    fs::remove_file(&kept).unwrap();
     fs::create_dir(&kept).unwrap();
     let (taken, said) = weights(&mut compare(&cache, ""));
     assert_eq!(taken["origin"], "default-1");

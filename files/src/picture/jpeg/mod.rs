@@ -12,6 +12,9 @@ use walk::{ADOBE, APPLICATION, EXIF, Segment, Walk};
 
 use super::bytes::{slice, u16_be};
 
+/// A start of frame that is none of JPEG's own.
+const JPEG_LS: u8 = 0xf7;
+
 /// What stands before the picture's first scan.
 pub struct Header {
     /// 0 by 0 without components where no frame says it; the decoder then refuses the file.
@@ -24,6 +27,8 @@ pub struct Header {
     exif: Option<Range<usize>>,
     /// How many components the first scan has.
     scanned: usize,
+    /// The marker of a frame that is coded in a way that is not read.
+    foreign: Option<u8>,
 }
 
 /// A start of frame, of any kind.
@@ -46,8 +51,14 @@ impl Header {
     /// Reads what stands before the first scan, of a file that holds its picture's end: decoders fill up what is missing of one
     /// that ends early, without a word. What follows the end does not matter.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let mut header =
-            Self { frame: Frame::default(), is_jfif: false, adobe: None, exif: None, scanned: 0 };
+        let mut header = Self {
+            frame: Frame::default(),
+            is_jfif: false,
+            adobe: None,
+            exif: None,
+            scanned: 0,
+            foreign: None,
+        };
         let (mut walk, mut is_before_scans) = (Walk::default(), true);
         while let Some(segment) = walk.next(bytes) {
             if is_before_scans {
@@ -61,7 +72,10 @@ impl Header {
     fn take(&mut self, bytes: &[u8], segment: Segment) {
         let Some(body) = bytes.get(segment.body.clone()) else { return };
         match segment.marker {
-            _ if segment.is_frame() => self.frame = Frame::read(segment.marker, body).unwrap_or_default(),
+            marker if segment.is_frame() || marker == JPEG_LS => {
+                self.foreign = Some(marker).filter(|marker| !matches!(marker, 0xc0..=0xc2));
+                self.frame = Frame::read(marker, body).unwrap_or_default();
+            }
             // With its version, density and thumbnail's size.
             APPLICATION if body.len() >= 14 && body.starts_with(b"JFIF\0") => self.is_jfif = true,
             _ if segment.is_scan() => self.scanned = body.first().copied().unwrap_or(0).into(),
@@ -86,6 +100,17 @@ impl Header {
         // Of the standard: the most blocks that a unit of several components has.
         const BLOCKS: usize = 10;
         let frame = &self.frame;
+        if let Some(marker) = self.foreign {
+            let coding = match marker {
+                JPEG_LS => "as JPEG-LS",
+                0xc3 | 0xc7 | 0xcb | 0xcf => "without loss",
+                0xc5 | 0xc6 => "by differences",
+                _ => "arithmetically",
+            };
+            return Err(format!(
+                "is coded {coding}, which is not read; save it as baseline JPEG, or as a PNG"
+            ));
+        }
         // Without any the decoder refuses it, and what is alone has no other to fit.
         let [first, _, ..] = frame.components.as_slice() else { return Ok(()) };
         let count = frame.components.len();
@@ -101,7 +126,9 @@ impl Header {
             return Err(format!("has {blocks} blocks in each unit, where {BLOCKS} may be; {EXPECTED}"));
         }
         if !frame.is_progressive && self.scanned < count && down > 1 {
-            return Err(format!("stores components of different heights in scans of their own; {EXPECTED}"));
+            return Err(format!(
+                "stores components in scans of their own, with rows of blocks in units; {EXPECTED}"
+            ));
         }
         Ok(())
     }
