@@ -1,5 +1,7 @@
 //! Kernels that are wrong on purpose, each seen by the doctor and named.
 
+use std::collections::HashSet;
+
 use super::{Finding, Subject, examine, examine_some};
 use crate::{Context, Error, Tuning, gpu::Gpu};
 
@@ -64,6 +66,7 @@ fn nothing_is_wrong_on_the_gpu_and_on_the_cpu() {
 /// be, and take most of the time, so that they are left out.
 #[test]
 fn a_wrong_kernel_is_named() {
+    let mut tried = HashSet::new();
     for (kernel, from, to) in [
         ("conv3x3.direct", "kx < 3", "kx < 2"),
         ("conv3x3.direct", "at.x >= i32(params.input.width)", "at.x > i32(params.input.width)"),
@@ -137,9 +140,13 @@ fn a_wrong_kernel_is_named() {
         ("total", "(target_header[0] >> 8)", "(picture[0] >> 8)"),
         ("total", "= sums[thread]", "= sums[0]"),
     ] {
-        let findings = findings(kernel, from, to, |subject| !matches!(subject, Subject::Loss(_)));
-        let found = wrong(&findings);
         let subject = subject_of(kernel);
+        // Beside all others once.
+        let is_first = tried.insert(subject.clone());
+        let findings = findings(kernel, from, to, |other| {
+            !matches!(other, Subject::Loss(_)) && (is_first || other.name() == subject)
+        });
+        let found = wrong(&findings);
         assert_eq!(found, [subject.as_str()], "'{to}'");
         let finding = named(&findings, &subject);
         assert!(finding.largest > Some(finding.allowed), "{finding:?}");

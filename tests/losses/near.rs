@@ -113,7 +113,7 @@ fn gpu_is_right_where_pictures_nearly_agree() {
 #[test]
 fn every_tuning_is_right_where_pictures_nearly_agree() {
     for tuning in Tuning::all() {
-        hold(gpu_device::context(), &ModelOptions::default().tunings(tuning), 13);
+        hold(gpu_device::context(), &ModelOptions::default().tunings(tuning), 19);
     }
 }
 
