@@ -57,6 +57,9 @@ fn cases(step: usize) -> Vec<Case> {
 /// value's difference is small beside the errors that come of it; of a user interface this is so at every edge.
 fn allowed(base: &str, change: &str) -> f64 {
     match (base, change) {
+        // Sums that are not fused round twice as often; docs/accuracy.md says what was seen: 3.3e-4 and 2.4e-4.
+        ("black" | "flat", _) if are_sums_unfused() => 5e-4,
+        (_, "one16" | "float") if are_sums_unfused() => 1e-3,
         ("black" | "flat", _) => 2e-4,
         ("interface", _) => 5e-4,
         // Where an activation or a pooling goes the other way by a rounding of the target, that shows in one value's difference.
@@ -66,6 +69,11 @@ fn allowed(base: &str, change: &str) -> f64 {
         (_, "float") => 1e-4,
         _ => 1e-5,
     }
+}
+
+/// Whether the CPU computes in plain loops here, as where it has no vector instructions.
+fn are_sums_unfused() -> bool {
+    std::env::var("PERCEPTUAL_LOSS_SIMD").is_ok_and(|name| name == "none")
 }
 
 /// The worst layer's relative error, or the total's; not a number where one is not.
