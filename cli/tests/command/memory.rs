@@ -88,6 +88,15 @@ fn a_plan_tells_what_would_run() {
     }
 }
 
+/// What comes of a command that may have so much address space.
+#[cfg(target_os = "linux")]
+fn within(mebibytes: u64, plain: &Command, folder: &Path) -> Output {
+    let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
+    let mut command = command::apart(Command::new("sh"));
+    command.args(["-c", &limited]).arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(folder).output().unwrap()
+}
+
 /// Whatever runs out first: the packed pictures, features, transformed weights, or what threads work in.
 #[cfg(target_os = "linux")]
 #[test]
@@ -96,12 +105,9 @@ fn running_out_of_memory_is_one_line_that_does_not_blame_the_gpu() {
     picture(folder.path(), "a.png", [500, 400]);
     let mut outcomes = vec![];
     for mebibytes in (80..480).step_by(40).chain([2000]) {
-        let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
         let plain =
             compare(folder.path(), "--preset johnson --backend cpu --threads 2 --memory 64GiB --json");
-        let mut command = command::apart(Command::new("sh"));
-        command.args(["-c", &limited]).arg(plain.get_program()).args(plain.get_args());
-        let output = command.current_dir(folder.path()).output().unwrap();
+        let output = within(mebibytes, &plain, folder.path());
         let text = String::from_utf8(output.stderr).unwrap();
         match output.status.code() {
             Some(0) => outcomes.push(true),
@@ -123,12 +129,9 @@ fn running_out_of_memory_leaves_no_weights() {
     let folder = tempfile::tempdir().unwrap();
     let mut outcomes = vec![];
     for mebibytes in (60..260).step_by(20).chain([2000]) {
-        let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
-        let mut command = command::apart(Command::new("sh"));
-        let program = command::command();
-        command.args(["-c", &limited]).arg(program.get_program());
-        command.args(["weights", "export", "--dtype", "f16", "-o", "w.safetensors"]);
-        let output = command.current_dir(folder.path()).output().unwrap();
+        let mut plain = command::command();
+        plain.args(["weights", "export", "--dtype", "f16", "-o", "w.safetensors"]);
+        let output = within(mebibytes, &plain, folder.path());
         let text = String::from_utf8(output.stderr).unwrap();
         let is_there = folder.path().join("w.safetensors").exists();
         match output.status.code() {
@@ -160,11 +163,8 @@ fn metadata_that_no_memory_holds_is_an_error() {
     std::fs::write(folder.path().join("a.png"), png).unwrap();
     let mut outcomes = vec![];
     for mebibytes in (40..200).step_by(16).chain([2000]) {
-        let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
         let plain = compare(folder.path(), "--taps relu1_1 --backend cpu --threads 1 --json");
-        let mut command = command::apart(Command::new("sh"));
-        command.args(["-c", &limited]).arg(plain.get_program()).args(plain.get_args());
-        let output = command.current_dir(folder.path()).output().unwrap();
+        let output = within(mebibytes, &plain, folder.path());
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(matches!(output.status.code(), Some(0 | 3)), "{mebibytes} MiB: {:?}, {text}", output.status);
         outcomes.push(output.status.success());

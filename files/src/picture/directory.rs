@@ -89,6 +89,11 @@ impl<'a> Directories<'a> {
         })
     }
 
+    /// The first of [`values`](Self::values).
+    pub fn value(&self, directory: usize, tag: u16) -> Option<usize> {
+        self.values(directory, tag).next()
+    }
+
     /// A tag of `N` fractions.
     pub fn fractions<const N: usize>(&self, directory: usize, tag: u16) -> Option<[f32; N]> {
         let entry = self.entry(directory, tag).filter(|it| it.value_type == RATIONAL && it.count == N)?;

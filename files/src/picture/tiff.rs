@@ -46,7 +46,7 @@ pub fn check(bytes: &[u8]) -> Result<Vec<String>, String> {
     if next != 0 && next != first {
         notes.push("it has more than one picture; the first is read".to_owned());
     }
-    if tiff.values(first, SUBFILE_TYPE).next().is_some_and(|kind| kind & 1 == 1) {
+    if tiff.value(first, SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1) {
         notes.push(
             "its first picture is a smaller one of another, as in a camera's raw file; that smaller one is read"
                 .to_owned(),
@@ -71,18 +71,22 @@ pub fn profile(bytes: &[u8]) -> Option<&[u8]> {
     entry.is_bytes().then(|| slice(bytes, entry.at, entry.count))?
 }
 
+/// Where each strip or tile is, and how many bytes it has.
+fn pieces(tiff: &Directories<'_>, directory: usize) -> impl Iterator<Item = (usize, usize)> {
+    PIECES.into_iter().flat_map(move |(offsets, lengths)| {
+        tiff.values(directory, offsets).zip(tiff.values(directory, lengths))
+    })
+}
+
 /// Every strip or tile must lie within the file.
 fn check_data(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
-    for (offsets, lengths) in PIECES {
-        let (offsets, lengths) = (tiff.values(directory, offsets), tiff.values(directory, lengths));
-        for (offset, length) in offsets.zip(lengths) {
-            if slice(tiff.bytes, offset, length).is_none() {
-                return Err(format!(
-                    "ends early: it has {} bytes, and its pixels reach to {}; expected the whole file",
-                    tiff.bytes.len(),
-                    offset.saturating_add(length)
-                ));
-            }
+    for (offset, length) in pieces(tiff, directory) {
+        if slice(tiff.bytes, offset, length).is_none() {
+            return Err(format!(
+                "ends early: it has {} bytes, and its pixels reach to {}; expected the whole file",
+                tiff.bytes.len(),
+                offset.saturating_add(length)
+            ));
         }
     }
     Ok(())
@@ -90,7 +94,7 @@ fn check_data(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
 
 /// What the decoder reads as something else, without a word.
 fn check_values(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
-    let value = |tag| tiff.values(directory, tag).next();
+    let value = |tag| tiff.value(directory, tag);
     // Whole numbers without a sign are what stands for nothing said.
     if value(BITS) == Some(32) && value(SAMPLE_FORMAT).unwrap_or(1) != 3 {
         return Err("has whole numbers of 32 bits; expected 8 or 16 bits a value, or float32".to_owned());
@@ -107,7 +111,7 @@ fn check_values(tiff: &Directories<'_>, directory: usize) -> Result<(), String> 
 /// The decoder takes back what a predictor did to what has none, and where it leaves out channels it does so first.
 fn check_predictor(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
     const CMYK: usize = 5;
-    let value = |tag| tiff.values(directory, tag).next();
+    let value = |tag| tiff.value(directory, tag);
     let has_predictor = value(PREDICTOR).unwrap_or(1) != 1;
     // LZW, deflate by both of its numbers, zstd.
     if has_predictor && !matches!(value(COMPRESSION), Some(5 | 8 | 32946 | 50000)) {
@@ -135,7 +139,7 @@ fn check_predictor(tiff: &Directories<'_>, directory: usize) -> Result<(), Strin
 
 /// The decoder goes on behind a strip that is too short, where nothing is compressed.
 fn check_strips(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
-    let value = |tag| tiff.values(directory, tag).next();
+    let value = |tag| tiff.value(directory, tag);
     // YCbCr has lines of its own.
     if value(COMPRESSION).unwrap_or(1) != 1 || value(PHOTOMETRIC) == Some(6) {
         return Ok(());
@@ -162,24 +166,21 @@ fn check_strips(tiff: &Directories<'_>, directory: usize) -> Result<(), String> 
 fn check_jpegs(tiff: &Directories<'_>, directory: usize) -> Result<(), String> {
     // What stands before the size is tables, if anything.
     const HEADER: usize = 16 << 10;
-    let value = |tag| tiff.values(directory, tag).next();
+    let value = |tag| tiff.value(directory, tag);
     if value(COMPRESSION) != Some(7) {
         return Ok(());
     }
     let (Some(width), Some(height)) = (value(WIDTH), value(HEIGHT)) else { return Ok(()) };
     let rows = value(ROWS_PER_STRIP).unwrap_or(height).min(height);
     let (width, height) = (value(TILE_WIDTH).unwrap_or(width), value(TILE_HEIGHT).unwrap_or(rows));
-    for (offsets, lengths) in PIECES {
-        let (offsets, lengths) = (tiff.values(directory, offsets), tiff.values(directory, lengths));
-        for (offset, length) in offsets.zip(lengths) {
-            let found = slice(tiff.bytes, offset, length.min(HEADER)).and_then(jpeg::size);
-            let (across, down) = found.ok_or("holds a JPEG without a size; expected a whole TIFF file")?;
-            // The last strip may have fewer rows.
-            if across != width || down > height {
-                return Err(format!(
-                    "holds a JPEG of {across}x{down} in the place of one of {width}x{height}; expected a whole TIFF file"
-                ));
-            }
+    for (offset, length) in pieces(tiff, directory) {
+        let found = slice(tiff.bytes, offset, length.min(HEADER)).and_then(jpeg::size);
+        let (across, down) = found.ok_or("holds a JPEG without a size; expected a whole TIFF file")?;
+        // The last strip may have fewer rows.
+        if across != width || down > height {
+            return Err(format!(
+                "holds a JPEG of {across}x{down} in the place of one of {width}x{height}; expected a whole TIFF file"
+            ));
         }
     }
     Ok(())
@@ -195,7 +196,7 @@ fn has_srgb_primaries(tiff: &Directories<'_>, directory: usize) -> bool {
 
 /// The light of each value, of 65535; for each channel or for all. A gamma of 2.2 is as near to sRGB as 0.035.
 fn has_srgb_curve(tiff: &Directories<'_>, directory: usize) -> bool {
-    let Some(bits) = tiff.values(directory, BITS).next().filter(|bits| (1..=16).contains(bits)) else {
+    let Some(bits) = tiff.value(directory, BITS).filter(|bits| (1..=16).contains(bits)) else {
         return true;
     };
     let last = (1usize << bits) - 1;

@@ -166,7 +166,7 @@ impl State {
             })
             .collect::<Option<_>>()?;
         let [start, end, bits] = *body.get(1 + count * 2..)?.first_chunk()?;
-        let is_progressive = self.frame.is_progressive;
+        let is_progressive = self.frame.is_progressive();
         let band = Band {
             is_progressive,
             start: if is_progressive { start.into() } else { 0 },

@@ -27,14 +27,12 @@ pub struct Header {
     exif: Option<Range<usize>>,
     /// How many components the first scan has.
     scanned: usize,
-    /// The marker of a frame that is coded in a way that is not read.
-    foreign: Option<u8>,
 }
 
 /// A start of frame, of any kind.
 #[derive(Default)]
 struct Frame {
-    is_progressive: bool,
+    marker: u8,
     width: usize,
     height: usize,
     components: Vec<Component>,
@@ -51,14 +49,8 @@ impl Header {
     /// Reads what stands before the first scan, of a file that holds its picture's end: decoders fill up what is missing of one
     /// that ends early, without a word. What follows the end does not matter.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let mut header = Self {
-            frame: Frame::default(),
-            is_jfif: false,
-            adobe: None,
-            exif: None,
-            scanned: 0,
-            foreign: None,
-        };
+        let mut header =
+            Self { frame: Frame::default(), is_jfif: false, adobe: None, exif: None, scanned: 0 };
         let (mut walk, mut is_before_scans) = (Walk::default(), true);
         while let Some(segment) = walk.next(bytes) {
             if is_before_scans {
@@ -73,8 +65,7 @@ impl Header {
         let Some(body) = bytes.get(segment.body.clone()) else { return };
         match segment.marker {
             marker if segment.is_frame() || marker == JPEG_LS => {
-                self.foreign = Some(marker).filter(|marker| !matches!(marker, 0xc0..=0xc2));
-                self.frame = Frame::read(marker, body).unwrap_or_default();
+                self.frame = Frame::read(marker, body).unwrap_or(Frame { marker, ..Frame::default() });
             }
             // With its version, density and thumbnail's size.
             APPLICATION if body.len() >= 14 && body.starts_with(b"JFIF\0") => self.is_jfif = true,
@@ -100,8 +91,9 @@ impl Header {
         // Of the standard: the most blocks that a unit of several components has.
         const BLOCKS: usize = 10;
         let frame = &self.frame;
-        if let Some(marker) = self.foreign {
-            let coding = match marker {
+        // Without a frame the decoder refuses it.
+        if !matches!(frame.marker, 0 | 0xc0..=0xc2) {
+            let coding = match frame.marker {
                 JPEG_LS => "as JPEG-LS",
                 0xc3 | 0xc7 | 0xcb | 0xcf => "without loss",
                 0xc5 | 0xc6 => "by differences",
@@ -125,7 +117,7 @@ impl Header {
         if self.scanned == count && blocks > BLOCKS {
             return Err(format!("has {blocks} blocks in each unit, where {BLOCKS} may be; {EXPECTED}"));
         }
-        if !frame.is_progressive && self.scanned < count && down > 1 {
+        if !frame.is_progressive() && self.scanned < count && down > 1 {
             return Err(format!(
                 "stores components in scans of their own, with rows of blocks in units; {EXPECTED}"
             ));
@@ -151,7 +143,7 @@ impl Header {
         let blocks = |units: usize| -> usize {
             self.frame.components.iter().map(|it| units.saturating_mul(it.across * it.down)).sum()
         };
-        let is_at_once = !self.frame.is_progressive && self.scanned == self.frame.components.len();
+        let is_at_once = !self.frame.is_progressive() && self.scanned == self.frame.components.len();
         let all = if is_at_once { 0 } else { across.saturating_mul(down) };
         (blocks(all) as u64 + blocks(across.saturating_mul(ROWS)) as u64) * 64 * 2
     }
@@ -174,11 +166,15 @@ impl Frame {
             down: usize::from(sampling & 15),
         });
         Some(Self {
-            is_progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce),
+            marker,
             height: u16_be(body, 1)?.into(),
             width: u16_be(body, 3)?.into(),
             components: components.collect(),
         })
+    }
+
+    fn is_progressive(&self) -> bool {
+        matches!(self.marker, 0xc2 | 0xc6 | 0xca | 0xce)
     }
 
     /// The most blocks of any component that a unit has, across and down.
