@@ -1,4 +1,4 @@
-// Rows that a strip keeps for the next, from one tensor to another.
+// Rows that a strip keeps for the next, from one tensor to another, whatever their elements are.
 // Twin: src/cpu/twin/copy.rs.
 
 #include "tensor"
@@ -15,8 +15,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<u32>;
+@group(0) @binding(2) var<storage, read_write> output: array<u32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

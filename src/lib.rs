@@ -225,7 +225,7 @@ pub use self::{
     error::{Error, Result},
     follow::CancelToken,
     image::Image,
-    loss::{Backend, Context, Model, ModelOptions, Outline, Session, Sessions, Target},
+    loss::{Backend, Context, Gradient, Model, ModelOptions, Outline, Session, Sessions, Target},
     memory::Memory,
     network::Network,
     normalization::{ChannelOrder, Normalization},

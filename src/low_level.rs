@@ -15,7 +15,8 @@ pub mod shown {
 /// What is to be computed, as data: steps over tensors.
 pub mod plan {
     pub use crate::plan::{
-        Builder, Cost, Element, Maps, Operation, Part, Parts, Plan, Region, Step, TapPlan, Tensor, TensorId,
+        Builder, CHANNELS_OF_BITS, Cost, Element, Maps, Operation, Part, Parts, Plan, Region, Step,
+        TapGradient, TapPlan, Tensor, TensorId,
     };
 }
 
@@ -42,7 +43,8 @@ pub mod gpu {
 #[cfg(all(feature = "gpu", feature = "cpu"))]
 pub mod doctor {
     pub use crate::doctor::{
-        AnyExecutor, Bounds, CONV3X3, Deviation, Finding, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL,
-        bounds, compare, compare_sums, examine, first_step, judge, on_twin, plans, source_bounds, values,
+        AnyExecutor, Bounds, CONV3X3, Deviation, Finding, GRADIENT, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM,
+        TOTAL, bounds, compare, compare_sums, examine, first_step, judge, on_twin, plans, source_bounds,
+        values,
     };
 }

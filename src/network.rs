@@ -101,6 +101,12 @@ impl Layer {
         1 << (self.index / 2).min(23)
     }
 
+    /// The convolution that makes its gradient: inputs for outputs.
+    #[must_use]
+    pub(crate) const fn transposed(self) -> Self {
+        Self { inputs: self.outputs, outputs: self.inputs, ..self }
+    }
+
     /// torchvision's name of this convolution's weights, shape (outputs, inputs, 3, 3).
     #[must_use]
     pub fn weight_name(&self) -> String {

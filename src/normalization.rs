@@ -87,6 +87,15 @@ impl Normalization {
         })
     }
 
+    /// For each channel of the RGB picture, the network's channel that reads it, and by which factor.
+    pub(crate) fn factors(&self) -> [(usize, f64); 3] {
+        let mut factors = [(0, 0.0); 3];
+        for (channel, (source, factor, _)) in self.channels().into_iter().enumerate() {
+            factors[source] = (channel, factor);
+        }
+        factors
+    }
+
     /// # Errors
     /// [`Error::Config`] where a constant is not finite, or `scale` or a `std` is zero; or where float32, in which it is computed,
     /// cannot hold a factor or an offset that comes of them, or only as 0.

@@ -24,7 +24,7 @@ pub struct Profile {
 pub struct StepProfile {
     /// Its name in the plan, such as `conv3_1` or `relu3_3 difference`.
     pub name: String,
-    /// Its kernel: `pixels`, `conv3x3`, `relu`, `max_pool` or `difference`.
+    /// Its kernel: `pixels`, `conv3x3`, `relu`, `max_pool` or `difference`, and of gradients `conv3x3.gradient` and the like.
     pub kernel: &'static str,
     /// How the kernel computes it, where it has more ways than one; none on the CPU.
     pub tuning: Option<Tuning>,
@@ -94,7 +94,9 @@ impl Stopwatch {
         (plan.steps().iter().zip(times))
             .map(|(step, (seconds, cost))| {
                 let tuning = match step.operation {
-                    Operation::Conv3x3 { layer, .. } => of_layer(layer.name),
+                    Operation::Conv3x3 { layer, .. } | Operation::Conv3x3Gradient { layer, .. } => {
+                        of_layer(layer.name)
+                    }
                     _ => None,
                 };
                 let kernel = step.operation.kernel();

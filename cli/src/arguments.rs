@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, compare, completions, demo, devices, doctor, failure::Failure, man, messages::MessageOptions,
-    weights,
+    bench, compare, completions, demo, devices, doctor, failure::Failure, gradient, man,
+    messages::MessageOptions, weights,
 };
 
 /// VGG perceptual loss of pictures, on GPU or CPU.
@@ -32,6 +32,7 @@ pub enum Command {
     Demo(demo::Arguments),
     Devices(devices::Arguments),
     Doctor(doctor::Arguments),
+    Gradient(gradient::Arguments),
     Man(man::Arguments),
     Weights(weights::Arguments),
 }
@@ -46,6 +47,7 @@ impl Command {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Devices(arguments) => devices::run(arguments),
             Self::Doctor(arguments) => doctor::run(arguments),
+            Self::Gradient(arguments) => gradient::run(arguments),
             Self::Man(arguments) => man::run(arguments),
             Self::Weights(arguments) => weights::run(arguments),
         }

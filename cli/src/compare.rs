@@ -25,9 +25,10 @@ use crate::{
     told::Told,
 };
 use file::Format;
-use line::Line;
-use plan::PlanReport;
-use record::{Record, Resized};
+pub use line::Line;
+pub use plan::PlanReport;
+pub use record::Record;
+use record::Resized;
 
 /// Compare a picture with a target, or many pictures with one target.
 ///
@@ -189,10 +190,13 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
 }
 
 /// A report may not take the place of a picture that it is about.
-fn check_not_read<'a>(output: &Path, mut pictures: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
+pub fn check_not_read<'a>(
+    output: &Path,
+    mut pictures: impl Iterator<Item = &'a Path>,
+) -> Result<(), Failure> {
     match pictures.find(|picture| is_same(picture, output)) {
         Some(picture) => Err(Failure::input(format!(
-            "{} is a picture to compare, and would be replaced by the report; write to another file",
+            "{} is a picture to compare, and would be replaced by the result; write to another file",
             shown::name(picture)
         ))),
         None => Ok(()),

@@ -11,6 +11,8 @@ mod distortion;
 mod doctor;
 mod entry;
 mod failure;
+mod font;
+mod gradient;
 mod interrupt;
 mod json;
 mod man;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::kernels::{BothMaps, Input, Kernels, Output, PoolDifference};
+use super::kernels::{BothMaps, Input, Kernels, Output, PoolDifference, Slope, TapSlope};
 use crate::{
     error::{Error, Result},
-    plan::{Maps, Operation, Plan, Step},
+    plan::{Maps, Operation, Plan, Step, TapGradient},
 };
 
 /// Pictures as the pixels step reads them.
@@ -27,6 +27,10 @@ pub(super) fn compute(
 ) -> Result<()> {
     let mut writes = writes.into_iter();
     let (first, second) = (writes.next(), writes.next());
+    let slope = |of: TapGradient, difference| TapSlope {
+        difference,
+        slope: Slope { criterion: of.criterion, factor: plan.factor(of) },
+    };
     match (step.operation, reads, first, second) {
         (Operation::Pixels { normalization, maps }, [], Some(first), second) => {
             packed.check(maps, first.0.images)?;
@@ -89,6 +93,33 @@ pub(super) fn compute(
             }
             Ok(())
         }
+        (Operation::ReluMask, &[target, difference], Some(mask), None) => {
+            kernels.relu_mask(target, difference, mask)
+        }
+        (Operation::MaxPoolRoutes { input_relu }, &[target, difference], Some(routes), None) => {
+            kernels.max_pool_routes(target, difference, input_relu, routes)
+        }
+        (Operation::DifferenceGradient { of, adds, .. }, &[difference, ref beside @ ..], Some(to), None) => {
+            let (added, mask) = beside.split_at(usize::from(adds));
+            let (added, mask) = (added.first().copied(), mask.first().copied());
+            kernels.difference_gradient(slope(of, difference), added, mask, to)
+        }
+        (
+            Operation::MaxPoolGradient { adds, masked },
+            &[gradient, routes, ref beside @ ..],
+            Some(to),
+            None,
+        ) => {
+            let (mask, difference) = beside.split_at(usize::from(masked));
+            let tap = adds.zip(difference.first()).map(|(of, difference)| slope(of, *difference));
+            kernels.max_pool_gradient(gradient, routes, mask.first().copied(), tap, to)
+        }
+        (Operation::Conv3x3Gradient { layer, .. }, &[gradient, ref mask @ ..], Some(to), None) => {
+            kernels.conv3x3_gradient(gradient, mask.first().copied(), &layer, to)
+        }
+        (Operation::PixelsGradient { normalization }, &[gradient], Some(to), None) => {
+            kernels.pixels_gradient(gradient, &normalization, to)
+        }
         // The check of a plan lets no such step through. Each is named, so that a new one is not forgotten here.
         (
             Operation::Pixels { .. }
@@ -96,7 +127,13 @@ pub(super) fn compute(
             | Operation::Relu
             | Operation::MaxPool { .. }
             | Operation::Copy
-            | Operation::Difference { .. },
+            | Operation::Difference { .. }
+            | Operation::ReluMask
+            | Operation::MaxPoolRoutes { .. }
+            | Operation::DifferenceGradient { .. }
+            | Operation::MaxPoolGradient { .. }
+            | Operation::Conv3x3Gradient { .. }
+            | Operation::PixelsGradient { .. },
             ..,
         ) => Err(Error::Config(format!("step '{}' lacks a tensor", step.name))),
     }

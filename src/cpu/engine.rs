@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     image::Image,
     memory::Memory,
-    plan::{Parts, Plans, Room},
+    plan::{Parts, Plan, Plans, Room},
     weights::{Parameters, Precision},
 };
 
@@ -93,6 +93,18 @@ fn warn_where_slow() {
 /// # Errors
 /// [`Error::TooLarge`] where no parts are small enough.
 pub(crate) fn outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
+    outline_of(plans.pairs(1)?, plans, border, memory)
+}
+
+/// The same where the gradient is made, too.
+///
+/// # Errors
+/// As [`outline`].
+pub(super) fn gradient_outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
+    outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)
+}
+
+fn outline_of(pair: Plan, plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
     let picture = |size: [u32; 2]| Image::packed_words(size).saturating_mul(4);
     let target = plans.target()?;
     let kept = target.kept().iter().map(|&id| {
@@ -108,7 +120,7 @@ pub(crate) fn outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory
     };
     let needs = |parts: &Parts| takes(parts).counted();
     let room = Room { bytes: memory, largest: u64::MAX, needs: &needs, grain: [1, 1] };
-    let parts = Parts::within(plans.pairs(1)?, border, &room)?;
+    let parts = Parts::within(pair, border, &room)?;
     Ok((takes(&parts), parts))
 }
 
@@ -148,6 +160,14 @@ impl Model {
     /// [`Error::TooLarge`] where no parts are small enough.
     pub(crate) fn outline(&self, plans: &Plans, memory: u64) -> Result<(Memory, Parts)> {
         outline(plans, self.kernels.border(), memory)
+    }
+
+    /// What gradients of such a session take, and their parts.
+    ///
+    /// # Errors
+    /// As [`outline`](Self::outline).
+    pub(crate) fn gradient_outline(&self, plans: &Plans, memory: u64) -> Result<(Memory, Parts)> {
+        gradient_outline(plans, self.kernels.border(), memory)
     }
 
     /// A session for pairs, in parts where their maps take more than `memory` bytes.

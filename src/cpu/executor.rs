@@ -46,7 +46,7 @@ impl Executor {
     ///
     /// # Errors
     /// As [`twin`](Self::twin).
-    pub fn fast(plan: Plan, parameters: &Parameters) -> Result<Self> {
+    pub fn fast(plan: Plan, parameters: &Arc<Parameters>) -> Result<Self> {
         Self::fast_with_precision(plan, parameters, Precision::F32)
     }
 
@@ -54,7 +54,11 @@ impl Executor {
     ///
     /// # Errors
     /// As [`twin`](Self::twin), and [`Error::Config`] where this processor has no instructions for the precision.
-    pub fn fast_with_precision(plan: Plan, parameters: &Parameters, precision: Precision) -> Result<Self> {
+    pub fn fast_with_precision(
+        plan: Plan,
+        parameters: &Arc<Parameters>,
+        precision: Precision,
+    ) -> Result<Self> {
         let factors = Factors::of(precision)?;
         let kernels = on_callers(|| Fast::new(parameters, factors, Arc::default()))?;
         Self::with_kernels(plan, Arc::new(kernels))
@@ -137,6 +141,11 @@ impl Executor {
     #[must_use]
     pub fn sums(&self) -> &[Vec<f64>] {
         &self.sums
+    }
+
+    /// Positions that each image of a tensor has around it in memory.
+    pub(super) fn border(&self) -> u32 {
+        self.kernels.border()
     }
 
     /// Whether its way of computing this convolution makes unequal results of equal patches.
@@ -257,7 +266,9 @@ impl Executor {
 /// That there are weights for all of a plan's convolutions.
 fn check(plan: &Plan, kernels: &dyn Kernels) -> Result<()> {
     plan.steps().iter().try_for_each(|step| match step.operation {
-        Operation::Conv3x3 { layer, .. } => kernels.check_layer(&layer),
+        Operation::Conv3x3 { layer, .. } | Operation::Conv3x3Gradient { layer, .. } => {
+            kernels.check_layer(&layer)
+        }
         _ => Ok(()),
     })
 }
@@ -427,7 +438,7 @@ mod tests {
     #[test]
     fn pictures_are_counted() {
         let whole = Plan::new(&crate::Config::default(), 8, 8, 1).unwrap();
-        let parameters = crate::Weights::seeded(0).load(crate::Network::Vgg19, 24).unwrap();
+        let parameters = Arc::new(crate::Weights::seeded(0).load(crate::Network::Vgg19, 24).unwrap());
         let mut executor = Executor::fast(whole, &parameters).unwrap();
         let pixels = [0; 192];
         let picture = Image::rgb8(&pixels, 8, 8);

@@ -140,6 +140,92 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
         image: &[f32],
         map: Output<'_>,
     );
+
+    /// The bits of where max(a, 0) + d is positive, of a target's map a before its activation and a difference d behind it.
+    fn relu_mask(&self, target: Input<'_>, difference: Input<'_>, mask: Output<'_>) -> Result<()>;
+
+    /// The bits of which of a max-pool's inputs is the generated picture's largest.
+    fn max_pool_routes(
+        &self,
+        target: Input<'_>,
+        difference: Input<'_>,
+        input_relu: bool,
+        routes: Output<'_>,
+    ) -> Result<()>;
+
+    /// What a tap adds to the gradient of the difference that it compares, and the gradient that is there; 0 where there is a mask
+    /// without its bit.
+    fn difference_gradient(
+        &self,
+        tap: TapSlope<'_>,
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        output: Output<'_>,
+    ) -> Result<()>;
+
+    /// A gradient where the routes lead, and what a tap adds; 0 where there is a mask without its bit.
+    fn max_pool_gradient(
+        &self,
+        gradient: Input<'_>,
+        routes: Input<'_>,
+        mask: Option<Input<'_>>,
+        tap: Option<TapSlope<'_>>,
+        output: Output<'_>,
+    ) -> Result<()>;
+
+    /// The gradient of what the convolution of `layer` reads; 0 where there is a mask without its bit.
+    fn conv3x3_gradient(
+        &self,
+        gradient: Input<'_>,
+        mask: Option<Input<'_>>,
+        layer: &Layer,
+        output: Output<'_>,
+    ) -> Result<()>;
+
+    /// The gradient of pictures' values, in their order of channels.
+    fn pixels_gradient(
+        &self,
+        gradient: Input<'_>,
+        normalization: &Normalization,
+        output: Output<'_>,
+    ) -> Result<()>;
+}
+
+/// A difference that is compared, and how much of its criterion's derivative is the gradient.
+#[derive(Clone, Copy)]
+pub(super) struct TapSlope<'a> {
+    pub(super) difference: Input<'a>,
+    pub(super) slope: Slope,
+}
+
+/// A criterion's derivative, times a factor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slope {
+    pub(super) criterion: Criterion,
+    pub(super) factor: f64,
+}
+
+impl Slope {
+    /// At a difference: where it has none, at a magnitude of 0, it is 0.
+    #[inline(always)] // so that it is compiled for the registers that there are
+    pub(super) fn at(self, difference: f64) -> f64 {
+        match self.criterion {
+            Criterion::Mse => 2.0 * self.factor * difference,
+            Criterion::Mae if difference == 0.0 => 0.0,
+            Criterion::Mae => self.factor.copysign(difference),
+        }
+    }
+
+    /// The same to float32's precision.
+    #[inline(always)] // so that it is compiled for the registers that there are
+    pub(super) fn near(self) -> impl Fn(f32) -> f32 {
+        let (twice, once) = ((2.0 * self.factor) as f32, self.factor as f32);
+        move |difference| match self.criterion {
+            Criterion::Mse => twice * difference,
+            Criterion::Mae if difference == 0.0 => 0.0,
+            Criterion::Mae => once.copysign(difference),
+        }
+    }
 }
 
 /// How a difference is pooled.

@@ -3,15 +3,16 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{Engine, compute::Packed, executor::Executor, lines::Lines};
+use super::{Engine, compute::Packed, engine::gradient_outline, executor::Executor, lines::Lines};
 use crate::{
     clock::Instant,
-    error::Result,
+    error::{Error, Result},
     follow::{Follow, Wait},
     image::Image,
     memory::Memory,
-    plan::{Parts, Plans},
+    plan::{Parts, Plan, Plans},
     profile::Stopwatch,
+    reserve::filled,
 };
 
 /// A session on the CPU.
@@ -22,6 +23,10 @@ pub(crate) struct Session {
     parts: Parts,
     /// Whether there is room for a target's maps.
     keeps_targets: bool,
+    /// The parts in which pictures go through whose gradient is made, once one is asked for.
+    gradient: Option<Parts>,
+    /// Bytes that are allowed.
+    allowed: u64,
     executor: Executor,
 }
 
@@ -52,7 +57,7 @@ impl Session {
         (memory, allowed): (Memory, u64),
     ) -> Self {
         let keeps_targets = !parts.is_cut() && memory.counted().saturating_add(memory.target) <= allowed;
-        Self { engine, plans, parts, keeps_targets, executor }
+        Self { engine, plans, parts, keeps_targets, gradient: None, allowed, executor }
     }
 
     /// Whether pictures go through in parts.
@@ -115,6 +120,74 @@ impl Session {
         self.run(Compared::Magnitude(picture), wait, watch, follow).await
     }
 
+    /// Whether gradients of a kept target can be made: the picture goes through as a whole then.
+    pub(crate) fn keeps_for_gradient(&mut self) -> Result<bool> {
+        Ok(!self.gradient_parts()?.is_cut())
+    }
+
+    fn gradient_parts(&mut self) -> Result<&Parts> {
+        let parts = match self.gradient.take() {
+            Some(parts) => parts,
+            None => gradient_outline(&self.plans, self.executor.border(), self.allowed)?.1,
+        };
+        Ok(self.gradient.insert(parts))
+    }
+
+    /// For a generated picture and its target, the sum of differences at each tap, and the gradient, shape (3, H, W).
+    pub(crate) async fn pair_gradient(
+        &mut self,
+        [generated, target]: &[Image<'_>; 2],
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<(Vec<f64>, Vec<f32>)> {
+        self.gradient(Compared::Pair(generated, target), wait, watch, follow).await
+    }
+
+    /// The same of a picture and a target, where [its maps can be used](Self::keeps_for_gradient).
+    pub(crate) async fn candidate_gradient(
+        &mut self,
+        target: &Target,
+        picture: &Image<'_>,
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<(Vec<f64>, Vec<f32>)> {
+        self.gradient(Compared::Candidate(picture, target), wait, watch, follow).await
+    }
+
+    async fn gradient(
+        &mut self,
+        compared: Compared<'_>,
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<(Vec<f64>, Vec<f32>)> {
+        self.gradient_parts()?;
+        let Self { engine, plans, gradient: Some(parts), executor, .. } = self else {
+            return Err(Error::Config("there are no parts for a gradient".to_owned()));
+        };
+        let plan = match compared {
+            Compared::Candidate(..) => plans.candidates(1)?,
+            _ => plans.pairs(1)?,
+        };
+        let whole = plan.with_gradient()?;
+        let [width, height] = plans.size.map(|side| side as usize);
+        let what = format_args!("a gradient of {width}x{height} pixels");
+        let mut gradient = filled(0.0, 3 * width * height, what)?;
+        let ran = run(engine, executor, &whole, parts, compared, wait, follow, |executor| {
+            if let Some(id) = executor.plan().gradient().filter(|_| executor.plan().makes_gradient()) {
+                executor.plan().place_gradient(&executor.read(id)?, &mut gradient);
+            }
+            Ok(())
+        });
+        let (sums, seconds) = ran.await?;
+        if let Some(watch) = watch {
+            watch.round(&whole, 1, &seconds);
+        }
+        Ok((sums, gradient))
+    }
+
     /// Runs every step of every part, and gives the sum at each tap.
     async fn run(
         &mut self,
@@ -129,35 +202,54 @@ impl Session {
             Compared::Candidate(..) => plans.candidates(1)?,
             Compared::Magnitude(_) => plans.magnitudes(1)?,
         };
-        let (mut sums, mut seconds) = (vec![0.0; whole.taps().len()], vec![0.0; whole.steps().len()]);
-        executor.restart(whole.clone())?;
-        for (index, (band, strip)) in parts.order().enumerate() {
-            let mut follow = follow.share(index, parts.count() as usize);
-            if parts.is_cut() {
-                executor.begin(parts.part(band, strip)?)?;
-            }
-            let packed = engine.run(|| pack(executor, compared))?;
-            let steps = executor.plan().steps().len();
-            for now in 0..steps {
-                follow.at(now as f64 / steps as f64)?;
-                let start = Instant::now();
-                engine.run(|| executor.step(now, &packed))?;
-                executor.release_after(now);
-                let step = if parts.is_cut() { parts.step_of(&executor.plan().steps()[now]) } else { now };
-                seconds[step] += start.elapsed().as_secs_f64();
-                wait.give_way().await;
-            }
-            // A part may have nothing of a deep tap.
-            for (sum, of_part) in sums.iter_mut().zip(executor.sums()) {
-                *sum += of_part.iter().sum::<f64>();
-            }
-        }
-        follow.at(1.0)?;
+        let (sums, seconds) =
+            run(engine, executor, &whole, parts, compared, wait, follow, |_| Ok(())).await?;
         if let Some(watch) = watch {
             watch.round(&whole, 1, &seconds);
         }
         Ok(sums)
     }
+}
+
+/// Runs every step of every part of `whole`, with `done` after each part, and gives the sum at each tap, and the seconds of each
+/// step.
+#[expect(clippy::too_many_arguments, reason = "a session's fields, and what one of its comparisons is of")]
+async fn run(
+    engine: &Engine,
+    executor: &mut Executor,
+    whole: &Plan,
+    parts: &Parts,
+    compared: Compared<'_>,
+    wait: Wait,
+    follow: &mut Follow<'_>,
+    mut done: impl FnMut(&Executor) -> Result<()>,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let (mut sums, mut seconds) = (vec![0.0; whole.taps().len()], vec![0.0; whole.steps().len()]);
+    executor.restart(whole.clone())?;
+    for (index, (band, strip)) in parts.order().enumerate() {
+        let mut follow = follow.share(index, parts.count() as usize);
+        if parts.is_cut() {
+            executor.begin(parts.part(band, strip)?)?;
+        }
+        let packed = engine.run(|| pack(executor, compared))?;
+        let steps = executor.plan().steps().len();
+        for now in 0..steps {
+            follow.at(now as f64 / steps as f64)?;
+            let start = Instant::now();
+            engine.run(|| executor.step(now, &packed))?;
+            executor.release_after(now);
+            let step = if parts.is_cut() { parts.step_of(&executor.plan().steps()[now]) } else { now };
+            seconds[step] += start.elapsed().as_secs_f64();
+            wait.give_way().await;
+        }
+        // A part may have nothing of a deep tap.
+        for (sum, of_part) in sums.iter_mut().zip(executor.sums()) {
+            *sum += of_part.iter().sum::<f64>();
+        }
+        done(executor)?;
+    }
+    follow.at(1.0)?;
+    Ok((sums, seconds))
 }
 
 /// The pictures as the executor's plan reads them, with a target's maps where there is one.

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     image::Image,
     normalization::Normalization,
-    plan::{Maps, Operation, Region, Tensor, TensorId},
+    plan::{Maps, Operation, Plan, Region, TapGradient, Tensor, TensorId},
     tuning::Tuning,
     weights::{Convolution, Parameters},
 };
@@ -54,6 +54,10 @@ pub const PIXELS: f64 = 2.0 * f32::EPSILON as f64;
 /// A difference of a float and a level, relative to |float * factor| + |level * factor|: the level is first divided by
 /// 255 or 65,535, which WGSL may do two and a half units in the last place off. The rest is as [`PIXELS`].
 pub const MIXED_PIXELS: f64 = 4.5 * f32::EPSILON as f64;
+
+/// What a tap adds to a gradient, and the sum, relative to their magnitudes: the factor, the product and the sum are rounded by half a
+/// unit at most, and so is the twin's result.
+pub const GRADIENT: f64 = 2.0 * f32::EPSILON as f64;
 
 /// A value that a source's shader converts may differ from its twin's by this, relative to it, or to 0.04 where it is
 /// less.
@@ -107,8 +111,43 @@ pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<V
         }
         // Twins round as float32 does: sums of two values by float64 are rounded to the same float32.
         Operation::Relu | Operation::MaxPool { .. } => Ok(vec![Bounds::Values; step.writes.len()]),
-        Operation::Copy | Operation::Difference { .. } => Ok(vec![Bounds::Bits; step.writes.len()]),
+        Operation::Copy
+        | Operation::Difference { .. }
+        | Operation::ReluMask
+        | Operation::MaxPoolRoutes { .. } => Ok(vec![Bounds::Bits; step.writes.len()]),
+        Operation::DifferenceGradient { of, .. } => {
+            let (difference, to) = (step.reads[0], step.writes[0]);
+            Ok(vec![tap_bounds(plan, of, values(difference)?, values(to)?)])
+        }
+        // What is led somewhere stays as it is.
+        Operation::MaxPoolGradient { adds: None, .. } => Ok(vec![Bounds::Values]),
+        Operation::MaxPoolGradient { adds: Some(of), .. } => {
+            let (difference, to) = (step.reads[step.reads.len() - 1], step.writes[0]);
+            Ok(vec![tap_bounds(plan, of, values(difference)?, values(to)?)])
+        }
+        Operation::Conv3x3Gradient { layer, .. } => {
+            let transposed = parameters.of_layer(&layer)?.transposed()?;
+            let ((from, input), (to, _)) = (values(step.reads[0])?, values(step.writes[0])?);
+            let magnitudes = conv3x3_difference_magnitudes((from, &input), &transposed, to)?;
+            Ok(vec![Bounds::Relative(CONV3X3, magnitudes)])
+        }
+        Operation::PixelsGradient { .. } => {
+            Ok(vec![Bounds::Relative(PIXELS, absolute(&values(step.writes[0])?.1))])
+        }
     }
+}
+
+/// The bounds of a gradient that a tap has added to: of its result, and of what it adds, once there and once in what was there.
+fn tap_bounds(
+    plan: &Plan,
+    of: TapGradient,
+    (from, difference): (&Tensor, Vec<f32>),
+    (to, result): (&Tensor, Vec<f32>),
+) -> Bounds {
+    let mut slope = vec![0.0; result.len()];
+    twin::difference_gradient((from, &difference), of.criterion, plan.factor(of), (to, &mut slope));
+    let magnitudes = result.iter().zip(&slope).map(|(result, slope)| result.abs() + 2.0 * slope.abs());
+    Bounds::Relative(GRADIENT, magnitudes.collect())
 }
 
 /// One of the maps that a step makes.

@@ -32,7 +32,9 @@ use serde::Serialize;
 
 use self::{bounds::mixed_pixels_bounds, deviation::compare_totals, subject::Subject};
 pub use self::{
-    bounds::{Bounds, CONV3X3, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL, bounds, source_bounds},
+    bounds::{
+        Bounds, CONV3X3, GRADIENT, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL, bounds, source_bounds,
+    },
     deviation::{Deviation, compare, compare_sums},
     executor::AnyExecutor,
     expected::judge,

@@ -1,11 +1,17 @@
 //! Plans of one step, in each of the forms that it has, and what to feed them with.
 
+mod gradients;
+
+pub use self::gradients::{
+    conv3x3_gradients, is_masked, is_plain, led, masks, pixels_gradient, routes, slopes,
+};
+use super::values::Rng;
 use crate::{
     config::Criterion,
     error::Result,
     network::Layer,
     normalization::Normalization,
-    plan::{Builder, Maps, Operation, Plan, Region, Step},
+    plan::{Builder, Element, Maps, Operation, Plan, Region, Step},
 };
 
 /// What a tensor holds: so many images, so many channels, of a region.
@@ -154,11 +160,17 @@ pub fn inputs(plan: &Plan, seed: u64, values: fn(u64, u64) -> Vec<f32>) -> Vec<V
             maps.difference().then_some(usize::from(maps.target()))
         }
         Operation::Relu => Some(0),
+        Operation::ReluMask | Operation::MaxPoolRoutes { .. } => Some(1),
         _ => None,
     };
     let of = |(place, &id): (usize, &usize)| {
         let tensor = &plan.tensors()[id];
-        let mut values = values(2 * seed + place as u64, tensor.elements());
+        let seed_of_tensor = 2 * seed + place as u64;
+        if tensor.element == Element::Bits {
+            let mut rng = Rng::new(seed_of_tensor);
+            return (0..tensor.elements()).map(|_| f32::from_bits(rng.bits() as u32)).collect();
+        }
+        let mut values = values(seed_of_tensor, tensor.elements());
         if Some(place) == difference {
             for (image, values) in values.chunks_mut(tensor.image_stride() as usize).enumerate() {
                 if (image as u64 + seed) % 2 == 1 {

@@ -1,6 +1,6 @@
 //! What the doctor examines.
 
-use super::{CONV3X3, Deviation, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL, frames, kernels};
+use super::{CONV3X3, Deviation, GRADIENT, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL, frames, kernels};
 use crate::{Context, Tuning, error::Result};
 
 /// A kernel, or a whole loss. A tuning is a GPU's.
@@ -17,6 +17,13 @@ pub(super) enum Subject {
     Copy,
     Difference,
     Map,
+    ReluMask,
+    MaxPoolRoutes,
+    PixelsGradient,
+    Conv3x3Gradient(Option<Tuning>),
+    ReluGradient,
+    MaxPoolGradient,
+    DifferenceGradient,
     Sum,
     Total,
     Loss(Option<Tuning>),
@@ -44,6 +51,9 @@ impl Subject {
             .chain(tuned(Self::Conv3x3))
             .chain([Self::Relu, Self::MaxPool, Self::MaxPoolDifference, Self::Copy])
             .chain([Self::Difference, Self::Map])
+            .chain([Self::ReluMask, Self::MaxPoolRoutes, Self::PixelsGradient])
+            .chain(tuned(Self::Conv3x3Gradient))
+            .chain([Self::ReluGradient, Self::MaxPoolGradient, Self::DifferenceGradient])
             .chain(ends.iter().copied())
             .chain(tuned(Self::Loss))
             .collect()
@@ -66,6 +76,13 @@ impl Subject {
             Self::Copy => "copy".to_owned(),
             Self::Difference => "difference".to_owned(),
             Self::Map => "difference.map".to_owned(),
+            Self::ReluMask => "relu.mask".to_owned(),
+            Self::MaxPoolRoutes => "max_pool.routes".to_owned(),
+            Self::PixelsGradient => "pixels.gradient".to_owned(),
+            Self::Conv3x3Gradient(tuning) => tuned("conv3x3.gradient", tuning),
+            Self::ReluGradient => "relu.gradient".to_owned(),
+            Self::MaxPoolGradient => "max_pool.gradient".to_owned(),
+            Self::DifferenceGradient => "difference.gradient".to_owned(),
             Self::Sum => "sum".to_owned(),
             Self::Total => "total".to_owned(),
             Self::Loss(tuning) => tuned("loss", tuning),
@@ -76,10 +93,14 @@ impl Subject {
     pub(super) fn allowed(self) -> f64 {
         match self {
             Self::SourceTexture | Self::SourceBuffer => SOURCE,
-            Self::Pixels => PIXELS,
+            Self::Pixels | Self::PixelsGradient => PIXELS,
             Self::PixelsDifference => MIXED_PIXELS,
-            Self::Conv3x3(tuning) => tuning.map_or(CONV3X3, |tuning| tuning.row().bound),
+            Self::Conv3x3(tuning) | Self::Conv3x3Gradient(tuning) => {
+                tuning.map_or(CONV3X3, |tuning| tuning.row().bound)
+            }
             Self::Relu | Self::MaxPool | Self::MaxPoolDifference | Self::Copy | Self::Map => 0.0,
+            Self::ReluMask | Self::MaxPoolRoutes | Self::ReluGradient | Self::MaxPoolGradient => 0.0,
+            Self::DifferenceGradient => GRADIENT,
             Self::Difference | Self::Sum => SUM,
             Self::Total => TOTAL,
             Self::Loss(_) => LOSS,
@@ -100,6 +121,13 @@ impl Subject {
             Self::Copy => kernels::copy(context),
             Self::Difference => kernels::difference(context),
             Self::Map => kernels::map(context),
+            Self::ReluMask => kernels::relu_mask(context),
+            Self::MaxPoolRoutes => kernels::max_pool_routes(context),
+            Self::PixelsGradient => kernels::pixels_gradient(context),
+            Self::Conv3x3Gradient(tuning) => kernels::conv3x3_gradient(context, tuning),
+            Self::ReluGradient => kernels::relu_gradient(context),
+            Self::MaxPoolGradient => kernels::max_pool_gradient(context),
+            Self::DifferenceGradient => kernels::difference_gradient(context),
             Self::Sum => kernels::sum(context),
             Self::Total => frames::total(context),
             Self::Loss(tuning) => kernels::loss(context, tuning),

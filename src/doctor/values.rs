@@ -60,6 +60,13 @@ pub fn features(seed: u64, count: u64) -> Vec<f32> {
     (0..count).map(|_| rng.spread(2)).collect()
 }
 
+/// A few whole numbers: many of them are the same, and many sums of them are 0.
+#[must_use]
+pub fn few(seed: u64, count: u64) -> Vec<f32> {
+    let mut rng = Rng::new(seed);
+    (0..count).map(|_| rng.below(5) as f32 - 2.0).collect()
+}
+
 /// A convolution whose weights and biases are like [`features`].
 ///
 /// # Errors

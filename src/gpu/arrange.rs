@@ -74,13 +74,27 @@ pub(crate) fn arrange(plans: &Plans, pairs: u32, memory: u64, means: Means<'_>) 
             return Ok(Arrangement::Whole(whole));
         }
     }
+    Ok(Arrangement::Parts(Box::new(within(one, memory, means)?)))
+}
+
+/// The parts of a picture, one where it need not be cut.
+fn within(plan: Plan, memory: u64, means: Means<'_>) -> Result<Parts> {
+    let limit = means.capabilities.max_tensor();
     // Scratch must be bound too, and grows with a part as features do.
     let needs = |parts: &Parts| match part_sizes(parts, means).largest() {
         largest if largest > limit => u64::MAX,
         _ => parts_memory(parts, means).counted(),
     };
-    let room = Room { bytes: memory, largest: limit, needs: &needs, grain: grain(&one, means) };
-    Ok(Arrangement::Parts(Box::new(Parts::within(one, 0, &room)?)))
+    let room = Room { bytes: memory, largest: limit, needs: &needs, grain: grain(&plan, means) };
+    Parts::within(plan, 0, &room)
+}
+
+/// Arranges pictures, a pair at a time, for their gradients: as a whole, or in parts where that is too much.
+///
+/// # Errors
+/// As [`arrange`].
+pub(crate) fn arrange_gradient(plans: &Plans, memory: u64, means: Means<'_>) -> Result<Parts> {
+    within(plans.pairs(1)?.with_gradient()?, memory, means)
 }
 
 /// Columns and rows that convolutions compute together at the least.
@@ -149,6 +163,7 @@ pub(super) fn part_sizes(parts: &Parts, means: Means<'_>) -> Sizes {
         partials: plan.taps().iter().map(|tap| partials(tap.tensor)).max().unwrap_or(0),
         sums: plan.taps().len() as u64 * 4,
         notes: 4,
+        gradient: plan.gradient().map_or(0, |id| plan.tensors()[id].bytes_of(parts.largest(id), 0)),
         ..Sizes::default()
     };
     let asked = means.asked(Host::Parts, Keeper::Executor);
@@ -176,9 +191,16 @@ pub(super) fn most_params(parts: &Parts, means: Means<'_>) -> u64 {
             Operation::Difference { .. } => 2 + maps,
             // Of each map, with rows copied in before it and out after it.
             Operation::Conv3x3 { .. } => maps * (of_convolutions.next().unwrap_or(1) + 2),
-            Operation::Pixels { .. } | Operation::Relu | Operation::MaxPool { .. } | Operation::Copy => {
-                maps * 3
-            }
+            // With a mask.
+            Operation::Conv3x3Gradient { .. } => of_convolutions.next().unwrap_or(1) + 3,
+            Operation::DifferenceGradient { .. } | Operation::MaxPoolGradient { .. } => 4,
+            Operation::Pixels { .. }
+            | Operation::Relu
+            | Operation::MaxPool { .. }
+            | Operation::Copy
+            | Operation::ReluMask
+            | Operation::MaxPoolRoutes { .. }
+            | Operation::PixelsGradient { .. } => maps * 3,
         }
     };
     let most: u64 = plan.steps().iter().map(&mut dispatches).sum();

@@ -18,6 +18,9 @@ pub(super) struct Buffers {
     pub(super) sums: wgpu::Buffer,
     /// What convolutions have noted of each image.
     pub(super) notes: wgpu::Buffer,
+    /// The gradient of pictures.
+    pub(super) gradient: wgpu::Buffer,
+    gradient_bytes: u64,
     /// The result of the frame that ran last.
     pub(super) loss: wgpu::Buffer,
 }
@@ -30,6 +33,8 @@ pub(super) struct ReadBack<'a> {
     pub(super) notes: &'a [u32],
     /// What they have noted of a target that is kept.
     pub(super) of_target: u32,
+    /// The bits of the gradient, where there is one.
+    pub(super) gradient: &'a [u32],
 }
 
 impl Buffers {
@@ -56,6 +61,8 @@ impl Buffers {
             partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE | Usage::COPY_SRC),
             sums: gpu.buffer("sums", sizes.sums, map),
             notes: gpu.buffer("notes", sizes.notes, map),
+            gradient: gpu.buffer("gradient", sizes.gradient, map),
+            gradient_bytes: sizes.gradient,
             loss: gpu.buffer("loss", sizes.loss, map),
         }
     }
@@ -65,6 +72,7 @@ impl Buffers {
         match binding {
             Binding::Notes => self.sums.size(),
             Binding::KeptNotes => self.sums.size() + self.notes.size(),
+            Binding::Gradient => self.place(&Binding::KeptNotes) + NOTES,
             _ => 0,
         }
     }
@@ -72,13 +80,14 @@ impl Buffers {
     /// The parts of what was read back of a round.
     pub(super) fn read_back<'a>(&self, words: &'a [u32]) -> ReadBack<'a> {
         let (sums, rest) = words.split_at((self.sums.size() / 4) as usize);
-        let (notes, of_target) = rest.split_at((self.notes.size() / 4) as usize);
-        ReadBack { sums, notes, of_target: of_target[0] }
+        let (notes, rest) = rest.split_at((self.notes.size() / 4) as usize);
+        let (of_target, gradient) = rest.split_at((NOTES / 4) as usize);
+        ReadBack { sums, notes, of_target: of_target[0], gradient }
     }
 
     /// Bytes of all that is read back of a round.
     pub(super) fn result_bytes(&self) -> u64 {
-        self.place(&Binding::KeptNotes) + NOTES
+        self.place(&Binding::Gradient) + self.gradient_bytes
     }
 
     /// What a binding stands for; none of weights, which are the model's, and of what there is no buffer for. `target` is one that
@@ -98,6 +107,7 @@ impl Buffers {
             Binding::Sums => Some(&self.sums),
             Binding::Notes => Some(&self.notes),
             Binding::KeptNotes => target.map(|target| &target.notes),
+            Binding::Gradient => Some(&self.gradient),
             Binding::Loss => Some(&self.loss),
             Binding::Weights { .. } | Binding::Bias { .. } => None,
         }

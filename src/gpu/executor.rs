@@ -176,6 +176,9 @@ impl Executor {
 
     /// Of a tensor that there is.
     fn slot(&self, tensor: TensorId) -> &wgpu::Buffer {
+        if self.plan().gradient() == Some(tensor) {
+            return &self.workspace.buffers.gradient;
+        }
         &self.workspace.buffers.slots[self.plan().slot_of()[tensor]]
     }
 }

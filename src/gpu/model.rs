@@ -30,8 +30,8 @@ pub(crate) struct Model {
     pub(super) gpu: Arc<Gpu>,
     pub(super) tunings: Tunings,
     parameters: Arc<Parameters>,
-    /// By layer and tuning.
-    buffers: Once<(&'static str, Tuning), WeightBuffers>,
+    /// By layer, whether it is transposed, and tuning.
+    buffers: Once<(&'static str, bool, Tuning), WeightBuffers>,
 }
 
 impl Model {
@@ -57,7 +57,9 @@ impl Model {
     /// shape: shaders would read past their end. Else as [`lower::lower`].
     pub(super) fn lower(&self, plan: &Plan, host: Host, keeper: Keeper) -> Result<Program> {
         plan.steps().iter().try_for_each(|step| match &step.operation {
-            Operation::Conv3x3 { layer, .. } => self.parameters.of_layer(layer).map(drop),
+            Operation::Conv3x3 { layer, .. } | Operation::Conv3x3Gradient { layer, .. } => {
+                self.parameters.of_layer(layer).map(drop)
+            }
             _ => Ok(()),
         })?;
         lower::lower(plan, self.means().asked(host, keeper))
@@ -68,21 +70,29 @@ impl Model {
         for (kernel, bindings) in program.commands.iter().filter_map(Command::bound) {
             self.gpu.pipeline(kernel)?;
             for binding in bindings {
-                if let Binding::Weights { layer, tuning } = *binding {
-                    self.weights(layer, tuning)?;
+                if let Binding::Weights { layer, transposed, tuning } = *binding {
+                    self.weights(layer, transposed, tuning)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Weights and bias of a convolution of a plan that was checked, uploaded as this tuning wants them when first asked for.
-    pub(super) fn weights(&self, layer: &'static str, tuning: Tuning) -> Result<WeightBuffers> {
-        self.buffers.get((layer, tuning), || {
+    /// Weights and bias of a convolution of a plan that was checked, or of the transposed one, uploaded as this tuning wants them when first asked for.
+    pub(super) fn weights(
+        &self,
+        layer: &'static str,
+        transposed: bool,
+        tuning: Tuning,
+    ) -> Result<WeightBuffers> {
+        self.buffers.get((layer, transposed, tuning), || {
             let convolution = self
                 .parameters
                 .convolution(layer)
                 .ok_or_else(|| Error::Weights(format!("the weights of {layer} were not loaded")))?;
+            if transposed {
+                return self.upload(&convolution.transposed()?, tuning);
+            }
             self.upload(convolution, tuning)
         })
     }

@@ -87,8 +87,12 @@ impl Prepared {
         let gpu = &model.gpu;
         let find = |binding: &Binding| -> Result<wgpu::Buffer> {
             match *binding {
-                Binding::Weights { layer, tuning } => Ok(model.weights(layer, tuning)?.weights),
-                Binding::Bias { layer, tuning } => Ok(model.weights(layer, tuning)?.bias),
+                Binding::Weights { layer, transposed, tuning } => {
+                    Ok(model.weights(layer, transposed, tuning)?.weights)
+                }
+                Binding::Bias { layer, transposed, tuning } => {
+                    Ok(model.weights(layer, transposed, tuning)?.bias)
+                }
                 _ => buffers
                     .find(binding, target)
                     .cloned()

@@ -20,10 +20,10 @@ pub(crate) enum Binding {
     Kept(usize),
     /// What a step's dispatches hand on to each other.
     Scratch(usize),
-    /// A convolution's weights as a tuning wants them.
-    Weights { layer: &'static str, tuning: Tuning },
+    /// A convolution's weights as a tuning wants them, or of the transposed one that makes its gradient.
+    Weights { layer: &'static str, transposed: bool, tuning: Tuning },
     /// A convolution's bias as a tuning wants it.
-    Bias { layer: &'static str, tuning: Tuning },
+    Bias { layer: &'static str, transposed: bool, tuning: Tuning },
     /// Partial sums.
     Partials,
     /// Sums, at tap * images + image.
@@ -32,6 +32,8 @@ pub(crate) enum Binding {
     Notes,
     /// The same of a target that is kept, one word.
     KeptNotes,
+    /// The gradient of pictures.
+    Gradient,
     /// A frame's result.
     Loss,
 }
@@ -111,8 +113,8 @@ pub(crate) enum Command {
     },
     /// The first bytes of a buffer to another.
     Copy { from: Binding, to: Binding, bytes: u64 },
-    /// All of a buffer to where the host reads it: sums, what was noted of the images, and what was noted of a target that is kept
-    /// lie one after another there.
+    /// All of a buffer to where the host reads it: sums, what was noted of the images, what was noted of a target that is kept, and
+    /// the gradient lie one after another there.
     ReadBack { from: Binding },
 }
 

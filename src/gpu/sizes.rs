@@ -24,6 +24,8 @@ pub(crate) struct Sizes {
     pub(crate) sums: u64,
     /// What convolutions note of each image.
     pub(crate) notes: u64,
+    /// The gradient of pictures, where there is one.
+    pub(crate) gradient: u64,
     /// A frame's result.
     pub(crate) loss: u64,
 }
@@ -51,6 +53,7 @@ impl Sizes {
             partials: taps.iter().map(|tap| partials(&plan.tensors()[tap.tensor])).max().unwrap_or(0),
             sums: taps.len() as u64 * images * 4,
             notes: images * 4,
+            gradient: plan.gradient().map_or(0, |id| plan.tensors()[id].bytes()),
             loss: match host {
                 Host::Frame => (total::HEADER_WORDS + taps.len() as u64) * 4,
                 Host::Memory | Host::Parts => 0,
@@ -65,26 +68,28 @@ impl Sizes {
 
     /// Buffers that fit these programs and those.
     pub(super) fn and(mut self, other: &Self) -> Self {
-        let Self { pictures, slots, scratch, partials, sums, notes, loss } = other;
+        let Self { pictures, slots, scratch, partials, sums, notes, gradient, loss } = other;
         self.pictures.iter_mut().zip(pictures).for_each(|(own, other)| *own = (*own).max(*other));
         grow(&mut self.slots, slots);
         grow(&mut self.scratch, scratch);
         self.partials = self.partials.max(*partials);
         self.sums = self.sums.max(*sums);
         self.notes = self.notes.max(*notes);
+        self.gradient = self.gradient.max(*gradient);
         self.loss = self.loss.max(*loss);
         self
     }
 
-    /// Bytes that are read back of a round: the sums, what was noted of each image, and what was noted of a target that is kept.
+    /// Bytes that are read back of a round: the sums, what was noted of each image, what was noted of a target that is kept, and the
+    /// gradient.
     pub(crate) fn result(&self) -> u64 {
-        self.sums + self.notes + NOTES
+        self.sums + self.notes + NOTES + self.gradient
     }
 
     /// Bytes of the largest.
     pub(super) fn largest(&self) -> u64 {
-        let Self { pictures, slots, scratch, partials, sums, notes, loss } = self;
-        let all = pictures.iter().chain(slots).chain(scratch).chain([partials, sums, notes, loss]);
+        let Self { pictures, slots, scratch, partials, sums, notes, gradient, loss } = self;
+        let all = pictures.iter().chain(slots).chain(scratch).chain([partials, sums, notes, gradient, loss]);
         all.copied().max().unwrap_or(0)
     }
 
@@ -96,7 +101,7 @@ impl Sizes {
             pictures: sum(&self.pictures),
             scratch: sum(&self.scratch)
                 .saturating_add(self.partials)
-                .saturating_add(self.sums + self.notes + self.result() + self.loss + params),
+                .saturating_add(self.sums + self.notes + self.gradient + self.result() + self.loss + params),
             target: 0,
         }
     }

@@ -45,9 +45,12 @@ pub(super) fn of_step(
     tunings: &Tunings,
     capabilities: &Capabilities,
 ) -> Result<Option<&'static Row>> {
-    let (Operation::Conv3x3 { layer, .. }, Some(output)) = (step.operation, step.output()) else {
-        return Ok(None);
+    let layer = match step.operation {
+        Operation::Conv3x3 { layer, .. } => layer,
+        Operation::Conv3x3Gradient { layer, .. } => layer.transposed(),
+        _ => return Ok(None),
     };
+    let Some(output) = step.output() else { return Ok(None) };
     let whole = plan.tensors()[output].region.whole;
     choose(tunings, &Key { layer: &layer, whole, capabilities }).map(Some)
 }

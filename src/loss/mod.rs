@@ -2,6 +2,7 @@
 
 mod backend;
 mod context;
+mod gradient;
 mod model;
 mod options;
 mod outline;
@@ -10,6 +11,6 @@ mod sessions;
 mod target;
 
 pub use self::{
-    backend::Backend, context::Context, model::Model, options::ModelOptions, outline::Outline,
-    session::Session, sessions::Sessions, target::Target,
+    backend::Backend, context::Context, gradient::Gradient, model::Model, options::ModelOptions,
+    outline::Outline, session::Session, sessions::Sessions, target::Target,
 };

@@ -183,6 +183,25 @@ impl Model {
         Ok(Outline { memory, budget, parts, weights })
     }
 
+    /// How a session makes gradients of pictures of this size, and what that takes beside comparing, before anything is allocated: once
+    /// the first gradient is asked for.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    pub fn gradient_outline(&self, width: u32, height: u32) -> Result<Outline> {
+        let plans = self.plans(width, height);
+        let budget = self.0.memory;
+        let (weights, (memory, parts)) = match &self.0.weights {
+            #[cfg(feature = "gpu")]
+            DeviceWeights::Gpu(model) => {
+                (self.0.parameters.bytes(), gpu::Session::gradient_outline(model, &plans, budget)?)
+            }
+            #[cfg(feature = "cpu")]
+            DeviceWeights::Cpu(model) => (model.bytes(), model.gradient_outline(&plans, budget)?),
+        };
+        Ok(Outline { memory, budget, parts, weights })
+    }
+
     /// The weights on the device.
     #[cfg(feature = "gpu")]
     pub(crate) fn on_gpu(&self) -> Result<&Arc<gpu::Model>> {

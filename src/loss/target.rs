@@ -23,6 +23,8 @@ pub struct Target {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) kept: Kept,
+    /// The picture, where its maps are kept and gradients are too large to be made of them.
+    pub(super) picture: Option<Owned>,
 }
 
 /// What is kept of a target.

@@ -123,14 +123,19 @@ impl Parts {
             }
         }
         let of_step = |operation: Operation, [width, height]: [f64; 2]| match operation {
-            Operation::Conv3x3 { layer, .. } => {
+            Operation::Conv3x3 { layer, .. } | Operation::Conv3x3Gradient { layer, .. } => {
                 18.0 * f64::from(layer.inputs) * f64::from(layer.outputs) * width * height
             }
             Operation::Pixels { .. }
             | Operation::Relu
             | Operation::MaxPool { .. }
             | Operation::Copy
-            | Operation::Difference { .. } => 0.0,
+            | Operation::Difference { .. }
+            | Operation::ReluMask
+            | Operation::MaxPoolRoutes { .. }
+            | Operation::DifferenceGradient { .. }
+            | Operation::MaxPoolGradient { .. }
+            | Operation::PixelsGradient { .. } => 0.0,
         };
         plan.steps().iter().filter_map(|step| Some(of_step(step.operation, sides[step.output()?]))).sum()
     }

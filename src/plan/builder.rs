@@ -25,7 +25,7 @@ use crate::{config::Criterion, error::Result};
 /// ```compile_fail,E0451
 /// use perceptual_loss::low_level::plan::Plan;
 ///
-/// let plan = Plan { tensors: vec![], steps: vec![], taps: vec![], kept: vec![], slots: vec![], slot_of: vec![] };
+/// let plan = Plan { tensors: vec![], steps: vec![], taps: vec![], kept: vec![], gradient: None, slots: vec![], slot_of: vec![] };
 /// ```
 ///
 /// Nor can one be changed once it is checked:
@@ -42,6 +42,7 @@ pub struct Builder {
     pub(super) steps: Vec<Step>,
     pub(super) taps: Vec<TapPlan>,
     pub(super) kept: Vec<TensorId>,
+    pub(super) gradient: Option<TensorId>,
 }
 
 impl Builder {
@@ -54,6 +55,12 @@ impl Builder {
     /// Adds a tensor of so many images.
     pub fn tensor(&mut self, name: &str, images: u32, channels: u32, region: Region) -> TensorId {
         self.tensors.push(Tensor::new(name, images, channels, region));
+        self.tensors.len() - 1
+    }
+
+    /// Adds a tensor of a bit for each of so many channels.
+    pub fn bits(&mut self, name: &str, images: u32, channels: u32, region: Region) -> TensorId {
+        self.tensors.push(Tensor::bits(name, images, channels, region));
         self.tensors.len() - 1
     }
 
@@ -119,14 +126,15 @@ impl Builder {
         let bytes: Vec<u64> = self.tensors.iter().map(Tensor::bytes).collect();
         self.check()?;
         let (slots, slot_of) = slots::assign(&bytes, &self.steps, &self.kept);
-        let Self { tensors, steps, taps, kept } = self;
-        Ok(Plan { tensors, steps, taps, kept, slots, slot_of })
+        let Self { tensors, steps, taps, kept, gradient } = self;
+        Ok(Plan { tensors, steps, taps, kept, gradient, slots, slot_of })
     }
 
     /// Checks every step against its tensors, which live in slots that are known.
     pub(super) fn finish_in(self, slots: &[u64], slot_of: &[usize]) -> Result<Plan> {
         self.check()?;
-        let Self { tensors, steps, taps, kept } = self;
-        Ok(Plan { tensors, steps, taps, kept, slots: slots.to_vec(), slot_of: slot_of.to_vec() })
+        let Self { tensors, steps, taps, kept, gradient } = self;
+        let (slots, slot_of) = (slots.to_vec(), slot_of.to_vec());
+        Ok(Plan { tensors, steps, taps, kept, gradient, slots, slot_of })
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold of a plan, since executors trust it: shaders read and write where its tensors say, unchecked.
 
-use super::{Builder, Maps, Operation, Region, Step, Tensor, TensorId};
+use super::{Builder, CHANNELS_OF_BITS, Element, Maps, Operation, Region, Step, Tensor, TensorId};
 use crate::{
     error::{Error, Result},
     network::Layer,
@@ -18,6 +18,9 @@ impl Builder {
                 "there is no tensor {id} to keep; the plan has {}",
                 self.tensors.len()
             )));
+        }
+        if let Some(id) = self.gradient.filter(|&id| id >= self.tensors.len()) {
+            return Err(Error::Config(format!("the gradient is no tensor of the plan: {id}")));
         }
         let reading_pictures =
             self.steps.iter().filter(|step| matches!(step.operation, Operation::Pixels { .. })).count();
@@ -70,6 +73,43 @@ impl Builder {
     }
 
     fn fits(&self, step: &Step, reads: &[&Tensor], writes: &[&Tensor]) -> bool {
+        self.have_their_elements(step) && self.fit(step, reads, writes)
+    }
+
+    /// Whether a tap is of this tensor.
+    fn is_tap(&self, tap: usize, tensor: Option<TensorId>) -> bool {
+        self.taps.get(tap).is_some_and(|tap| Some(tap.tensor) == tensor)
+    }
+
+    /// Whether masks and routes are bits, and all else is not.
+    fn have_their_elements(&self, step: &Step) -> bool {
+        let (first_read, reads, writes) = match step.operation {
+            // Whatever they are, they stay it.
+            Operation::Copy => {
+                let element = |id: &TensorId| self.tensors[*id].element;
+                return step.reads.iter().zip(&step.writes).all(|(from, to)| element(from) == element(to));
+            }
+            Operation::ReluMask | Operation::MaxPoolRoutes { .. } => (0, 0, step.writes.len()),
+            Operation::DifferenceGradient { adds, masked, .. } => {
+                (1 + usize::from(adds), usize::from(masked), 0)
+            }
+            Operation::MaxPoolGradient { masked, .. } => (1, 1 + usize::from(masked), 0),
+            Operation::Conv3x3Gradient { masked, .. } => (1, usize::from(masked), 0),
+            Operation::Pixels { .. }
+            | Operation::Conv3x3 { .. }
+            | Operation::Relu
+            | Operation::MaxPool { .. }
+            | Operation::Difference { .. }
+            | Operation::PixelsGradient { .. } => (0, 0, 0),
+        };
+        let of_bits = |places: std::ops::Range<usize>, ids: &[TensorId]| {
+            let is_bits = |id: TensorId| self.tensors[id].element == Element::Bits;
+            ids.iter().enumerate().all(|(place, &id)| is_bits(id) == places.contains(&place))
+        };
+        of_bits(first_read..first_read + reads, &step.reads) && of_bits(0..writes, &step.writes)
+    }
+
+    fn fit(&self, step: &Step, reads: &[&Tensor], writes: &[&Tensor]) -> bool {
         match (step.operation, reads, writes) {
             (Operation::Pixels { maps: Maps::Target | Maps::Difference, .. }, [], [out]) => out.channels == 3,
             (Operation::Pixels { maps: Maps::Both, .. }, [], [target, difference]) => {
@@ -119,14 +159,75 @@ impl Builder {
                     && input.region.shared(&out.region).is_some_and(|shared| shared.is_valid())
             }
             (Operation::Difference { tap, .. }, [input], writes) => {
-                let is_tap = self.taps.get(tap).is_some_and(|tap| Some(tap.tensor) == step.input());
+                let is_tap = self.is_tap(tap, step.input());
                 let is_map =
                     |map: &Tensor| alike(map, input) && input.region.holds(&map.region.below(step.kept));
                 is_tap && writes.len() <= 1 && writes.iter().all(|map| is_map(map))
             }
+            (Operation::ReluMask, [target, difference], [mask]) => {
+                let written = mask.region.below(step.kept);
+                alike_but_images(target, difference)
+                    && masks(mask, difference)
+                    && target.region.holds(&written)
+                    && difference.region.holds(&written)
+            }
+            (Operation::MaxPoolRoutes { .. }, [target, difference], [routes]) => {
+                is_of(target, difference)
+                    && routes.images == difference.images
+                    && routes.channels == 2 * difference.channels.div_ceil(CHANNELS_OF_BITS)
+                    && covers_windows(&difference.region, routes, step.kept)
+            }
+            (Operation::DifferenceGradient { of, adds, masked }, reads, [out]) => {
+                let Some((difference, beside)) = reads.split_first() else { return false };
+                let added = beside.get(..usize::from(adds));
+                let mask = beside.get(usize::from(adds)..).unwrap_or(&[]);
+                let written = out.region.below(step.kept);
+                self.is_tap(of.tap, step.input())
+                    && added.is_some_and(|added| {
+                        [difference].into_iter().chain(added).all(|from| lies_under(from, out, &written))
+                    })
+                    && mask.len() == usize::from(masked)
+                    && mask.iter().all(|mask| masks(mask, out) && mask.region.holds(&written))
+            }
+            (Operation::MaxPoolGradient { adds, masked }, reads, [out]) => {
+                let [gradient, routes, beside @ ..] = reads else { return false };
+                let mask = beside.get(..usize::from(masked));
+                let difference = beside.get(usize::from(masked)..).unwrap_or(&[]);
+                let written = out.region.below(step.kept);
+                let is_tap = adds.is_none_or(|of| self.is_tap(of.tap, step.reads.last().copied()));
+                alike(gradient, out)
+                    && routes.images == out.images
+                    && routes.channels == 2 * out.channels.div_ceil(CHANNELS_OF_BITS)
+                    && [gradient, routes].into_iter().all(|from| covers_pooled(&from.region, &written))
+                    && mask.is_some_and(|mask| {
+                        mask.iter().all(|mask| masks(mask, out) && mask.region.holds(&written))
+                    })
+                    && is_tap
+                    && difference.len() == usize::from(adds.is_some())
+                    && difference.iter().all(|from| lies_under(from, out, &written))
+            }
+            (Operation::Conv3x3Gradient { layer, masked }, [gradient, mask @ ..], [out]) => {
+                let written = out.region.below(step.kept);
+                convolves(step, &layer.transposed(), gradient, out)
+                    && mask.len() == usize::from(masked)
+                    && mask.iter().all(|mask| masks(mask, out) && mask.region.holds(&written))
+            }
+            (Operation::PixelsGradient { .. }, [gradient], [out]) => {
+                out.channels == 3 && lies_under(gradient, out, &out.region.below(step.kept))
+            }
             _ => false,
         }
     }
+}
+
+/// Whether a mask has a bit for each channel of a tensor.
+fn masks(mask: &Tensor, tensor: &Tensor) -> bool {
+    mask.images == tensor.images && mask.channels == tensor.channels.div_ceil(CHANNELS_OF_BITS)
+}
+
+/// Whether `from` is there where `out` is written.
+fn lies_under(from: &Tensor, out: &Tensor, written: &Region) -> bool {
+    alike(from, out) && from.region.holds(written)
 }
 
 fn alike(a: &Tensor, b: &Tensor) -> bool {
@@ -157,12 +258,26 @@ fn convolves(step: &Step, layer: &Layer, input: &Tensor, out: &Tensor) -> bool {
 }
 
 fn pools(step: &Step, input: &Tensor, out: &Tensor) -> bool {
-    let written = out.region.below(step.kept);
-    alike(input, out)
-        && out.region.whole == input.region.whole.map(|v| v / 2)
+    alike(input, out) && covers_windows(&input.region, out, step.kept)
+}
+
+/// Whether `input` holds the four positions under each that is written of `out`.
+fn covers_windows(input: &Region, out: &Tensor, kept: u32) -> bool {
+    let written = out.region.below(kept);
+    out.region.whole == input.whole.map(|v| v / 2)
         && (0..2).all(|axis| {
-            u64::from(input.region.origin[axis]) <= 2 * u64::from(written.origin[axis])
-                && 2 * written.end(axis) <= input.region.end(axis)
+            u64::from(input.origin[axis]) <= 2 * u64::from(written.origin[axis])
+                && 2 * written.end(axis) <= input.end(axis)
+        })
+}
+
+/// Whether `pooled` holds every position that a max-pool makes of one of `written`'s: a last odd row or column is of none.
+fn covers_pooled(pooled: &Region, written: &Region) -> bool {
+    pooled.whole == written.whole.map(|v| v / 2)
+        && (0..2).all(|axis| {
+            let first = written.origin[axis] / 2;
+            let end = written.end(axis).div_ceil(2).min(u64::from(pooled.whole[axis]));
+            u64::from(first) >= end || pooled.origin[axis] <= first && end <= pooled.end(axis)
         })
 }
 

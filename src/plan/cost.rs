@@ -44,6 +44,10 @@ impl Plan {
                     if maps.difference() { 2 * output / step.writes.len().max(1) as u64 } else { output };
                 (times(2, output), moved.saturating_add(pictures))
             }
+            Operation::Conv3x3Gradient { layer, .. } => {
+                let taps = 9 * u64::from(layer.outputs);
+                (times(2 * taps, output), moved.saturating_add(4 * u64::from(layer.inputs) * taps))
+            }
             Operation::Conv3x3 { layer, .. } => {
                 let taps = 9 * u64::from(layer.inputs);
                 let weights = 4 * u64::from(layer.outputs) * (taps + 1);
@@ -62,6 +66,15 @@ impl Plan {
                 };
                 (flops, moved)
             }
+            // A sum and a comparison for each bit.
+            Operation::ReluMask => (times(2 * 32, output), moved),
+            // Those of the values, and the choice.
+            Operation::MaxPoolRoutes { .. } => (times(14 * 16, output), moved),
+            // A product, a sum and a choice.
+            Operation::DifferenceGradient { .. } | Operation::MaxPoolGradient { .. } => {
+                (times(3, output), moved)
+            }
+            Operation::PixelsGradient { .. } => (output, moved),
             // Square or take the absolute value, and add.
             Operation::Difference { .. } => (times(2, read), moved),
         };

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Plan, Reach, TensorId};
+use super::{Maps, Operation, Plan, Reach, TensorId};
 
 /// Bands of columns and strips of rows, of one size but for the last ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,8 @@ pub(super) struct Cuts {
     pub(super) whole: Arc<Plan>,
     /// For each of its tensors, how many poolings lie before it.
     pools: Arc<[u32]>,
+    /// Tensors that lie together, each with the lowest number of those that it lies with, itself among them.
+    together: Arc<[TensorId]>,
     /// Positions of the picture that all poolings make one of: parts begin at multiples of it.
     unit: u32,
     /// Columns of a band and rows of a strip that are its own, in units.
@@ -31,13 +33,15 @@ impl Cuts {
     pub(super) fn none(whole: Arc<Plan>) -> Self {
         let mut pools = vec![0; whole.tensors.len()];
         for step in &whole.steps {
-            let before = step.reads.iter().map(|&id| pools[id]).max().unwrap_or(0);
+            let before = step.input().map_or(0, |id| pools[id]);
             for &id in &step.writes {
-                pools[id] = before + step.operation.reach().scale.ilog2();
+                let Reach { reads, makes, .. } = step.operation.reach(0);
+                pools[id] = before + reads.ilog2() - makes.ilog2();
             }
         }
         let unit = 1 << pools.iter().max().copied().unwrap_or(0);
-        let mut cuts = Self { whole, pools: pools.into(), unit, units: [1; 2] };
+        let together = together(&whole);
+        let mut cuts = Self { whole, pools: pools.into(), together, unit, units: [1; 2] };
         cuts.units = cuts.most();
         cuts
     }
@@ -87,25 +91,36 @@ impl Cuts {
             start >> pools..end
         });
         let mut columns: Vec<_> = owned.map(|owned| (owned.clone(), owned)).collect();
+        // As much of each as is needed of any that it lies with, which may be known once more of the steps before were looked at.
+        while self.need_columns(&mut columns) {}
+        columns
+    }
+
+    /// Widens what is held of each tensor to what steps need of it; whether there was anything to widen.
+    fn need_columns(&self, columns: &mut [(Range<u32>, Range<u32>)]) -> bool {
+        let tensors = &self.whole.tensors;
+        let mut is_wider = false;
         for step in self.whole.steps.iter().rev() {
-            // What a step writes together lies together: as much of each as is needed of any.
-            let held = step.writes.iter().map(|&id| columns[id].0.clone());
-            if let Some(held) = held.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)) {
-                step.writes.iter().for_each(|&id| columns[id].0 = held.clone());
-            }
-            for (&output, &input) in
-                step.writes.iter().flat_map(|to| step.reads.iter().map(move |from| (to, from)))
+            for (&output, (place, &input)) in
+                step.writes.iter().flat_map(|to| step.reads.iter().enumerate().map(move |from| (to, from)))
             {
                 let Range { start, end } = columns[output].0;
-                let Reach { scale, around } = step.operation.reach();
-                let needed = start.saturating_mul(scale).saturating_sub(around)
-                    ..end.saturating_mul(scale).saturating_add(around);
-                let held = &mut columns[input].0;
-                *held = held.start.min(needed.start)
+                let Reach { reads, makes, around } = step.operation.reach(place);
+                let needed = (start.saturating_mul(reads) / makes).saturating_sub(around)
+                    ..end.saturating_mul(reads).div_ceil(makes).saturating_add(around);
+                let held = &columns[input].0;
+                let wider = held.start.min(needed.start)
                     ..held.end.max(needed.end.min(tensors[input].region.whole[0]));
+                if wider != *held {
+                    is_wider = true;
+                    let place = self.together[input];
+                    let lie_with =
+                        self.together.iter().zip(columns.iter_mut()).filter(|(other, _)| **other == place);
+                    lie_with.for_each(|(_, column)| column.0 = wider.clone());
+                }
             }
         }
-        columns
+        is_wider
     }
 
     /// For each tensor, its rows at a strip.
@@ -116,27 +131,30 @@ impl Cuts {
             if step.reads.is_empty() || step.writes.is_empty() {
                 continue;
             }
-            let Reach { scale, around } = step.operation.reach();
-            let makes = |input: TensorId| {
+            let all = step.output().map_or(0, |id| self.whole.tensors[id].region.whole[1]);
+            let reads =
+                || step.reads.iter().enumerate().map(|(place, &id)| (id, step.operation.reach(place)));
+            let made = |(input, Reach { reads, makes, around }): (TensorId, Reach)| {
                 let there = rows[input].end;
                 let complete = there == self.whole.tensors[input].region.whole[1];
                 // The rows below the last one are needed, unless that is the picture's own.
-                if complete { there / scale } else { there.saturating_sub(around) / scale }
+                if complete { all } else { there.saturating_sub(around) * makes / reads }
             };
-            let made = step.reads.iter().map(|&input| makes(input)).min().unwrap_or(0);
-            let needed = (made * scale).saturating_sub(around);
-            for &input in &step.reads {
+            let made = reads().map(made).min().unwrap_or(0);
+            for (input, Reach { reads, makes, around }) in reads() {
                 // Another reader may need more.
+                let needed = (made * reads / makes).saturating_sub(around);
                 rows[input].keep = rows[input].keep.min(needed);
             }
             for &output in &step.writes {
                 rows[output] = Rows { end: made, keep: made };
             }
         }
-        // What a step writes together is kept together, since so many rows of all of it are there when it runs again.
-        for step in &self.whole.steps {
-            let keep = step.writes.iter().map(|&id| rows[id].keep).min();
-            step.writes.iter().for_each(|&id| rows[id].keep = keep.unwrap_or_default());
+        for (id, &place) in self.together.iter().enumerate() {
+            rows[place].keep = rows[place].keep.min(rows[id].keep);
+        }
+        for (id, &place) in self.together.iter().enumerate() {
+            rows[id].keep = rows[place].keep;
         }
         rows
     }
@@ -212,9 +230,30 @@ impl Cuts {
     }
 }
 
+/// Which tensors lie together: what a step writes, since so many rows of all of it are there when it runs again, and what one reads of a
+/// target and a difference position for position.
+fn together(plan: &Plan) -> Arc<[TensorId]> {
+    let mut places: Vec<TensorId> = (0..plan.tensors.len()).collect();
+    let mut join = |ids: &[TensorId]| {
+        let Some(first) = ids.iter().map(|&id| places[id]).min() else { return };
+        let joined: Vec<TensorId> = ids.iter().map(|&id| places[id]).collect();
+        places.iter_mut().filter(|place| joined.contains(place)).for_each(|place| *place = first);
+    };
+    for step in &plan.steps {
+        join(&step.writes);
+        match step.operation {
+            Operation::Conv3x3 { maps: Maps::Both, .. }
+            | Operation::MaxPool { maps: Maps::Both, .. }
+            | Operation::MaxPoolRoutes { .. } => join(&step.reads),
+            _ => {}
+        }
+    }
+    places.into()
+}
+
 /// Parts at either end that differ from those in the middle, at most: what convolutions need from beyond a part's edge, and
-/// what strips lag behind, is less than so many units at any tap of VGG.
-const ENDS: u32 = 10;
+/// what strips lag behind, is less than so many units at any tap of VGG, there and back.
+const ENDS: u32 = 20;
 
 #[cfg(test)]
 mod tests {
@@ -228,7 +267,7 @@ mod tests {
         // The last pooling is no tap.
         for tap in layers.iter().filter(|layer| layer.name != "pool5").map(|layer| layer.name) {
             let config = Config { taps: Tap::parse_list(tap).unwrap(), ..Config::default() };
-            let whole = Plan::new(&config, 2003, 2003, 1).unwrap();
+            let whole = Plan::new(&config, 2003, 2003, 1).unwrap().with_gradient().unwrap();
             let cuts = Cuts::none(Arc::new(whole)).of_units([1, 1]);
             let [bands, strips] = cuts.counts();
             let sizes = |part: u32| {

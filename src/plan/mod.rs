@@ -13,6 +13,7 @@ mod builder;
 mod check;
 mod cost;
 mod cuts;
+mod gradient;
 mod parts;
 mod slots;
 mod tensor;
@@ -29,7 +30,7 @@ pub use self::{
     builder::Builder,
     cost::Cost,
     parts::{Part, Parts},
-    tensor::{Element, Region, Tensor},
+    tensor::{CHANNELS_OF_BITS, Element, Region, Tensor},
 };
 
 /// Where a convolution breaks ties, a max-pool takes for one what is less than the largest value of the target's window by this
@@ -69,6 +70,16 @@ impl Maps {
     pub fn difference(self) -> bool {
         self != Self::Target
     }
+}
+
+/// What a tap adds to a gradient at its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TapGradient {
+    /// What is differentiated.
+    pub criterion: Criterion,
+    /// Index into [`Plan::taps`].
+    pub tap: usize,
 }
 
 /// What a step computes. Where it makes both maps, what it reads and writes are the target's and then the difference's.
@@ -121,25 +132,78 @@ pub enum Operation {
         /// Whether it is read through max(x, 0): features before their activation.
         input_relu: bool,
     },
+    /// Where the generated picture's activations are positive: of max(a, 0) + d, a bit. It reads the target's map before its activation,
+    /// and the difference behind it.
+    ReluMask,
+    /// Which of a max-pool's four inputs is the generated picture's largest: the first of those with the largest
+    /// a - max(a) + d. It reads the target's map and the difference, and writes the lower bit of that number, 0 to 3, for all
+    /// channels, and then the upper.
+    MaxPoolRoutes {
+        /// Whether the target's map is read through max(x, 0).
+        input_relu: bool,
+    },
+    /// The gradient of a difference that is compared: what its tap adds, and what reaches it from deeper layers, if there is
+    /// that. It reads the difference, that gradient, and the mask.
+    DifferenceGradient {
+        /// What is compared.
+        of: TapGradient,
+        /// Whether there is a gradient from deeper layers.
+        adds: bool,
+        /// Whether there is a mask: it is 0 where the bit is.
+        masked: bool,
+    },
+    /// The gradient of what a max-pool reads, from that of what it makes: each goes where its route leads, and all else is 0.
+    /// It reads the gradient, the routes, the mask, and the difference that is compared.
+    MaxPoolGradient {
+        /// What a tap at its input adds.
+        adds: Option<TapGradient>,
+        /// Whether there is a mask.
+        masked: bool,
+    },
+    /// The gradient of what a convolution reads, from that of what it makes: a convolution with its weights turned by 180 degrees and
+    /// inputs for outputs. It reads the gradient, and the mask.
+    Conv3x3Gradient {
+        /// Whose weights: the forward convolution.
+        layer: Layer,
+        /// Whether there is a mask.
+        masked: bool,
+    },
+    /// The gradient of pictures' values, in their order of channels, from that of normalised ones.
+    PixelsGradient {
+        /// What was done to each value.
+        normalization: Normalization,
+    },
 }
 
-/// Which positions an operation reads for one that it makes, along either axis: `scale` of them, and `around` more on each
-/// side where the picture has them.
+/// Which positions an operation reads of a tensor for those that it makes, along either axis: `reads` for `makes`, of which one is 1,
+/// and `around` more on each side where the picture has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reach {
-    pub(crate) scale: u32,
+    pub(crate) reads: u32,
+    pub(crate) makes: u32,
     pub(crate) around: u32,
 }
 
 impl Operation {
-    /// What cutting a picture goes by.
-    pub(crate) fn reach(&self) -> Reach {
+    /// What cutting a picture goes by, of the tensor at a place among those that it reads.
+    pub(crate) fn reach(&self, place: usize) -> Reach {
+        let same = Reach { reads: 1, makes: 1, around: 0 };
         match self {
-            Self::Conv3x3 { .. } => Reach { scale: 1, around: 1 },
-            Self::MaxPool { .. } => Reach { scale: 2, around: 0 },
-            Self::Pixels { .. } | Self::Relu | Self::Copy | Self::Difference { .. } => {
-                Reach { scale: 1, around: 0 }
-            }
+            Self::Conv3x3 { .. } => Reach { around: 1, ..same },
+            // The mask lies as the output does.
+            Self::Conv3x3Gradient { .. } if place == 0 => Reach { around: 1, ..same },
+            Self::MaxPool { .. } | Self::MaxPoolRoutes { .. } => Reach { reads: 2, ..same },
+            // The gradient and the routes.
+            Self::MaxPoolGradient { .. } if place < 2 => Reach { makes: 2, ..same },
+            Self::Pixels { .. }
+            | Self::Relu
+            | Self::Copy
+            | Self::Difference { .. }
+            | Self::ReluMask
+            | Self::DifferenceGradient { .. }
+            | Self::MaxPoolGradient { .. }
+            | Self::Conv3x3Gradient { .. }
+            | Self::PixelsGradient { .. } => same,
         }
     }
 
@@ -153,6 +217,12 @@ impl Operation {
             Self::MaxPool { .. } => "max_pool",
             Self::Copy => "copy",
             Self::Difference { .. } => "difference",
+            Self::ReluMask => "relu.mask",
+            Self::MaxPoolRoutes { .. } => "max_pool.routes",
+            Self::DifferenceGradient { .. } => "difference.gradient",
+            Self::MaxPoolGradient { .. } => "max_pool.gradient",
+            Self::Conv3x3Gradient { .. } => "conv3x3.gradient",
+            Self::PixelsGradient { .. } => "pixels.gradient",
         }
     }
 }
@@ -224,6 +294,8 @@ pub struct Plan {
     taps: Vec<TapPlan>,
     /// Tensors that outlive the plan's steps: a target's maps.
     kept: Vec<TensorId>,
+    /// The gradient of the generated pictures' values.
+    gradient: Option<TensorId>,
     /// Bytes of each slot of memory; tensors whose lifetimes do not overlap share one. Those of kept tensors come last.
     slots: Vec<u64>,
     /// For each tensor, the slot that it lives in.
@@ -254,6 +326,21 @@ impl Plan {
     #[must_use]
     pub fn kept(&self) -> &[TensorId] {
         &self.kept
+    }
+
+    /// The gradient of the total by the generated pictures' values, of a plan that makes it: loss per 1.0 of a value.
+    #[must_use]
+    pub fn gradient(&self) -> Option<TensorId> {
+        self.gradient
+    }
+
+    /// What a tap's gradient multiplies the derivative of its criterion by: the tap's weight over the number of its values.
+    pub(crate) fn factor(&self, of: TapGradient) -> f64 {
+        self.taps.get(of.tap).map_or(0.0, |tap| {
+            let tensor = &self.tensors[tap.tensor];
+            let [width, height] = tensor.region.whole.map(f64::from);
+            tap.weight / (f64::from(tensor.channels) * width * height)
+        })
     }
 
     /// Bytes of each slot of memory. Tensors whose lifetimes do not overlap share one.
@@ -364,7 +451,11 @@ impl Plan {
     pub(crate) fn check_notes(&self, notes: impl IntoIterator<Item = u32>) -> Result<()> {
         let notes = notes.into_iter().fold(0, |all, notes| all | notes);
         let noted = self.steps.iter().find_map(|step| match step.operation {
-            Operation::Conv3x3 { layer, .. } if notes & layer.note() != 0 => Some(layer.name),
+            Operation::Conv3x3 { layer, .. } | Operation::Conv3x3Gradient { layer, .. }
+                if notes & layer.note() != 0 =>
+            {
+                Some(layer.name)
+            }
             _ => None,
         });
         match noted {

@@ -237,7 +237,7 @@ impl Parts {
         let [before, now] = self.cuts.rows_around(strip);
         let last = strip + 1 == strips;
         let (features, mut kept) = (whole.tensors.len(), vec![]);
-        let mut plan = Builder { taps: whole.taps.clone(), ..Builder::default() };
+        let mut plan = Builder { taps: whole.taps.clone(), gradient: whole.gradient, ..Builder::default() };
         for (id, tensor) in whole.tensors.iter().enumerate() {
             let (held, owned) = &columns[id];
             let rows = before[id].keep..now[id].end;

@@ -3,12 +3,17 @@
 
 use serde::Serialize;
 
+/// Channels whose bits an element holds.
+pub const CHANNELS_OF_BITS: u32 = 32;
+
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Element {
     /// IEEE single precision.
     F32,
+    /// 32 bits, a bit for each of 32 channels, the first in the lowest.
+    Bits,
 }
 
 impl Element {
@@ -16,7 +21,7 @@ impl Element {
     #[must_use]
     pub fn bytes(self) -> u64 {
         match self {
-            Self::F32 => 4,
+            Self::F32 | Self::Bits => 4,
         }
     }
 }
@@ -128,7 +133,7 @@ impl Region {
     }
 }
 
-/// A stack of feature maps of one shape. Logically NCHW float32.
+/// A stack of feature maps of one shape. Logically NCHW.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tensor {
@@ -138,7 +143,7 @@ pub struct Tensor {
     pub element: Element,
     /// N: how many images.
     pub images: u32,
-    /// C: how many channels.
+    /// C: how many channels, or words of their bits.
     pub channels: u32,
     /// H and W, and where in the picture they lie.
     pub region: Region,
@@ -149,6 +154,15 @@ impl Tensor {
     #[must_use]
     pub fn new(name: impl Into<String>, images: u32, channels: u32, region: Region) -> Self {
         Self { name: name.into(), element: Element::F32, images, channels, region }
+    }
+
+    /// A tensor of a bit for each channel.
+    #[must_use]
+    pub fn bits(name: impl Into<String>, images: u32, channels: u32, region: Region) -> Self {
+        Self {
+            element: Element::Bits,
+            ..Self::new(name, images, channels.div_ceil(CHANNELS_OF_BITS), region)
+        }
     }
 
     /// Elements between a row and the next, densely packed.

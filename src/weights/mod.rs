@@ -35,6 +35,7 @@ use self::{file::TensorFile, source::Source};
 use crate::{
     error::{Error, Result},
     network::{Layer, LayerKind, Network},
+    reserve::filled,
     shown,
 };
 
@@ -247,6 +248,22 @@ impl Convolution {
     #[must_use]
     pub fn weight(&self) -> &[f32] {
         &self.weight
+    }
+
+    /// The convolution that makes its gradient: its weights turned by 180 degrees, inputs for outputs, and no bias.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn transposed(&self) -> Result<Self> {
+        let layer = self.layer.transposed();
+        let (inputs, outputs) = (self.layer.inputs as usize, self.layer.outputs as usize);
+        let mut weight = filled(0.0, self.weight.len(), format_args!("the weights of {}", layer.name))?;
+        for (index, kernel) in self.weight.as_chunks::<9>().0.iter().enumerate() {
+            let (output, input) = (index / inputs, index % inputs);
+            let turned = &mut weight[(input * outputs + output) * 9..][..9];
+            turned.iter_mut().zip(kernel.iter().rev()).for_each(|(to, value)| *to = *value);
+        }
+        Ok(Self { layer, weight, bias: vec![0.0; inputs] })
     }
 
     /// Shape (outputs).

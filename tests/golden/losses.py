@@ -157,7 +157,7 @@ def normalized(picture, norm):
     own = {"mean": "0/0/0", "std": "1/1/1", "scale": "1", "order": "rgb"}
     own |= dict(part.split("=") for part in NORMS.get(norm, norm).split(","))
     mean, std = (torch.tensor([float(v) for v in own[key].split("/")], dtype=torch.float64) for key in ("mean", "std"))
-    x = torch.from_numpy(picture).double() / 255
+    x = torch.as_tensor(picture).double() / 255
     x = x.flip(2) if own["order"] == "bgr" else x
     return ((x * float(own["scale"]) - mean) / std).permute(2, 0, 1)[None]
 

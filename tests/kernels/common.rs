@@ -172,7 +172,7 @@ impl Subject {
     /// The bounds that hold for what it makes of a step.
     pub fn bounds(self, operation: Operation, bounds: &[Bounds]) -> Vec<Bounds> {
         match (self, operation) {
-            (Self::Gpu(tuning), Operation::Conv3x3 { .. }) => {
+            (Self::Gpu(tuning), Operation::Conv3x3 { .. } | Operation::Conv3x3Gradient { .. }) => {
                 bounds.iter().map(|bounds| bounds.clone().of_tuning(tuning)).collect()
             }
             _ => bounds.to_vec(),

@@ -14,6 +14,7 @@ mod conv3x3;
 mod difference;
 #[path = "../common/gpu.rs"]
 mod gpu_device;
+mod gradients;
 mod kept;
 #[path = "../common/loss.rs"]
 mod loss;

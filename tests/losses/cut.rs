@@ -35,9 +35,10 @@ fn parts(model: &Model, [a, _]: &[Scene; 2]) -> u64 {
 }
 
 /// Holds a cut model's report against the whole's. Of Winograd's tiles a part has what it needs, and zeros for the rest, which
-/// rounds otherwise in the tiles at each cut: in bfloat16 by as much as that format is off for such a pair (docs/accuracy.md).
+/// rounds otherwise in the tiles at each cut: in bfloat16 either is off by as much as that format is for such a pair, 3e-3
+/// (docs/accuracy.md, noise of 20).
 fn assert_same(cut: &Report, whole: &Report, what: &str) {
-    let allowed = if whole.precision == Precision::F32 { 1e-6 } else { 4e-3 };
+    let allowed = if whole.precision == Precision::F32 { 1e-6 } else { 2.0 * 3e-3 };
     assert_eq!(cut.layers.len(), whole.layers.len());
     for (cut, whole) in cut.layers.iter().zip(&whole.layers) {
         assert!(

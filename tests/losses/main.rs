@@ -14,6 +14,7 @@ mod frame;
 mod golden;
 #[path = "../common/gpu.rs"]
 mod gpu_device;
+mod gradient;
 #[path = "../common/host.rs"]
 mod host;
 #[path = "../common/loss.rs"]

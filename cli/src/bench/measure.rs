@@ -17,6 +17,7 @@ pub struct Work {
     /// Pairs.
     pub batch: u32,
     pub cached_target: bool,
+    pub gradient: bool,
     pub runs: Option<u32>,
 }
 
@@ -29,6 +30,7 @@ pub struct Measurement {
     pub height: u32,
     pub batch: u32,
     pub cached_target: bool,
+    pub gradient: bool,
     pub network: &'static str,
     pub preset: Option<&'static str>,
     pub weights: String,
@@ -165,6 +167,7 @@ pub fn measure(work: &Work, open: impl FnOnce() -> Result<Model, Failure>) -> Re
         height: work.height,
         batch: work.batch,
         cached_target: work.cached_target,
+        gradient: work.gradient,
         network: report.network.name(),
         preset: report.preset.map(Preset::name),
         weights: report.weights.origin.clone(),
@@ -193,6 +196,7 @@ struct Run<'a> {
     target: Option<Target>,
     pairs: Vec<(Image<'a>, Image<'a>)>,
     candidates: Vec<Image<'a>>,
+    gradient: bool,
 }
 
 impl<'a> Run<'a> {
@@ -204,21 +208,31 @@ impl<'a> Run<'a> {
             _ => (None, vec![]),
         };
         let pairs = pictures.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-        Ok(Self { session, target, pairs, candidates })
+        Ok(Self { session, target, pairs, candidates, gradient: work.gradient })
     }
 
     /// The seconds of one run.
     fn whole(&mut self) -> Result<f64, Failure> {
         let start = Instant::now();
         match &self.target {
-            Some(target) => self.session.compare_to_blocking(target, &self.candidates)?,
-            None => self.session.compare_batch_blocking(&self.pairs)?,
-        };
+            Some(target) if self.gradient => {
+                for candidate in &self.candidates {
+                    self.session.loss_and_gradient_blocking(*candidate, target)?;
+                }
+            }
+            None if self.gradient => drop(self.session.loss_and_gradient_batch_blocking(&self.pairs)?),
+            Some(target) => drop(self.session.compare_to_blocking(target, &self.candidates)?),
+            None => drop(self.session.compare_batch_blocking(&self.pairs)?),
+        }
         Ok(start.elapsed().as_secs_f64())
     }
 
     fn profile(&mut self) -> Result<Profile, Failure> {
         Ok(match &self.target {
+            Some(target) if self.gradient => {
+                self.session.profile_gradient_to_blocking(target, &self.candidates)?
+            }
+            None if self.gradient => self.session.profile_gradient_batch_blocking(&self.pairs)?,
             Some(target) => self.session.profile_to_blocking(target, &self.candidates)?,
             None => self.session.profile_batch_blocking(&self.pairs)?,
         })

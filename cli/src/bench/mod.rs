@@ -48,6 +48,10 @@ pub struct Arguments {
     #[arg(long)]
     cached_target: bool,
 
+    /// Make the gradient of each loss, too, as in a training loop.
+    #[arg(long)]
+    gradient: bool,
+
     #[command(flatten)]
     loss: LossOptions,
 
@@ -85,6 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         height: arguments.height.unwrap_or(size),
         batch: arguments.batch,
         cached_target: arguments.cached_target,
+        gradient: arguments.gradient,
         runs: arguments.runs,
     };
     let config = arguments.loss.config()?;

@@ -14,6 +14,7 @@ pub fn table(measurement: &Measurement) -> String {
         (false, 1) => "a pair".to_owned(),
         (false, batch) => format!("{batch} pairs"),
     };
+    let what = if measurement.gradient { format!("{what}, and its gradient,") } else { what };
     let device = match (&measurement.adapter, &measurement.driver, measurement.threads) {
         (Some(adapter), Some(driver), _) => format!("{adapter} ({driver})"),
         (_, _, Some(1)) => format!("{}, 1 thread", measurement.cpu),

@@ -77,7 +77,12 @@ struct TensorReport {
 
 impl PlanReport {
     pub fn new(model: &Model, width: u32, height: u32) -> Result<Self, Failure> {
-        let Outline { memory, budget, weights, parts: cut, .. } = model.outline(width, height, 1)?;
+        Self::of(model, model.outline(width, height, 1)?, width, height)
+    }
+
+    /// Of what was planned.
+    pub fn of(model: &Model, outline: Outline, width: u32, height: u32) -> Result<Self, Failure> {
+        let Outline { memory, budget, weights, parts: cut, .. } = outline;
         let mut flops = 0u64;
         let mut parts = vec![];
         for [bands, rows] in cut.alike() {

@@ -41,9 +41,14 @@ impl Resized {
 
 impl Record {
     pub fn new(reading: &Reading, fit: &FitOptions, resized: Option<Resized>) -> Self {
+        Self { resized, crop: Some(fit.crop).filter(|crop| *crop != 0), ..Self::of(reading) }
+    }
+
+    /// Of pictures that were read and nothing else.
+    pub fn of(reading: &Reading) -> Self {
         Self {
-            resized,
-            crop: Some(fit.crop).filter(|crop| *crop != 0),
+            resized: None,
+            crop: None,
             transfer: Some(reading.transfer).filter(|it| *it != Transfer::Auto).map(Transfer::name),
             exposure: Some(reading.exposure).filter(|stops| *stops != 0.0),
             tonemap: reading.tone_map.map(|map| map.to_string()),

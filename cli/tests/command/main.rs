@@ -7,6 +7,7 @@ mod demo;
 mod devices;
 mod fetch;
 mod folder;
+mod gradient;
 mod memory;
 #[cfg(unix)]
 mod names;

@@ -26,6 +26,31 @@ pub(super) fn offset(from: &Tensor, written: &Region) -> [usize; 2] {
     [0, 1].map(|axis| (written.origin[axis] - from.region.origin[axis]) as usize)
 }
 
+/// An image of a tensor, as it lies under what is written of another of the same feature map.
+#[derive(Clone, Copy)]
+pub(super) struct Lying<'a> {
+    bordered: Bordered,
+    image: &'a [f32],
+    left: usize,
+    top: usize,
+}
+
+impl<'a> Lying<'a> {
+    pub(super) fn under(tensor: &Tensor, image: &'a [f32], written: &Region) -> Self {
+        let [left, top] = offset(tensor, written);
+        Self { bordered: Bordered::of(tensor), image, left, top }
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.bordered.channels
+    }
+
+    /// The values from the first that is written on, in its row `y`.
+    pub(super) fn row(&self, y: usize) -> &'a [f32] {
+        &self.bordered.inner(self.image, self.top + y)[self.left * self.bordered.channels..]
+    }
+}
+
 impl Bordered {
     pub(super) fn of(tensor: &Tensor) -> Self {
         let [width, height] = tensor.region.extent.map(|side| side as usize);

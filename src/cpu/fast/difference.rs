@@ -1,11 +1,17 @@
-//! Fast form of `src/cpu/twin/difference.rs`.
+//! Fast forms of `src/cpu/twin/difference.rs`.
 
 use rayon::prelude::*;
 
-use super::bordered::{Bordered, offset};
+use super::{
+    bordered::{Bordered, Lying, offset},
+    relu::zero_unmasked,
+};
 use crate::{
     config::Criterion,
-    cpu::{kernels::least, simd::arch},
+    cpu::{
+        kernels::{Slope, least},
+        simd::arch,
+    },
     plan::Tensor,
 };
 
@@ -51,6 +57,37 @@ pub(super) fn difference_map(
         for (out, value) in row.iter_mut().zip(values) {
             *out = measure(f64::from(value.max(least))) as f32;
         }
+    });
+}
+
+/// What a tap adds to the gradient of the difference that it compares, of one image, and what is there of it; 0 where there is a mask
+/// without its bit.
+pub(super) fn difference_gradient(
+    (from, difference, slope): (&Tensor, &[f32], Slope),
+    added: Option<(&Tensor, &[f32])>,
+    mask: Option<(&Tensor, &[f32])>,
+    (to, kept, output): (&Tensor, u32, &mut [f32]),
+) {
+    let written = to.region.below(kept);
+    let difference = Lying::under(from, difference, &written);
+    let [added, mask] =
+        [added, mask].map(|read| read.map(|(tensor, image)| Lying::under(tensor, image, &written)));
+    Bordered::below(to, kept).fill_rows(output, |y, row| {
+        // Compiled for the registers there are.
+        arch().dispatch(|| {
+            let slope = slope.near();
+            for (out, difference) in row.iter_mut().zip(difference.row(y)) {
+                *out = slope(*difference);
+            }
+            if let Some(added) = &added {
+                for (out, added) in row.iter_mut().zip(added.row(y)) {
+                    *out += *added;
+                }
+            }
+            if let Some(mask) = &mask {
+                zero_unmasked(row, mask.row(y), difference.channels());
+            }
+        });
     });
 }
 

@@ -1,5 +1,7 @@
 //! A model's convolutions in the layout that the fast one wants.
 
+use std::sync::{Arc, OnceLock};
+
 use rayon::prelude::*;
 
 use super::conv3x3::{Factors, Filter};
@@ -9,38 +11,65 @@ use crate::{
     weights::Parameters,
 };
 
-/// Every convolution of a model.
+/// Every convolution of a model, and those that make their gradients, each once it is wanted.
 #[derive(Debug)]
-pub(super) struct Filters(Vec<Filter>);
+pub(super) struct Filters {
+    forward: Vec<Filter>,
+    backward: Vec<OnceLock<Filter>>,
+    factors: Factors,
+    parameters: Arc<Parameters>,
+}
 
 impl Filters {
     /// # Errors
     /// [`Error::OutOfMemory`].
-    pub(super) fn new(parameters: &Parameters, factors: Factors) -> Result<Self> {
+    pub(super) fn new(parameters: &Arc<Parameters>, factors: Factors) -> Result<Self> {
         let filters = parameters.convolutions().par_iter();
-        Ok(Self(filters.map(|convolution| Filter::new(convolution, factors)).collect::<Result<_>>()?))
+        let forward: Vec<_> =
+            filters.map(|convolution| Filter::new(convolution, factors)).collect::<Result<_>>()?;
+        let backward = forward.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { forward, backward, factors, parameters: Arc::clone(parameters) })
     }
 
-    /// Bytes of all values.
+    /// Bytes of all values that there are.
     pub(super) fn bytes(&self) -> u64 {
-        self.0.iter().map(|filter| filter.bytes() as u64).sum()
+        let backward = self.backward.iter().filter_map(OnceLock::get);
+        self.forward.iter().chain(backward).map(|filter| filter.bytes() as u64).sum()
     }
 
     /// # Errors
     /// [`Error::Weights`] where the convolution of `layer` was not loaded, or has other channels.
     pub(super) fn of_layer(&self, layer: &Layer) -> Result<&Filter> {
-        let filter = self
-            .0
+        Ok(&self.forward[self.place(layer)?])
+    }
+
+    /// That of the gradient.
+    ///
+    /// # Errors
+    /// As [`of_layer`](Self::of_layer), and [`Error::OutOfMemory`].
+    pub(super) fn of_gradient(&self, layer: &Layer) -> Result<&Filter> {
+        let place = self.place(layer)?;
+        let filter = &self.backward[place];
+        if let Some(filter) = filter.get() {
+            return Ok(filter);
+        }
+        let made = Filter::new(&self.parameters.convolutions()[place].transposed()?, self.factors)?;
+        Ok(filter.get_or_init(|| made))
+    }
+
+    fn place(&self, layer: &Layer) -> Result<usize> {
+        let place = self
+            .forward
             .iter()
-            .find(|filter| filter.layer.name == layer.name)
+            .position(|filter| filter.layer.name == layer.name)
             .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
-        let Layer { inputs, outputs, .. } = filter.layer;
+        let Layer { inputs, outputs, .. } = self.forward[place].layer;
         if (inputs, outputs) != (layer.inputs, layer.outputs) {
             return Err(Error::Weights(format!(
                 "the weights of {} are from {inputs} channels to {outputs}; those from {} to {} are needed",
                 layer.name, layer.inputs, layer.outputs
             )));
         }
-        Ok(filter)
+        Ok(place)
     }
 }

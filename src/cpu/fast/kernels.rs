@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use super::{
     bordered::Bordered,
-    conv3x3::{Factors, Filter, conv3x3, conv3x3_both, conv3x3_difference},
+    conv3x3::{Factors, Filter, conv3x3, conv3x3_both, conv3x3_difference, conv3x3_gradient},
     copy::copy,
-    difference::{difference, difference_map},
+    difference::{difference, difference_gradient, difference_map},
     filters::Filters,
-    max_pool::{max_pool, max_pool_both, max_pool_difference},
-    pixels::{pixels, pixels_difference},
-    relu::relu,
+    max_pool::{max_pool, max_pool_both, max_pool_difference, max_pool_gradient, max_pool_routes},
+    pixels::{pixels, pixels_difference, pixels_gradient},
+    relu::{relu, relu_mask},
 };
 use crate::{
     config::Criterion,
     cpu::{
-        kernels::{BothMaps, Input, Kernels, Output, PoolDifference, of_target},
+        kernels::{BothMaps, Input, Kernels, Output, PoolDifference, TapSlope, of_target},
         scratch::Scratch,
     },
     error::Result,
@@ -36,11 +36,19 @@ impl Fast {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub(in crate::cpu) fn new(
-        parameters: &Parameters,
+        parameters: &Arc<Parameters>,
         factors: Factors,
         scratch: Arc<Scratch>,
     ) -> Result<Self> {
         Ok(Self { filters: Filters::new(parameters, factors)?, scratch })
+    }
+}
+
+impl Fast {
+    /// One image of a tensor.
+    fn of_image<'a>(&self, (tensor, values): Input<'a>, index: usize) -> Input<'a> {
+        let image = self.image(tensor);
+        (tensor, &values[index * image..][..image])
     }
 }
 
@@ -196,5 +204,91 @@ impl Kernels for Fast {
         map: Output<'_>,
     ) {
         difference_map(shape, criterion, input_relu, image, map);
+    }
+
+    fn relu_mask(
+        &self,
+        (of, target): Input<'_>,
+        (from, difference): Input<'_>,
+        (to, kept, mask): Output<'_>,
+    ) -> Result<()> {
+        let of_image = of_target(target, self.image(of), from.images as usize);
+        for (index, (image, out)) in images(from, difference).zip(images_mut(to, mask)).enumerate() {
+            relu_mask((of, of_image(index)), (from, image), (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn max_pool_routes(
+        &self,
+        (of, target): Input<'_>,
+        (from, difference): Input<'_>,
+        input_relu: bool,
+        (to, kept, routes): Output<'_>,
+    ) -> Result<()> {
+        let of_image = of_target(target, self.image(of), from.images as usize);
+        for (index, (image, out)) in images(from, difference).zip(images_mut(to, routes)).enumerate() {
+            max_pool_routes((from, of_image(index)), image, input_relu, (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn difference_gradient(
+        &self,
+        tap: TapSlope<'_>,
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
+        let (from, _) = tap.difference;
+        for (index, out) in images_mut(to, output).enumerate() {
+            let [difference, added, mask] = [Some(tap.difference), added, mask]
+                .map(|input| input.map(|input| self.of_image(input, index)));
+            let Some((_, difference)) = difference else { continue };
+            difference_gradient((from, difference, tap.slope), added, mask, (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn max_pool_gradient(
+        &self,
+        gradient: Input<'_>,
+        routes: Input<'_>,
+        mask: Option<Input<'_>>,
+        tap: Option<TapSlope<'_>>,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
+        for (index, out) in images_mut(to, output).enumerate() {
+            let [gradient, routes] = [gradient, routes].map(|input| self.of_image(input, index));
+            let mask = mask.map(|mask| self.of_image(mask, index));
+            let tap = tap.map(|TapSlope { difference, slope }| {
+                let (tensor, image) = self.of_image(difference, index);
+                (tensor, image, slope)
+            });
+            max_pool_gradient(gradient, routes, mask, tap, (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn conv3x3_gradient(
+        &self,
+        gradient: Input<'_>,
+        mask: Option<Input<'_>>,
+        layer: &Layer,
+        output: Output<'_>,
+    ) -> Result<()> {
+        conv3x3_gradient(gradient, mask, self.filters.of_gradient(layer)?, output, &self.scratch)
+    }
+
+    fn pixels_gradient(
+        &self,
+        (from, gradient): Input<'_>,
+        normalization: &Normalization,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
+        for (image, out) in images(from, gradient).zip(images_mut(to, output)) {
+            pixels_gradient((from, image), normalization, (to, kept, out));
+        }
+        Ok(())
     }
 }

@@ -1,9 +1,12 @@
 //! Fast forms of `src/cpu/twin/max_pool.rs`.
 
-use super::bordered::Bordered;
+use super::{
+    bordered::{Bordered, Lying},
+    relu::{OF_WORD, bits, zero_unmasked},
+};
 use crate::{
     cpu::{
-        kernels::{PoolDifference, least},
+        kernels::{PoolDifference, Slope, least},
         simd::arch,
     },
     plan::Tensor,
@@ -91,6 +94,126 @@ pub(super) fn max_pool_both(
             }
         });
     });
+}
+
+/// The bits of which input of each window is the generated picture's largest, of one image.
+pub(super) fn max_pool_routes(
+    (from, target): (&Tensor, &[f32]),
+    difference: &[f32],
+    input_relu: bool,
+    (to, kept, routes): (&Tensor, u32, &mut [f32]),
+) {
+    let least = least(input_relu);
+    let windows = Windows::of(from, to, kept);
+    let words = to.channels as usize / 2;
+    windows.target.fill_rows(routes, |y, row| {
+        let [of_target, of_difference] = [target, difference].map(|image| windows.rows(image, y));
+        // Compiled for the registers there are.
+        arch().dispatch(|| {
+            let pairs = windows.along(of_target).zip(windows.along(of_difference));
+            for (out, (target, difference)) in row.chunks_exact_mut(2 * words).zip(pairs) {
+                let (lower, upper) = out.split_at_mut(words);
+                for (index, (lower, upper)) in lower.iter_mut().zip(upper).enumerate() {
+                    let first = index * OF_WORD;
+                    let of = |values: [&'_ [f32]; 4]| {
+                        let mut chunks = [[0.0; OF_WORD]; 4];
+                        for (chunk, values) in chunks.iter_mut().zip(values) {
+                            let values = &values[first..values.len().min(first + OF_WORD)];
+                            chunk[..values.len()].copy_from_slice(values);
+                        }
+                        chunks
+                    };
+                    let routes = routes_of(of(target), of(difference), least);
+                    *lower = bits(routes.iter().map(|route| route & 1 != 0));
+                    *upper = bits(routes.iter().map(|route| route & 2 != 0));
+                }
+            }
+        });
+    });
+}
+
+/// For each channel, which of four values of a target's and of a difference's together is the first of the largest: see the twin.
+#[inline(always)] // so that it is compiled for the registers that there are
+fn routes_of(a: [[f32; OF_WORD]; 4], d: [[f32; OF_WORD]; 4], least: f32) -> [u32; OF_WORD] {
+    let mut routes = [0; OF_WORD];
+    for (channel, route) in routes.iter_mut().enumerate() {
+        let a = [0, 1, 2, 3].map(|k| larger(a[k][channel], least));
+        let of_largest = larger(larger(a[0], a[1]), larger(a[2], a[3]));
+        let b = [0, 1, 2, 3].map(|k| a[k] - of_largest + d[k][channel]);
+        let (above, below) = (larger(b[1], b[0]), larger(b[3], b[2]));
+        let across = if below > above { b[3] > b[2] } else { b[1] > b[0] };
+        *route = u32::from(across) | u32::from(below > above) << 1;
+    }
+    routes
+}
+
+/// The gradient of what a max-pool reads, of one image: that of its window where the route leads to it, and what a tap adds; 0 where
+/// there is a mask without its bit.
+pub(super) fn max_pool_gradient(
+    (from, gradient): (&Tensor, &[f32]),
+    (of_routes, routes): (&Tensor, &[f32]),
+    mask: Option<(&Tensor, &[f32])>,
+    tap: Option<(&Tensor, &[f32], Slope)>,
+    (to, kept, output): (&Tensor, u32, &mut [f32]),
+) {
+    let written = to.region.below(kept);
+    let mask = mask.map(|(tensor, image)| Lying::under(tensor, image, &written));
+    let tap = tap.map(|(tensor, image, slope)| (Lying::under(tensor, image, &written), slope));
+    let channels = to.channels as usize;
+    let words = channels.div_ceil(OF_WORD);
+    // A row of windows, from the first that is written on.
+    let windows = |tensor: &Tensor, y: u32| {
+        let [x, y] = [written.origin[0] / 2, y / 2];
+        (x < tensor.region.whole[0] && y < tensor.region.whole[1]).then(|| {
+            let [left, top] =
+                [x - tensor.region.origin[0], y - tensor.region.origin[1]].map(|at| at as usize);
+            (Bordered::of(tensor), top, left * tensor.channels as usize)
+        })
+    };
+    let odd = written.origin[0] as usize % 2;
+    Bordered::below(to, kept).fill_rows(output, |row_y, row| {
+        let y = written.origin[1] + row_y as u32;
+        let at = windows(from, y).zip(windows(of_routes, y));
+        let (gradients, routes) =
+            at.map_or((&[][..], &[][..]), |((of, top, left), (of_routes, routes_top, routes_left))| {
+                (&of.inner(gradient, top)[left..], &of_routes.inner(routes, routes_top)[routes_left..])
+            });
+        // Compiled for the registers there are.
+        arch().dispatch(|| {
+            for (x, out) in row.chunks_exact_mut(channels).enumerate() {
+                let (window, right) = ((odd + x) / 2, (odd + x) % 2 == 1);
+                let gradient = gradients.get(window * channels..(window + 1) * channels);
+                let routes = routes.get(2 * window * words..2 * (window + 1) * words);
+                match gradient.zip(routes) {
+                    Some((gradient, routes)) => lead(gradient, routes, [right, y % 2 == 1], out),
+                    // Of no window.
+                    None => out.fill(0.0),
+                }
+            }
+            if let Some((difference, slope)) = &tap {
+                let slope = slope.near();
+                for (out, difference) in row.iter_mut().zip(difference.row(row_y)) {
+                    *out += slope(*difference);
+                }
+            }
+            if let Some(mask) = &mask {
+                zero_unmasked(row, mask.row(row_y), channels);
+            }
+        });
+    });
+}
+
+/// The values of a window's gradient whose routes lead to this one of its inputs.
+#[inline(always)] // so that it is compiled for the registers that there are
+fn lead(gradient: &[f32], routes: &[f32], [right, lower]: [bool; 2], out: &mut [f32]) {
+    let (of_columns, of_rows) = routes.split_at(routes.len() / 2);
+    let turn = |word: &f32, set: bool| if set { word.to_bits() } else { !word.to_bits() };
+    let words = of_columns.iter().zip(of_rows).map(|(column, row)| turn(column, right) & turn(row, lower));
+    for ((out, gradient), word) in out.chunks_mut(OF_WORD).zip(gradient.chunks(OF_WORD)).zip(words) {
+        for (bit, (out, gradient)) in out.iter_mut().zip(gradient).enumerate() {
+            *out = if word >> bit & 1 != 0 { *gradient } else { 0.0 };
+        }
+    }
 }
 
 /// A window's largest value of the target, and what becomes of the differences: see the twin.

@@ -1,6 +1,6 @@
 //! Fast forms of `src/cpu/twin/pixels.rs`.
 
-use super::bordered::Bordered;
+use super::bordered::{Bordered, Lying};
 use crate::{cpu::twin::value, normalization::Normalization, plan::Tensor};
 
 /// What the output's region holds of a picture, packed, to one image of a normalised tensor of three channels, of which the first
@@ -17,6 +17,23 @@ pub(super) fn pixels_difference(
     output: (&Tensor, u32, &mut [f32]),
 ) {
     fill(normalization, output, |place, factor, _| (value(generated, place) - value(target, place)) * factor);
+}
+
+/// The gradient of pictures' values, in their order of channels, of one image.
+pub(super) fn pixels_gradient(
+    (from, gradient): (&Tensor, &[f32]),
+    normalization: &Normalization,
+    (to, kept, output): (&Tensor, u32, &mut [f32]),
+) {
+    let gradient = Lying::under(from, gradient, &to.region.below(kept));
+    let factors = normalization.factors();
+    Bordered::below(to, kept).fill_rows(output, |y, row| {
+        for (out, gradient) in row.chunks_exact_mut(3).zip(gradient.row(y).chunks_exact(3)) {
+            for (out, (channel, factor)) in out.iter_mut().zip(factors) {
+                *out = (f64::from(gradient[channel]) * factor) as f32;
+            }
+        }
+    });
 }
 
 fn fill(

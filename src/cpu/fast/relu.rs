@@ -1,7 +1,13 @@
-//! Fast form of `src/cpu/twin/relu.rs`.
+//! Fast forms of `src/cpu/twin/relu.rs`.
 
-use super::bordered::{Bordered, offset};
-use crate::{cpu::simd::arch, plan::Tensor};
+use super::bordered::{Bordered, Lying, offset};
+use crate::{
+    cpu::simd::arch,
+    plan::{CHANNELS_OF_BITS, Tensor},
+};
+
+/// Channels whose bits a word holds.
+pub(super) const OF_WORD: usize = CHANNELS_OF_BITS as usize;
 
 /// The activation of a difference from a target, for every position of one image that the output holds, of which the output's first
 /// `kept` rows stay.
@@ -27,6 +33,54 @@ pub(super) fn relu(
             }
         });
     });
+}
+
+/// The bits of where max(a, 0) + d is positive, of one image.
+pub(super) fn relu_mask(
+    target: (&Tensor, &[f32]),
+    difference: (&Tensor, &[f32]),
+    (to, kept, mask): (&Tensor, u32, &mut [f32]),
+) {
+    let written = to.region.below(kept);
+    let [target, difference] =
+        [target, difference].map(|(tensor, image)| Lying::under(tensor, image, &written));
+    let (words, channels) = (to.channels as usize, difference.channels());
+    Bordered::below(to, kept).fill_rows(mask, |y, row| {
+        let (a, d) = (target.row(y), difference.row(y));
+        // Compiled for the registers there are.
+        arch().dispatch(|| {
+            let positions = a.chunks_exact(channels).zip(d.chunks_exact(channels));
+            for (out, (a, d)) in row.chunks_exact_mut(words).zip(positions) {
+                for (word, (a, d)) in out.iter_mut().zip(a.chunks(OF_WORD).zip(d.chunks(OF_WORD))) {
+                    *word = bits(a.iter().zip(d).map(|(a, d)| a.max(0.0) + d > 0.0));
+                }
+            }
+        });
+    });
+}
+
+/// A word of these bits, the first the lowest.
+#[inline(always)] // so that it is compiled for the registers that there are
+pub(super) fn bits(values: impl Iterator<Item = bool>) -> f32 {
+    let mut word = 0;
+    for (bit, value) in values.enumerate() {
+        word |= u32::from(value) << bit;
+    }
+    f32::from_bits(word)
+}
+
+/// Zeros of a row's values those whose bit is not there.
+#[inline(always)] // so that it is compiled for the registers that there are
+pub(super) fn zero_unmasked(values: &mut [f32], mask: &[f32], channels: usize) {
+    let words = channels.div_ceil(OF_WORD);
+    for (values, words) in values.chunks_exact_mut(channels).zip(mask.chunks_exact(words)) {
+        for (values, word) in values.chunks_mut(OF_WORD).zip(words) {
+            let word = word.to_bits();
+            for (bit, value) in values.iter_mut().enumerate() {
+                *value = if word >> bit & 1 != 0 { *value } else { 0.0 };
+            }
+        }
+    }
 }
 
 /// d, -a, a + d or 0, as a and a + d are positive or not.

@@ -1,7 +1,7 @@
-//! Twin of `shaders/difference.wgsl` and `shaders/difference.map.wgsl`.
+//! Twin of `shaders/difference.wgsl`, `difference.map.wgsl` and `difference.gradient.wgsl`.
 
-use super::relu::loaded;
-use crate::{config::Criterion, plan::Tensor};
+use super::{conv3x3::of_target, relu::loaded};
+use crate::{config::Criterion, cpu::kernels::Slope, plan::Tensor};
 
 /// The sum over one image, as far as the region owns it, of the squares or magnitudes of a difference; or of features, through
 /// max(x, 0). `image` is one (C, H, W) of tensors like `shape`.
@@ -46,6 +46,21 @@ pub fn difference_map(
                 map[(channel * rows + row) * columns + column] = measure(criterion, input_relu, value) as f32;
             }
         }
+    }
+}
+
+/// Adds a tap's part to a gradient: the derivative of its criterion at each difference, times `factor`.
+pub fn difference_gradient(
+    difference: (&Tensor, &[f32]),
+    criterion: Criterion,
+    factor: f64,
+    (to, gradient): (&Tensor, &mut [f32]),
+) {
+    let [columns, rows] = to.region.extent.map(|side| side as usize);
+    let slope = Slope { criterion, factor };
+    for (index, value) in gradient.iter_mut().enumerate() {
+        let place = [index / columns / rows, index / columns % rows, index % columns];
+        *value = (f64::from(*value) + slope.at(of_target(difference, to, place))) as f32;
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    conv3x3, conv3x3_difference, copy, difference, difference_map, max_pool, max_pool_difference, pixels,
-    pixels_difference, relu,
+    conv3x3, conv3x3_difference, copy, difference, difference_gradient, difference_map, max_pool,
+    max_pool_difference, max_pool_gradient, max_pool_routes, pixels, pixels_difference, pixels_gradient,
+    relu, relu_gradient, relu_mask,
 };
 use crate::{
     config::Criterion,
-    cpu::kernels::{Input, Kernels, Output, PoolDifference},
+    cpu::kernels::{Input, Kernels, Output, PoolDifference, TapSlope},
     error::Result,
     network::Layer,
     normalization::Normalization,
@@ -167,5 +168,99 @@ impl Kernels for Twins {
         map: Output<'_>,
     ) {
         difference_map(shape, criterion, input_relu, image, map);
+    }
+
+    fn relu_mask(&self, target: Input<'_>, difference: Input<'_>, mask: Output<'_>) -> Result<()> {
+        below_kept(mask, |to| {
+            relu_mask(target, difference, to);
+            Ok(())
+        })
+    }
+
+    fn max_pool_routes(
+        &self,
+        target: Input<'_>,
+        difference: Input<'_>,
+        input_relu: bool,
+        routes: Output<'_>,
+    ) -> Result<()> {
+        below_kept(routes, |to| {
+            max_pool_routes(target, difference, input_relu, to);
+            Ok(())
+        })
+    }
+
+    fn difference_gradient(
+        &self,
+        tap: TapSlope<'_>,
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        output: Output<'_>,
+    ) -> Result<()> {
+        below_kept(output, |(to, gradient)| {
+            gradient.fill(0.0);
+            if let Some(added) = added {
+                copy(added, (to, gradient));
+            }
+            of_tap(tap, mask, (to, gradient));
+            Ok(())
+        })
+    }
+
+    fn max_pool_gradient(
+        &self,
+        gradient: Input<'_>,
+        routes: Input<'_>,
+        mask: Option<Input<'_>>,
+        tap: Option<TapSlope<'_>>,
+        output: Output<'_>,
+    ) -> Result<()> {
+        below_kept(output, |(to, out)| {
+            max_pool_gradient(gradient, routes, (to, out));
+            match (tap, mask) {
+                (Some(tap), mask) => of_tap(tap, mask, (to, out)),
+                (None, Some(mask)) => relu_gradient(mask, (to, out)),
+                (None, None) => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn conv3x3_gradient(
+        &self,
+        gradient: Input<'_>,
+        mask: Option<Input<'_>>,
+        layer: &Layer,
+        output: Output<'_>,
+    ) -> Result<()> {
+        let transposed = self.0.of_layer(layer)?.transposed()?;
+        below_kept(output, |(to, out)| {
+            conv3x3_difference(gradient, None, &transposed, (to, out))?;
+            if let Some(mask) = mask {
+                relu_gradient(mask, (to, out));
+            }
+            Ok(())
+        })
+    }
+
+    fn pixels_gradient(
+        &self,
+        gradient: Input<'_>,
+        normalization: &Normalization,
+        output: Output<'_>,
+    ) -> Result<()> {
+        below_kept(output, |to| {
+            pixels_gradient(gradient, normalization, to);
+            Ok(())
+        })
+    }
+}
+
+/// Adds a tap's part to a gradient, which is 0 where there is a mask without its bit.
+fn of_tap(tap: TapSlope<'_>, mask: Option<Input<'_>>, (to, gradient): (&Tensor, &mut [f32])) {
+    let TapSlope { difference, slope } = tap;
+    difference_gradient(difference, slope.criterion, slope.factor, (to, gradient));
+    if let Some(mask) = mask {
+        relu_gradient(mask, (to, gradient));
     }
 }

@@ -1,7 +1,7 @@
-//! Twin of `shaders/max_pool.wgsl` and `shaders/max_pool.difference.wgsl`.
+//! Twin of `shaders/max_pool.wgsl`, `max_pool.difference.wgsl`, `max_pool.routes.wgsl` and `max_pool.gradient.wgsl`.
 
 use super::relu::loaded;
-use crate::plan::Tensor;
+use crate::plan::{CHANNELS_OF_BITS, Tensor};
 
 /// 2x2 maximum, stride 2, of `input` or of max(input, 0), in the picture's own phase: output position (x, y) of the feature map
 /// covers input positions (2x, 2y) to (2x + 1, 2y + 1), wherever the regions lie.
@@ -45,6 +45,66 @@ pub fn max_pool_difference(
         }
         if all - at_largest <= (tied * largest).min(at_largest.abs() / 8.0) { at_largest } else { all }
     });
+}
+
+/// Which of the four inputs of each window is the generated picture's largest: the first, row by row, of those with the largest
+/// a - max(a) + d. Words of the numbers' lower bits for all channels, 32 a word, and then of their upper bits.
+pub fn max_pool_routes(
+    (_, target): (&Tensor, &[f32]),
+    (from, difference): (&Tensor, &[f32]),
+    input_relu: bool,
+    (to, routes): (&Tensor, &mut [f32]),
+) {
+    let plane_size = from.channel_stride() as usize;
+    let (words, channels) = (to.channels as usize / 2, from.channels as usize);
+    windows(from, (to, routes), |plane, window| {
+        let (image, word) = (plane / to.channels as usize, plane % to.channels as usize);
+        let (upper, first) = (word / words, word % words * CHANNELS_OF_BITS as usize);
+        let bits =
+            (first..channels.min(first + CHANNELS_OF_BITS as usize)).enumerate().map(|(bit, channel)| {
+                let plane = image * channels + channel;
+                // One target's planes are those of all images.
+                let of_target = plane % (target.len() / plane_size) * plane_size;
+                let a = window.map(|at| loaded(target[of_target + at], input_relu));
+                let largest = a.into_iter().fold(f32::NEG_INFINITY, f32::max);
+                let b = [0, 1, 2, 3].map(|k| a[k] - largest + difference[plane * plane_size + window[k]]);
+                let route = (1..4).fold(0, |first, k| if b[k] > b[first] { k } else { first });
+                (route as u32 >> upper & 1) << bit
+            });
+        f32::from_bits(bits.fold(0, |word, bit| word | bit))
+    });
+}
+
+/// The gradient of what a max-pool reads, for every position that the output holds: that of the window that it is in, where the
+/// route leads to it, and else 0. A last odd row or column is in none.
+pub fn max_pool_gradient(
+    (from, gradient): (&Tensor, &[f32]),
+    routes: (&Tensor, &[f32]),
+    (to, output): (&Tensor, &mut [f32]),
+) {
+    let [columns, rows] = to.region.extent.map(|side| side as usize);
+    let (channels, of_bits) = (to.channels as usize, CHANNELS_OF_BITS as usize);
+    let value = |tensor: &Tensor, values: &[f32], plane: usize, [x, y]: [u32; 2]| {
+        let [x, y] = [x - tensor.region.origin[0], y - tensor.region.origin[1]].map(|at| at as usize);
+        values[(plane * tensor.region.extent[1] as usize + y) * tensor.row_stride() as usize + x]
+    };
+    for (index, out) in output.iter_mut().enumerate() {
+        let [plane, y, x] = [index / columns / rows, index / columns % rows, index % columns];
+        let [x, y] = [to.region.origin[0] + x as u32, to.region.origin[1] + y as u32];
+        let window = [x / 2, y / 2];
+        if window[0] >= from.region.whole[0] || window[1] >= from.region.whole[1] {
+            *out = 0.0;
+            continue;
+        }
+        let (image, channel) = (plane / channels, plane % channels);
+        let bit = |upper: usize| {
+            let words = routes.0.channels as usize;
+            let plane = image * words + upper * words / 2 + channel / of_bits;
+            value(routes.0, routes.1, plane, window).to_bits() >> (channel % of_bits) & 1
+        };
+        let leads_here = [bit(0), bit(1)] == [x % 2, y % 2];
+        *out = if leads_here { value(from, gradient, plane, window) } else { 0.0 };
+    }
 }
 
 /// Fills the output by `pool`, which gets a plane's number and the four places in it.

@@ -1,5 +1,6 @@
-//! Twin of `shaders/pixels.wgsl` and `shaders/pixels.difference.wgsl`.
+//! Twin of `shaders/pixels.wgsl`, `pixels.difference.wgsl` and `pixels.gradient.wgsl`.
 
+use super::conv3x3::of_target;
 use crate::{
     image::{FORMAT, FORMAT_F32, FORMAT_RGB16, HEADER_WORDS},
     normalization::Normalization,
@@ -23,6 +24,21 @@ pub fn pixels_difference(
 ) {
     // float64 holds the difference of any two values of pictures to all of float32's digits.
     fill(normalization, output, |place, factor, _| (value(generated, place) - value(target, place)) * factor);
+}
+
+/// The gradient of pictures' values, (N, 3, H, W) in their order of channels, from that of normalised ones.
+pub fn pixels_gradient(
+    gradient: (&Tensor, &[f32]),
+    normalization: &Normalization,
+    (to, output): (&Tensor, &mut [f32]),
+) {
+    let [columns, rows] = to.region.extent.map(|side| side as usize);
+    let factors = normalization.factors();
+    for (index, out) in output.iter_mut().enumerate() {
+        let [plane, y, x] = [index / columns / rows, index / columns % rows, index % columns];
+        let (channel, factor) = factors[plane % 3];
+        *out = (of_target(gradient, to, [plane / 3 * 3 + channel, y, x]) * factor) as f32;
+    }
 }
 
 /// A picture's value of a channel at column x and row y, 1 at full intensity.

@@ -4,6 +4,7 @@
 mod conv3x3;
 mod copy;
 mod difference;
+mod gradients;
 mod loss;
 mod max_pool;
 mod pixels;
@@ -15,6 +16,10 @@ pub(super) use self::{
     conv3x3::conv3x3,
     copy::copy,
     difference::{difference, map, sum},
+    gradients::{
+        conv3x3_gradient, difference_gradient, max_pool_gradient, max_pool_routes, pixels_gradient,
+        relu_gradient, relu_mask,
+    },
     loss::loss,
     max_pool::{max_pool, max_pool_difference},
     pixels::{pixels, pixels_difference},

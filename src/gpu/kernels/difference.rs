@@ -1,4 +1,4 @@
-//! `shaders/difference.wgsl` with its second stage `shaders/sum.wgsl`, and `shaders/difference.map.wgsl`.
+//! `shaders/difference.wgsl` with its second stage `shaders/sum.wgsl`, `difference.map.wgsl` and `difference.gradient.wgsl`.
 
 use std::mem::offset_of;
 
@@ -26,6 +26,7 @@ pub(in crate::gpu) static KERNEL: Kernel =
 pub(in crate::gpu) static SUM: Kernel =
     kernel!("sum", [Read, Write], constants: &[("SPAN", SUM_SPAN)], workgroup_memory: TREE_BYTES);
 pub(in crate::gpu) static MAP: Kernel = kernel!("difference.map", [Read, Write]);
+pub(in crate::gpu) static GRADIENT: Kernel = kernel!("difference.gradient", [Read, Read, Write]);
 
 /// Elements that a workgroup sums.
 pub(crate) const DIFFERENCE_ELEMENTS: u64 = (WORKGROUP * SPAN * SPAN) as u64;
@@ -60,6 +61,38 @@ struct Map {
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
+struct Gradient {
+    input: Tensor,
+    added: Tensor,
+    output: Tensor,
+    slope: Slope,
+    adds: u32,
+    groups: u32,
+    first_group: u32,
+    pad: [u32; 3],
+}
+
+/// `shaders/include/slope.wgsl`.
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(in crate::gpu) struct Slope {
+    factor: f32,
+    absolute: u32,
+}
+
+impl Slope {
+    /// A criterion's derivative, times `factor`.
+    pub(in crate::gpu) fn new(criterion: Criterion, factor: f64) -> Self {
+        let factor = match criterion {
+            Criterion::Mse => 2.0 * factor,
+            Criterion::Mae => factor,
+        };
+        Self { factor: factor as f32, absolute: absolute(criterion) }
+    }
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
 struct Sum {
     count: u32,
     first: u32,
@@ -77,10 +110,14 @@ pub(in crate::gpu) struct Summed {
 impl Summed {
     /// Whether a value is taken as it is, or squared.
     fn absolute(self) -> u32 {
-        match self.criterion {
-            Criterion::Mse => 0,
-            Criterion::Mae => 1,
-        }
+        absolute(self.criterion)
+    }
+}
+
+fn absolute(criterion: Criterion) -> u32 {
+    match criterion {
+        Criterion::Mse => 0,
+        Criterion::Mae => 1,
     }
 }
 
@@ -154,6 +191,34 @@ pub(in crate::gpu) fn lower_map(
     let params = Params::divisible(&params, offset_of!(Map, first_group));
     let (bindings, images) = (vec![from.binding, map.binding], map.tensor.images);
     Dispatch { kernel: &MAP, bindings, params, groups, images, cost }
+}
+
+/// A criterion's derivative at each difference, and the gradient that there is, if there is one.
+pub(in crate::gpu) fn lower_gradient(
+    slope: Slope,
+    from: Operand<'_>,
+    added: Option<Operand<'_>>,
+    to: Operand<'_>,
+    written: &Region,
+    cost: Cost,
+) -> Dispatch {
+    let groups = groups_of(written.positions() * u64::from(to.tensor.channels));
+    let adds = added.is_some();
+    // Something is bound where nothing is read.
+    let added = added.unwrap_or_else(|| from.clone());
+    let params = Gradient {
+        input: Tensor::part(from.tensor, written),
+        added: Tensor::part(added.tensor, written),
+        output: Tensor::part(to.tensor, written),
+        slope,
+        adds: adds.into(),
+        groups: groups as u32,
+        first_group: 0,
+        pad: [0; 3],
+    };
+    let params = Params::divisible(&params, offset_of!(Gradient, first_group));
+    let bindings = vec![from.binding, added.binding, to.binding];
+    Dispatch { kernel: &GRADIENT, bindings, params, groups, images: to.tensor.images, cost }
 }
 
 /// Partial sums of one image of a tensor.

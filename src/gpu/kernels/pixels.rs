@@ -1,4 +1,4 @@
-//! `shaders/pixels.wgsl` and `shaders/pixels.difference.wgsl`.
+//! `shaders/pixels.wgsl`, `pixels.difference.wgsl` and `pixels.gradient.wgsl`.
 
 use std::mem::offset_of;
 
@@ -16,6 +16,7 @@ use crate::{
 
 pub(in crate::gpu) static KERNEL: Kernel = kernel!("pixels", [Read, Write]);
 pub(in crate::gpu) static DIFFERENCE: Kernel = kernel!("pixels.difference", [Read, Read, Write]);
+pub(in crate::gpu) static GRADIENT: Kernel = kernel!("pixels.gradient", [Read, Write]);
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -44,6 +45,18 @@ struct PixelsDifference {
     target_stride: u32,
     groups: u32,
     first_group: u32,
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Gradient {
+    input: Tensor,
+    output: Tensor,
+    channel: [u32; 4],
+    factor: [f32; 4],
+    groups: u32,
+    first_group: u32,
+    pad: [u32; 2],
 }
 
 /// Packed pictures, and the words from one to the next: 0 where all images have one.
@@ -120,4 +133,30 @@ pub(in crate::gpu) fn lower_difference(
     let params = Params::divisible(&params, offset_of!(PixelsDifference, first_group));
     let bindings = vec![generated.binding, targets.binding, to.binding];
     Dispatch { kernel: &DIFFERENCE, bindings, params, groups, images: to.tensor.images, cost }
+}
+
+/// Of a gradient of normalised values.
+pub(in crate::gpu) fn lower_gradient(
+    normalization: &Normalization,
+    from: Operand<'_>,
+    to: Operand<'_>,
+    written: &Region,
+    cost: Cost,
+) -> Dispatch {
+    let groups = groups_of(written.positions() * u64::from(to.tensor.channels));
+    let mut params = Gradient {
+        input: Tensor::part(from.tensor, written),
+        output: Tensor::part(to.tensor, written),
+        channel: [0; 4],
+        factor: [0.0; 4],
+        groups: groups as u32,
+        first_group: 0,
+        pad: [0; 2],
+    };
+    for (picture, (channel, factor)) in normalization.factors().into_iter().enumerate() {
+        (params.channel[picture], params.factor[picture]) = (channel as u32, factor as f32);
+    }
+    let params = Params::divisible(&params, offset_of!(Gradient, first_group));
+    let (bindings, images) = (vec![from.binding, to.binding], to.tensor.images);
+    Dispatch { kernel: &GRADIENT, bindings, params, groups, images, cost }
 }

@@ -118,7 +118,8 @@ impl Lowering<'_> {
         let results = match self.asked.host {
             Host::Memory | Host::Parts => {
                 let kept = (self.asked.keeper == Keeper::Target).then_some(Binding::KeptNotes);
-                [Binding::Sums, Binding::Notes].into_iter().chain(kept).collect()
+                let gradient = self.plan.makes_gradient().then_some(Binding::Gradient);
+                [Binding::Sums, Binding::Notes].into_iter().chain(kept).chain(gradient).collect()
             }
             Host::Frame => {
                 let target_notes = match self.asked.keeper {
@@ -219,9 +220,12 @@ pub(super) fn convolutions<'a>(
     extent: impl Fn(usize) -> [u32; 2] + 'a,
 ) -> impl Iterator<Item = (Shape, &'static Row)> + 'a {
     plan.steps().iter().filter_map(move |step| {
-        let (Operation::Conv3x3 { layer, .. }, Some(output)) = (step.operation, step.output()) else {
-            return None;
+        let layer = match step.operation {
+            Operation::Conv3x3 { layer, .. } => layer,
+            Operation::Conv3x3Gradient { layer, .. } => layer.transposed(),
+            _ => return None,
         };
+        let output = step.output()?;
         let row = tuning::of_step(plan, step, asked.tunings, asked.capabilities).ok()??;
         let images = plan.tensors()[output].images;
         Some((Shape { layer, images, extent: extent(output) }, row))

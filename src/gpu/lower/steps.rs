@@ -8,7 +8,7 @@ use crate::{
             Operand,
             conv3x3::{Job, Map, Shape},
             copy,
-            difference::{self, Summed},
+            difference::{self, Slope, Summed},
             max_pool::{self, Beside},
             pixels::{self, Pictures},
             relu,
@@ -19,7 +19,7 @@ use crate::{
     },
     network::Layer,
     normalization::Normalization,
-    plan::{Cost, Maps, Operation, Region, Step, TensorId},
+    plan::{Cost, Maps, Operation, Region, Step, TapGradient, TensorId},
     tuning::Tuning,
 };
 
@@ -57,7 +57,98 @@ impl<'a> Lowering<'a> {
             Operation::Difference { criterion, tap, input_relu } => {
                 self.difference(step, tap, Summed { criterion, input_relu }, cost)
             }
+            Operation::ReluMask => match (&*step.reads, &*step.writes) {
+                (&[target, from], &[to]) => {
+                    let written = self.written(step, to);
+                    let [from, target, to] = [from, target, to].map(|id| self.operand(id));
+                    vec![relu::lower_mask(from, target, to, &written, cost)]
+                }
+                _ => vec![],
+            },
+            Operation::MaxPoolRoutes { input_relu } => match (&*step.reads, &*step.writes) {
+                (&[target, from], &[to]) => {
+                    let written = self.written(step, to);
+                    let [from, target, to] = [from, target, to].map(|id| self.operand(id));
+                    vec![max_pool::lower_routes(from, (target, input_relu), to, &written, cost)]
+                }
+                _ => vec![],
+            },
+            Operation::DifferenceGradient { of, adds, .. } => self.difference_gradient(step, of, adds, cost),
+            Operation::MaxPoolGradient { adds, masked } => self.max_pool_gradient(step, adds, masked, cost),
+            Operation::Conv3x3Gradient { layer, .. } => self.conv3x3_gradient(step, layer, cost)?,
+            Operation::PixelsGradient { normalization } => match (&*step.reads, &*step.writes) {
+                (&[from], &[to]) => {
+                    let written = self.written(step, to);
+                    let [from, to] = [from, to].map(|id| self.operand(id));
+                    vec![pixels::lower_gradient(&normalization, from, to, &written, cost)]
+                }
+                _ => vec![],
+            },
         })
+    }
+
+    /// What a tap compares, and its derivative.
+    fn tap_gradient(&self, of: TapGradient, difference: TensorId) -> (Slope, Operand<'a>) {
+        (Slope::new(of.criterion, self.plan.factor(of)), self.operand(difference))
+    }
+
+    /// Zeros a gradient in place where there is a mask without its bit.
+    fn masked(&self, mask: Option<&TensorId>, to: TensorId, written: &Region) -> Option<Dispatch> {
+        let (mask, to) = (self.operand(*mask?), self.operand(to));
+        let cost = in_place(to.tensor.channels, written);
+        Some(relu::lower_gradient(mask, to, written, cost))
+    }
+
+    fn difference_gradient(&self, step: &Step, of: TapGradient, adds: bool, cost: Cost) -> Vec<Dispatch> {
+        let (&[from, ref beside @ ..], &[to]) = (&*step.reads, &*step.writes) else { return vec![] };
+        let written = self.written(step, to);
+        let (added, mask) = beside.split_at(usize::from(adds));
+        let (slope, from) = self.tap_gradient(of, from);
+        let added = added.first().map(|&added| self.operand(added));
+        let made = difference::lower_gradient(slope, from, added, self.operand(to), &written, cost);
+        [made].into_iter().chain(self.masked(mask.first(), to, &written)).collect()
+    }
+
+    fn max_pool_gradient(
+        &self,
+        step: &Step,
+        adds: Option<TapGradient>,
+        masked: bool,
+        cost: Cost,
+    ) -> Vec<Dispatch> {
+        let (&[from, routes, ref beside @ ..], &[to]) = (&*step.reads, &*step.writes) else { return vec![] };
+        let written = self.written(step, to);
+        let (mask, difference) = beside.split_at(usize::from(masked));
+        let tap = adds.zip(difference.first()).map(|(of, &difference)| self.tap_gradient(of, difference));
+        let [from, routes, gradient] = [from, routes, to].map(|id| self.operand(id));
+        let made = max_pool::lower_gradient(from, routes, tap, gradient, &written, cost);
+        [made].into_iter().chain(self.masked(mask.first(), to, &written)).collect()
+    }
+
+    fn conv3x3_gradient(&mut self, step: &Step, layer: Layer, cost: Cost) -> Result<Vec<Dispatch>> {
+        let row = tuning::of_step(self.plan, step, self.asked.tunings, self.asked.capabilities)?;
+        let (Some(row), &[from, ref mask @ ..], &[to]) = (row, &*step.reads, &*step.writes) else {
+            return Ok(vec![]);
+        };
+        let written = self.written(step, to);
+        let mask = self.masked(mask.first(), to, &written);
+        let layer = layer.transposed();
+        let (from, to) = (self.operand(from), self.operand(to));
+        let shape = Shape { layer, images: to.tensor.images, extent: written.extent };
+        self.program.sizes.with_scratch(&(row.scratch)(&shape));
+        let mut dispatches = (row.lower)(&Job {
+            tuning: Tuning(row.name),
+            layer,
+            transposed: true,
+            map: Map::Difference { target: None },
+            from,
+            to,
+            notes: Binding::Notes,
+            written,
+            cost,
+        });
+        dispatches.extend(mask);
+        Ok(dispatches)
     }
 
     /// What one image costs of each map that a step makes.
@@ -70,6 +161,9 @@ impl<'a> Lowering<'a> {
     fn operand(&self, id: TensorId) -> Operand<'a> {
         let plan = self.plan;
         let slot = plan.slot_of()[id];
+        if plan.gradient() == Some(id) {
+            return Operand { tensor: &plan.tensors()[id], binding: Binding::Gradient };
+        }
         let binding = match slot.checked_sub(plan.shared_slots().len()) {
             Some(kept) if self.asked.keeper == Keeper::Target => Binding::Kept(kept),
             _ => Binding::Slot(slot),
@@ -137,6 +231,7 @@ impl<'a> Lowering<'a> {
             dispatches.extend((row.lower)(&Job {
                 tuning: Tuning(row.name),
                 layer,
+                transposed: false,
                 map,
                 from,
                 to,
@@ -186,4 +281,10 @@ impl<'a> Lowering<'a> {
         });
         sums.into_iter().chain(map).collect()
     }
+}
+
+/// What is done of so many channels of a region in place costs: an operation for each value, which is read and written.
+fn in_place(channels: u32, written: &Region) -> Cost {
+    let values = written.positions() * u64::from(channels);
+    Cost { flops: values, bytes: 8 * values }
 }

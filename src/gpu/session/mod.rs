@@ -1,15 +1,16 @@
 //! One shape's buffers, and comparing through them: upload, record, submit, read back.
 
 mod flight;
+mod gradient;
 mod mapping;
 mod parts;
 mod whole;
 
 use std::sync::Arc;
 
-use self::{flight::Flight, parts::InParts, whole::Whole};
+use self::{flight::Flight, gradient::Gradients, parts::InParts, whole::Whole};
 use super::{
-    arrange::{Arrangement, arrange},
+    arrange::{Arrangement, arrange, arrange_gradient, parts_memory},
     context::Gpu,
     model::Model,
     prepared::Prepared,
@@ -28,7 +29,14 @@ use crate::{
 
 /// A session on a GPU.
 #[derive(Debug)]
-pub(crate) struct Session(Way);
+pub(crate) struct Session {
+    way: Way,
+    model: Arc<Model>,
+    plans: Plans,
+    budget: u64,
+    /// Made by the first gradient that is asked for.
+    gradients: Option<Box<Gradients>>,
+}
 
 /// How pictures go through.
 #[derive(Debug)]
@@ -44,11 +52,12 @@ impl Session {
     pub(crate) fn new(model: &Arc<Model>, plans: &Plans, pairs: u32, memory: u64) -> Result<Self> {
         let arranged = arrange(plans, pairs, memory, model.means())?;
         let takes = arranged.memory(model.means());
-        let model = Arc::clone(model);
-        Ok(Self(match arranged {
-            Arrangement::Whole(whole) => Way::Whole(Box::new(Whole::new(model, plans, &whole, memory)?)),
-            Arrangement::Parts(parts) => Way::InParts(Box::new(InParts::new(model, *parts, takes)?)),
-        }))
+        let of = || Arc::clone(model);
+        let way = match arranged {
+            Arrangement::Whole(whole) => Way::Whole(Box::new(Whole::new(of(), plans, &whole, memory)?)),
+            Arrangement::Parts(parts) => Way::InParts(Box::new(InParts::new(of(), *parts, takes)?)),
+        };
+        Ok(Self { way, model: of(), plans: plans.clone(), budget: memory, gradients: None })
     }
 
     /// What [`new`](Self::new) would allocate, and the parts in which pictures go through: one where they are not cut.
@@ -61,14 +70,20 @@ impl Session {
         })
     }
 
+    /// What gradients would take, and the parts in which pictures go through then.
+    pub(crate) fn gradient_outline(model: &Model, plans: &Plans, memory: u64) -> Result<(Memory, Parts)> {
+        let parts = arrange_gradient(plans, memory, model.means())?;
+        Ok((parts_memory(&parts, model.means()), parts))
+    }
+
     /// Whether pictures go through in parts.
     pub(crate) fn is_cut(&self) -> bool {
-        matches!(self.0, Way::InParts(_))
+        matches!(self.way, Way::InParts(_))
     }
 
     /// Pairs, or candidates, that one round holds.
     pub(crate) fn images(&self) -> usize {
-        match &self.0 {
+        match &self.way {
             Way::Whole(whole) => whole.images() as usize,
             Way::InParts(_) => 1,
         }
@@ -83,7 +98,7 @@ impl Session {
         mut watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<Vec<f64>>> {
-        match &mut self.0 {
+        match &mut self.way {
             Way::Whole(whole) => whole.pairs(pictures, wait, watch, follow).await,
             Way::InParts(parts) => {
                 let mut sums = vec![];
@@ -129,14 +144,50 @@ impl Session {
     /// What pictures are to be compared with; none where its maps are not kept, since pictures go through in parts or there is no
     /// memory for them. Nothing is waited for.
     pub(crate) fn target(&mut self, picture: &Image<'_>) -> Result<Option<Target>> {
-        match &mut self.0 {
+        match &mut self.way {
             Way::Whole(whole) => whole.target(picture),
             Way::InParts(_) => Ok(None),
         }
     }
 
+    /// Whether gradients of a kept target can be made: the picture goes through as a whole then.
+    pub(crate) fn keeps_for_gradient(&self) -> Result<bool> {
+        Ok(!arrange_gradient(&self.plans, self.budget, self.model.means())?.is_cut())
+    }
+
+    /// For a generated picture and its target, the sum of differences at each tap, and the gradient, shape (3, H, W).
+    pub(crate) async fn pair_gradient(
+        &mut self,
+        pair: &[Image<'_>; 2],
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<(Vec<f64>, Vec<f32>)> {
+        self.gradients()?.pair(pair, wait, watch, follow).await
+    }
+
+    /// The same of a picture and a target, where [its maps can be used](Self::keeps_for_gradient).
+    pub(crate) async fn candidate_gradient(
+        &mut self,
+        target: &Target,
+        picture: &Image<'_>,
+        wait: Wait,
+        watch: Option<&mut Stopwatch>,
+        follow: &mut Follow<'_>,
+    ) -> Result<(Vec<f64>, Vec<f32>)> {
+        self.gradients()?.candidate(target, picture, wait, watch, follow).await
+    }
+
+    fn gradients(&mut self) -> Result<&mut Gradients> {
+        let made = match self.gradients.take() {
+            Some(gradients) => gradients,
+            None => Box::new(Gradients::new(&self.model, &self.plans, self.budget)?),
+        };
+        Ok(self.gradients.insert(made))
+    }
+
     fn whole(&mut self) -> Result<&mut Whole> {
-        match &mut self.0 {
+        match &mut self.way {
             Way::Whole(whole) => Ok(whole),
             // The front door lets none come here.
             Way::InParts(_) => Err(Error::Config("pictures in parts are compared in pairs alone".to_owned())),

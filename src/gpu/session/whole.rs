@@ -177,7 +177,7 @@ async fn sums(
         run(workspace, prepared, &mut round, &mut flight, follow).await?
     };
     let result = submit_and_read(gpu, last, readback, wait).await?;
-    let ReadBack { sums, notes, of_target } = workspace.buffers.read_back(&result);
+    let ReadBack { sums, notes, of_target, .. } = workspace.buffers.read_back(&result);
     follow.at(1.0)?;
     // Nothing notes of a target that is not kept; what lies there is another round's.
     let of_target = round.target.map(|_| of_target);

@@ -3,6 +3,7 @@
 mod bf16;
 mod direct;
 mod product;
+mod thin;
 mod winograd;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +13,8 @@ use rayon::prelude::*;
 
 use self::bf16::Dot;
 use super::{
-    bordered::{Bordered, offset},
-    relu::difference_through_relu,
+    bordered::{Bordered, Lying, offset},
+    relu::{difference_through_relu, zero_unmasked},
 };
 use crate::{
     cpu::{
@@ -40,6 +41,7 @@ pub(super) struct Filter {
 #[derive(Debug)]
 enum Packed {
     Direct(direct::Panels),
+    Thin(thin::Panels),
     Winograd(winograd::Panels),
     Bf16(bf16::Panels, bf16::WinogradPanels),
 }
@@ -100,6 +102,8 @@ struct Pair<'a> {
     relu: bool,
     /// The target's results, where they are there already.
     made: Option<&'a [f32]>,
+    /// The bits without which a gradient is 0.
+    mask: Option<Lying<'a>>,
 }
 
 /// One of a pair's maps.
@@ -186,7 +190,10 @@ impl Filter {
         };
         let packed = match packed {
             Some(packed) => packed,
-            None => Packed::Direct(direct::Panels::new(convolution)?),
+            None => match thin::Panels::new(convolution)? {
+                Some(thin) => Packed::Thin(thin),
+                None => Packed::Direct(direct::Panels::new(convolution)?),
+            },
         };
         Ok(Self { layer: convolution.layer(), packed, bias: convolution.bias().to_vec() })
     }
@@ -200,6 +207,7 @@ impl Filter {
     pub(super) fn bytes(&self) -> usize {
         let weights = match &self.packed {
             Packed::Direct(panels) => size_of_val(&*panels.values),
+            Packed::Thin(panels) => size_of_val(&*panels.values),
             Packed::Winograd(panels) => size_of_val(&*panels.values),
             Packed::Bf16(direct, winograd) => size_of_val(&*direct.values) + size_of_val(&*winograd.values),
         };
@@ -220,7 +228,13 @@ pub(super) fn conv3x3(
 ) -> Result<()> {
     let job = Job::new(input.0, (to, kept), filter, scratch);
     let halves = halves(&job, input.1, least(input_relu), output);
-    let pairs = halves.map(|target| Pair { target: Some(target), difference: None, relu: false, made: None });
+    let pairs = halves.map(|target| Pair {
+        target: Some(target),
+        difference: None,
+        relu: false,
+        made: None,
+        mask: None,
+    });
     job.run(filter, pairs.collect())
 }
 
@@ -243,6 +257,34 @@ pub(super) fn conv3x3_difference(
         difference: Some(difference),
         relu: target.is_some(),
         made: of_image.as_ref().map(|of_image| of_image(index)),
+        mask: None,
+    });
+    job.run(filter, pairs.collect())
+}
+
+/// Of a gradient, by the transposed convolution; 0 where there is a mask without its bit.
+///
+/// # Errors
+/// As [`conv3x3`].
+pub(super) fn conv3x3_gradient(
+    gradient: Input<'_>,
+    mask: Option<Input<'_>>,
+    filter: &Filter,
+    (to, kept, output): Output<'_>,
+    scratch: &Scratch,
+) -> Result<()> {
+    let job = Job::new(gradient.0, (to, kept), filter, scratch);
+    let written = to.region.below(kept);
+    let halves = halves(&job, gradient.1, f32::NEG_INFINITY, output);
+    let mut masks = mask.into_iter().flat_map(|(tensor, values)| {
+        values.chunks(Bordered::of(tensor).elements()).map(|image| Lying::under(tensor, image, &written))
+    });
+    let pairs = halves.map(|half| Pair {
+        target: None,
+        difference: Some(half),
+        relu: false,
+        made: None,
+        mask: masks.next(),
     });
     job.run(filter, pairs.collect())
 }
@@ -262,6 +304,7 @@ pub(super) fn conv3x3_both(maps: BothMaps<'_>, filter: &Filter, scratch: &Scratc
         difference: Some(difference),
         relu,
         made: None,
+        mask: None,
     });
     job.run(filter, pairs.collect())
 }
@@ -301,6 +344,7 @@ impl<'a> Job<'a> {
     fn run(&self, filter: &Filter, pairs: Vec<Pair<'_>>) -> Result<()> {
         match &filter.packed {
             Packed::Direct(panels) => direct::conv3x3(panels, self, pairs),
+            Packed::Thin(panels) => thin::conv3x3(panels, self, pairs),
             Packed::Winograd(panels) => winograd::conv3x3(panels, self, pairs),
             // By the whole picture's size, so that a part's numbers are the whole's. In smaller maps most of a tile is cut off.
             Packed::Bf16(direct, winograd) => match self.whole.iter().min() {
@@ -337,6 +381,7 @@ struct Slab<'a> {
     difference: Option<Rows<'a>>,
     relu: bool,
     made: Option<&'a [f32]>,
+    mask: Option<Lying<'a>>,
 }
 
 /// Some rows of a map's results.
@@ -368,7 +413,7 @@ impl<'a> Pair<'a> {
             let (first, length) = (either.0, either.1.results.len());
             let made = self.made.map(|made| job.target.below_kept(made, first, length));
             let [target, difference] = [target, difference].map(|rows| rows.map(|(_, rows)| rows));
-            Some(Slab { first, target, difference, relu: self.relu, made })
+            Some(Slab { first, target, difference, relu: self.relu, made, mask: self.mask })
         };
         std::iter::from_fn(next).collect()
     }
@@ -392,6 +437,16 @@ trait Compute: Sync {
     ) -> Result<S::f32s>;
 }
 
+/// Zeros what is made of a gradient where there is a mask without its bit, in rows of results from row `first` on.
+#[inline(always)] // so that it is compiled for the registers that there are
+fn zero_rows_unmasked(mask: Option<Lying<'_>>, job: &Job<'_>, first: usize, results: &mut [f32]) {
+    let Some(mask) = mask else { return };
+    let channels = job.target.channels;
+    for (y, row) in (first..).zip(results.chunks_exact_mut(job.target.row())) {
+        zero_unmasked(&mut row[channels..][..job.target.width * channels], mask.row(y), channels);
+    }
+}
+
 /// A slab's work.
 struct Task<'a, Panels> {
     panels: &'a Panels,
@@ -406,13 +461,14 @@ impl<Panels: Compute> WithSimd for Task<'_, Panels> {
     #[inline(always)] // so that it is compiled for the registers that it is handed
     fn with_simd<S: Simd>(self, simd: S) -> Result<()> {
         let Self { panels, job, slab, scratch } = self;
-        let Slab { first, target, difference, relu, mut made } = slab;
+        let Slab { first, target, difference, relu, mut made, mask } = slab;
         for (is_difference, rows) in [(false, target), (true, difference)] {
             let Some(Rows { input, least, results }) = rows else { continue };
             let finish = Finish::of_map(is_difference, job.bias, made.filter(|_| relu));
             let rows = Rows { input, least, results: &mut *results };
             let seen = panels.compute(simd, job, first, rows, finish, scratch)?;
             job.note(simd, seen);
+            zero_rows_unmasked(mask, job, first, results);
             made = Some(results);
         }
         Ok(())

@@ -111,7 +111,9 @@ pub(in crate::gpu) enum Map<'a> {
 /// A convolution that is to be computed.
 pub(in crate::gpu) struct Job<'a> {
     pub(in crate::gpu) tuning: Tuning,
+    /// As it is computed: of a gradient the transposed one.
     pub(in crate::gpu) layer: Layer,
+    pub(in crate::gpu) transposed: bool,
     pub(in crate::gpu) map: Map<'a>,
     pub(in crate::gpu) from: Operand<'a>,
     pub(in crate::gpu) to: Operand<'a>,
@@ -138,7 +140,7 @@ impl Job<'_> {
     }
 
     fn weights(&self) -> Binding {
-        Binding::Weights { layer: self.layer.name, tuning: self.tuning }
+        Binding::Weights { layer: self.layer.name, transposed: self.transposed, tuning: self.tuning }
     }
 
     /// The target's map, where it is read.
@@ -151,7 +153,7 @@ impl Job<'_> {
 
     /// What a kernel binds as `beside`: that map, or the bias.
     fn beside(&self) -> Binding {
-        let bias = Binding::Bias { layer: self.layer.name, tuning: self.tuning };
+        let bias = Binding::Bias { layer: self.layer.name, transposed: self.transposed, tuning: self.tuning };
         self.target().map_or(bias, |target| target.binding.clone())
     }
 

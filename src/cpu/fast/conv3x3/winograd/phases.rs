@@ -8,6 +8,7 @@ use super::{
     super::{
         Finish, Job, Pair, Rows, Slab,
         product::{ROWS, product},
+        zero_rows_unmasked,
     },
     Grid, Layout, Panels, TILE,
     transform::{transform_patch, transform_tile},
@@ -170,6 +171,7 @@ impl WithSimd for Results<'_, '_> {
                 transform_tile(simd, target, at, (layout, products), (finish, &mut seen), map.results);
             }
             job.note(simd, seen);
+            zero_rows_unmasked(slab.mask, job, slab.first, map.results);
             made = Some(map.results);
             first += grid.across;
         }

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Gradients of whole losses by PyTorch in float64, which the tests hold the crate's against. Needs numpy, torch and safetensors.
+
+    python tests/golden/gradients.py
+
+It writes gradients.json, a case each, and gradients.safetensors, a tensor (3, height, width) for each of them: d total / d value of the
+generated picture, loss per 1.0 of a value, rounded to float32. Pictures, weights and losses are those of losses.py beside it. Noise leaves
+no exact ties in a max-pool, where any route is a subgradient.
+"""
+import json
+import pathlib
+import torch
+from safetensors.numpy import save_file
+
+from losses import FOUR, OWN, PRESETS, distort, features, normalized, scene
+
+# network, taps, criterion, norm, size: before activations and behind them, at pools, channels in another order, odd sizes.
+MORE = [
+    ("vgg19", FOUR, "mse", "caffe", (45, 35)),
+    ("vgg19", "pool1=0.5,conv2_1=2.0,relu3_1=1.0", "mse", "imagenet", (45, 35)),
+    ("vgg16", "pool1=0.5,conv2_1=2.0,relu3_1=1.0", "mae", "imagenet", (33, 37)),
+    ("vgg19", "conv1_1=0.25,relu1_1=0.5,conv1_2=0.5,relu1_2=1.0", "mse", OWN, (31, 17)),
+    ("vgg19", "conv1_1=1.0", "mae", "none", (5, 3)),
+    ("vgg16", "relu1_2=1.0", "mse", "imagenet", (1, 7)),
+    ("vgg16", "pool2=1.0,conv3_3=0.75,relu3_3=0.5", "mse", "signed", (23, 19)),
+]
+
+
+def gradient(network, taps, criterion, norm, weights_seed, generated, target):
+    left = {name: float(weight) for name, weight in (tap.split("=") for tap in taps.split(","))}
+    values = torch.from_numpy(generated / 255.0).requires_grad_(True)
+    total = 0.0
+    pair = (features(network, weights_seed, normalized(picture, norm)) for picture in (values * 255.0, target))
+    for (name, u), (_, v) in zip(*pair):
+        if name in left:
+            difference = u - v
+            total = total + left.pop(name) * (difference.square() if criterion == "mse" else difference.abs()).mean()
+        if not left:
+            break
+    total.backward()
+    return float(total.detach()), values.grad.permute(2, 0, 1).contiguous().float().numpy()
+
+
+def cases():
+    for i, (preset, config) in enumerate(PRESETS.items()):
+        yield {"preset": preset}, config, (32, 32), i
+    for i, (*config, size) in enumerate(MORE):
+        yield dict(zip(("network", "taps", "criterion", "norm"), config)), config, size, i
+
+
+def main():
+    lines, tensors = [], {}
+    for n, (given, config, (width, height), weights_seed) in enumerate(cases()):
+        case = given | {"weights_seed": weights_seed % 4, "width": width, "height": height, "scene_seed": n % 4, "distortion_seed": (n + 1) % 4}
+        target = scene(width, height, case["scene_seed"])
+        generated = distort("noise", target, case["distortion_seed"])
+        case["total"], tensors[str(n)] = gradient(*config, case["weights_seed"], generated, target)
+        lines.append(json.dumps(case))
+    here = pathlib.Path(__file__).parent
+    (here / "gradients.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    save_file(tensors, here / "gradients.safetensors")
+
+
+if __name__ == "__main__":
+    main()
