@@ -114,13 +114,18 @@ fn hold(case: &Case, counts: &Counts) -> TestCaseResult {
             hold_parts(&parts, picked, counts, |part| gpu::hold_part(&parts, part, means))?;
         }
     }
-    match cpu::outline(&plans, *pairs % 2, *memory) {
-        Ok((takes, parts)) => {
-            prop_assert!(takes.counted() <= *memory, "{takes:?}");
-            hold_parts(&parts, picked, counts, |_| Ok(()))?;
+    if let Some(parts) = gpu::hold_gradient(&plans, *memory, means)? {
+        hold_parts(&parts, picked, counts, |part| gpu::hold_part(&parts, part, means))?;
+    }
+    for outline in [cpu::outline, cpu::gradient_outline] {
+        match outline(&plans, *pairs % 2, *memory) {
+            Ok((takes, parts)) => {
+                prop_assert!(takes.counted() <= *memory, "{takes:?}");
+                hold_parts(&parts, picked, counts, |_| Ok(()))?;
+            }
+            Err(Error::TooLarge(_)) => {}
+            Err(error) => return Err(unexpected(error)),
         }
-        Err(Error::TooLarge(_)) => {}
-        Err(error) => return Err(unexpected(error)),
     }
     Ok(())
 }

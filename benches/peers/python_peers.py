@@ -62,6 +62,53 @@ def torch_loss(work, channels_last=False, compiled=False):
     return run, f"torch {torch.__version__}"
 
 
+def torch_gradient(work, channels_last=False, compiled=False):
+    """The loss against a target whose features are kept, and its gradient, as in a training loop."""
+    import torch
+    import torch.nn.functional as F
+
+    torch.set_num_threads(THREADS)
+    pair, weights = work.arrays()
+    tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
+    generated, target = torch.from_numpy(pair[:1]), torch.from_numpy(pair[1:])
+    if channels_last:
+        last = {"memory_format": torch.channels_last}
+        tensors = {name: t.to(**last) if t.ndim == 4 else t for name, t in tensors.items()}
+        generated, target = generated.to(**last), target.to(**last)
+
+    def features(x):
+        taps = []
+        for layer in LAYERS:
+            if layer is None:
+                x = F.max_pool2d(x, 2)
+                continue
+            index, tap = layer
+            x = F.relu(F.conv2d(x, tensors[f"features.{index}.weight"], tensors[f"features.{index}.bias"], padding=1))
+            if tap:
+                taps.append((tap, x))
+        return taps
+
+    with torch.no_grad():
+        kept = [x for _, x in features(target)]
+
+    def loss(x):
+        return sum(tap * F.mse_loss(x, y) for (tap, x), y in zip(features(x), kept))
+
+    if compiled:
+        # In this process: workers that outlive it would look like somebody else.
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+        loss = torch.compile(loss, dynamic=False)
+    generated.requires_grad_(True)
+
+    def run():
+        generated.grad = None
+        total = loss(generated)
+        total.backward()
+        return total.item()
+
+    return run, f"torch {torch.__version__}"
+
+
 def onnxruntime_loss(work):
     import onnxruntime
 
@@ -141,6 +188,9 @@ PEERS = {
     "torch": torch_loss,
     "torch-channels-last": lambda work: torch_loss(work, channels_last=True),
     "torch-compiled": lambda work: torch_loss(work, compiled=True),
+    "torch-gradient": torch_gradient,
+    "torch-gradient-channels-last": lambda work: torch_gradient(work, channels_last=True),
+    "torch-gradient-compiled": lambda work: torch_gradient(work, compiled=True),
     "onnxruntime": onnxruntime_loss,
     "openvino": openvino_loss,
     "ncnn": ncnn_features,

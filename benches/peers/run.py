@@ -22,6 +22,13 @@ from work import COMMAND, ROOT, Work
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = {"perceptual-loss": "cpu", "perceptual-loss-gpu": "gpu"}
+# What --gradient times: the loss and its gradient against a kept target, and our loss alone for a yardstick.
+OF_GRADIENTS = {
+    "perceptual-loss-gradient": ("cpu", ["--cached-target", "--gradient"]),
+    "perceptual-loss-kept": ("cpu", ["--cached-target"]),
+    "perceptual-loss-gpu-gradient": ("gpu", ["--cached-target", "--gradient"]),
+    "perceptual-loss-gpu-kept": ("gpu", ["--cached-target"]),
+}
 RUST = {
     "candle": ["peer-candle"],
     "tract": ["peer-tract"],
@@ -29,12 +36,17 @@ RUST = {
     "burn-flex": ["peer-burn", "--device", "flex"],
     "burn-wgpu": ["peer-burn", "--device", "wgpu"],
 }
-PEERS = [*OURS, *python_peers.PEERS, *RUST]
+GRADIENT_PEERS = [*OF_GRADIENTS, *(peer for peer in python_peers.PEERS if "gradient" in peer)]
+PEERS = [*OURS, *(peer for peer in python_peers.PEERS if "gradient" not in peer), *RUST]
 # How often a window may be run again because the machine was not quiet.
 RETRIES = 3
 
 
 def command(peer, work, runs):
+    if peer in OF_GRADIENTS:
+        backend, options = OF_GRADIENTS[peer]
+        size = ["--size", str(work.size), "--runs", str(runs)]
+        return [COMMAND, "bench", "--json", "--backend", backend, "--weights", work.weights, *size, *options]
     if peer in OURS:
         return [COMMAND, "bench", "--json", "--backend", OURS[peer], "--weights", work.weights, "--size", str(work.size), "--runs", str(runs)]
     if peer in RUST:
@@ -46,7 +58,7 @@ def command(peer, work, runs):
 
 def figures(peer, printed):
     """What counts of a line that a peer printed."""
-    if peer in OURS:
+    if peer in OURS or peer in OF_GRADIENTS:
         adapter = f" on {printed['adapter']}" if printed["adapter"] else ""
         whole = printed["whole"]
         return {"median_s": whole["median_s"], "min_s": whole["min_s"], "peak_bytes": whole["peak_bytes"],
@@ -78,7 +90,8 @@ def sitting(work, peers, options):
     print(f"{work.size}x{work.size}", flush=True)
     truth = work.loss("cpu")
     # The bench compares pictures of its own, so that its loss is looked at here.
-    ours = {peer: work.loss(backend) for peer, backend in OURS.items() if peer in peers}
+    backends = OURS | {peer: backend for peer, (backend, _) in OF_GRADIENTS.items()}
+    ours = {peer: work.loss(backend) for peer, backend in backends.items() if peer in peers}
     results = {peer: [] for peer in peers}
     for number in range(options.windows):
         for peer in peers:
@@ -116,17 +129,19 @@ def main():
     parser.add_argument("--runs", type=int, default=5, help="runs a window (5)")
     parser.add_argument("--timeout", type=int, default=300, help="seconds that a window may take (300)")
     parser.add_argument("--foreign", type=float, default=0.05, help="the part of the machine that others may use in a window that counts (0.05)")
-    parser.add_argument("--only", help="peers, separated by commas: " + ", ".join(PEERS))
+    parser.add_argument("--gradient", action="store_true", help="time the gradient, against a target whose features are kept")
+    parser.add_argument("--only", help="peers, separated by commas: " + ", ".join([*PEERS, *GRADIENT_PEERS]))
     parser.add_argument("--weights", help="VGG19 as float32 safetensors; seeded weights by default")
     parser.add_argument("--output", help="the JSON file; benches/results/DATE.json by default")
     options = parser.parse_args()
-    peers = options.only.split(",") if options.only else PEERS
+    all_peers = GRADIENT_PEERS if options.gradient else PEERS
+    peers = options.only.split(",") if options.only else all_peers
     for peer in peers:
-        if peer not in PEERS:
-            parser.error(f"there is no peer {peer}; there are {', '.join(PEERS)}")
+        if peer not in all_peers:
+            parser.error(f"there is no peer {peer}; there are {', '.join(all_peers)}")
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     record = {"date": now.isoformat(), "machine": machine(), "runs_a_window": options.runs, "foreign": options.foreign, "sizes": {}}
-    path = options.output or os.path.join(ROOT, "benches", "results", f"{now:%Y-%m-%dT%H%M%SZ}.json")
+    path = options.output or os.path.join(ROOT, "benches", "results", f"{'gradient-' * options.gradient}{now:%Y-%m-%dT%H%M%SZ}.json")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
 
     with tempfile.TemporaryDirectory() as folder:

@@ -12,6 +12,10 @@ BEGIN, END = "<!-- peers:begin, by benches/peers/table.py -->\n", "<!-- peers:en
 NOTES = {
     "perceptual-loss": "this project on the CPU",
     "perceptual-loss-gpu": "this project's shaders",
+    "perceptual-loss-gradient": "this project on the CPU",
+    "perceptual-loss-kept": "the loss alone",
+    "perceptual-loss-gpu-gradient": "this project's shaders",
+    "perceptual-loss-gpu-kept": "the loss alone",
     "ncnn": "features only",
     "ncnn-vulkan": "features only",
     "burn-flex": "what burn puts in ndarray's place",
@@ -36,7 +40,8 @@ def text(record):
     """A Markdown table of every size, the fastest of the largest first, and a line on the machine."""
     sizes = list(record["sizes"])
     rows = {size: {peer: summary(windows) for peer, windows in record["sizes"][size].items()} for size in sizes}
-    ours = {size: rows[size].get("perceptual-loss", {}).get("median_s") for size in sizes}
+    first = next(iter(rows[sizes[0]]))
+    ours = {size: rows[size].get(first, {}).get("median_s") for size in sizes}
     peers = sorted(rows[sizes[-1]], key=lambda peer: rows[sizes[-1]][peer].get("median_s", float("inf")))
     lines = ["| | " + " | ".join(f"{s}x{s} | times ours | memory" for s in sizes) + " |", "| --- |" + " ---: |" * (3 * len(sizes))]
     failed = []
@@ -52,7 +57,7 @@ def text(record):
             ratio = f"{row['median_s'] / ours[size]:.2f}" if ours[size] else "-"
             cells += [f"{row['median_s']:.3f} s", ratio, f"{row['peak_bytes'] / 2**20:.0f} MiB"]
         notes = ", ".join(filter(None, (NOTES.get(peer), version)))
-        name = f"**{peer}**" if peer == "perceptual-loss" else peer
+        name = f"**{peer}**" if peer == first else peer
         lines.append(f"| {name} ({notes}) | " + " | ".join(cells) + " |")
     machine = record["machine"]
     sets = " ".join(machine["sets"])
@@ -63,7 +68,8 @@ def text(record):
 
 
 def main():
-    newest = max(glob.glob(os.path.join(ROOT, "benches", "results", "*.json")), default=None)
+    # Those of gradients have names that begin with the word.
+    newest = max(glob.glob(os.path.join(ROOT, "benches", "results", "[0-9]*.json")), default=None)
     if newest is None:
         sys.exit("error: benches/results has no run; benches/peers/run makes one")
     with open(newest) as file:

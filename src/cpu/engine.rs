@@ -100,7 +100,7 @@ pub(crate) fn outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory
 ///
 /// # Errors
 /// As [`outline`].
-pub(super) fn gradient_outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
+pub(crate) fn gradient_outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
     outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)
 }
 

@@ -21,7 +21,7 @@ mod values;
 pub use rayon;
 
 #[cfg(all(test, feature = "gpu"))]
-pub(crate) use self::engine::outline;
+pub(crate) use self::engine::{gradient_outline, outline};
 pub use self::processor::{Processor, processor};
 pub(crate) use self::{
     engine::{Engine, KernelSet, Model},

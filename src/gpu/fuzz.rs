@@ -6,7 +6,7 @@ use proptest::{
 };
 
 use super::{
-    arrange::{Arrangement, Means, arrange, most_params, part_sizes},
+    arrange::{Arrangement, Means, arrange, arrange_gradient, most_params, part_sizes, parts_memory},
     capabilities::Capabilities,
     frame::arrange as frames,
     kernels::PARAMS_BYTES,
@@ -60,6 +60,26 @@ pub(crate) fn hold(
         }
         Arrangement::Parts(parts) => Ok(Some(Some(*parts))),
     }
+}
+
+/// Arranges pictures for their gradients, and lowers candidates of those that go through as a whole; none where it is refused.
+pub(crate) fn hold_gradient(
+    plans: &Plans,
+    memory: u64,
+    means: Means<'_>,
+) -> Result<Option<Parts>, TestCaseError> {
+    let parts = match arrange_gradient(plans, memory, means) {
+        Ok(parts) => parts,
+        Err(Error::TooLarge(_)) => return Ok(None),
+        Err(error) => return Err(unexpected(error)),
+    };
+    let takes = parts_memory(&parts, means);
+    prop_assert!(takes.counted() <= memory, "{takes:?} of {memory}");
+    if !parts.is_cut() {
+        let candidates = plans.candidates(1).and_then(|plan| plan.with_gradient()).map_err(unexpected)?;
+        hold_program(&candidates, (Host::Memory, Keeper::Target), means)?;
+    }
+    Ok(Some(parts))
 }
 
 /// Frames' programs, one picture whose dispatches can be divided into pieces, and those of their targets; with as much memory, and
@@ -133,6 +153,9 @@ fn hold_program(
         Binding::KeptPicture | Binding::KeptNotes => keeper == Keeper::Target,
         Binding::Notes => program.sizes.notes >= u64::from(plan.images()) * 4,
         Binding::Scratch(index) => index < scratch.len(),
+        Binding::Gradient => {
+            plan.gradient().is_some_and(|id| program.sizes.gradient >= plan.tensors()[id].bytes())
+        }
         _ => true,
     };
     for command in &program.commands {

@@ -2,7 +2,7 @@
 
 use super::{
     bordered::{Bordered, Lying},
-    relu::{OF_WORD, bits, zero_unmasked},
+    relu::{OF_WORD, bits, zero_unmasked, zero_unset},
 };
 use crate::{
     cpu::{
@@ -118,8 +118,12 @@ pub(super) fn max_pool_routes(
                     let of = |values: [&'_ [f32]; 4]| {
                         let mut chunks = [[0.0; OF_WORD]; 4];
                         for (chunk, values) in chunks.iter_mut().zip(values) {
-                            let values = &values[first..values.len().min(first + OF_WORD)];
-                            chunk[..values.len()].copy_from_slice(values);
+                            let values = &values[first..];
+                            match values.first_chunk() {
+                                // A length that is known is copied without a call.
+                                Some(whole) => *chunk = *whole,
+                                None => chunk[..values.len()].copy_from_slice(values),
+                            }
                         }
                         chunks
                     };
@@ -210,9 +214,8 @@ fn lead(gradient: &[f32], routes: &[f32], [right, lower]: [bool; 2], out: &mut [
     let turn = |word: &f32, set: bool| if set { word.to_bits() } else { !word.to_bits() };
     let words = of_columns.iter().zip(of_rows).map(|(column, row)| turn(column, right) & turn(row, lower));
     for ((out, gradient), word) in out.chunks_mut(OF_WORD).zip(gradient.chunks(OF_WORD)).zip(words) {
-        for (bit, (out, gradient)) in out.iter_mut().zip(gradient).enumerate() {
-            *out = if word >> bit & 1 != 0 { *gradient } else { 0.0 };
-        }
+        out.copy_from_slice(gradient);
+        zero_unset(out, word);
     }
 }
 

@@ -52,7 +52,12 @@ pub(super) fn relu_mask(
             let positions = a.chunks_exact(channels).zip(d.chunks_exact(channels));
             for (out, (a, d)) in row.chunks_exact_mut(words).zip(positions) {
                 for (word, (a, d)) in out.iter_mut().zip(a.chunks(OF_WORD).zip(d.chunks(OF_WORD))) {
-                    *word = bits(a.iter().zip(d).map(|(a, d)| a.max(0.0) + d > 0.0));
+                    let is_positive = |(a, d): (&f32, &f32)| a.max(0.0) + d > 0.0;
+                    *word = match (a.first_chunk::<OF_WORD>(), d.first_chunk::<OF_WORD>()) {
+                        // A length that is known is gone through without branches.
+                        (Some(a), Some(d)) => bits(a.iter().zip(d).map(is_positive)),
+                        _ => bits(a.iter().zip(d).map(is_positive)),
+                    };
                 }
             }
         });
@@ -75,11 +80,23 @@ pub(super) fn zero_unmasked(values: &mut [f32], mask: &[f32], channels: usize) {
     let words = channels.div_ceil(OF_WORD);
     for (values, words) in values.chunks_exact_mut(channels).zip(mask.chunks_exact(words)) {
         for (values, word) in values.chunks_mut(OF_WORD).zip(words) {
-            let word = word.to_bits();
-            for (bit, value) in values.iter_mut().enumerate() {
-                *value = if word >> bit & 1 != 0 { *value } else { 0.0 };
-            }
+            zero_unset(values, word.to_bits());
         }
+    }
+}
+
+/// Zeros of up to a word's values those whose bit is not there.
+#[inline(always)] // so that it is compiled for the registers that there are
+pub(super) fn zero_unset(values: &mut [f32], word: u32) {
+    let keep = |value: &mut f32, bit: usize| {
+        // All ones or none: a value's bits are its own or 0.
+        let all = ((word << (31 - bit)) as i32 >> 31) as u32;
+        *value = f32::from_bits(value.to_bits() & all);
+    };
+    match values.as_chunks_mut::<OF_WORD>() {
+        // A length that is known is gone through without branches.
+        ([values], []) => values.iter_mut().enumerate().for_each(|(bit, value)| keep(value, bit)),
+        _ => values.iter_mut().enumerate().for_each(|(bit, value)| keep(value, bit)),
     }
 }
 
