@@ -12,7 +12,6 @@ use crate::{
     memory::Memory,
     plan::{Parts, Plan, Plans},
     profile::Stopwatch,
-    reserve::filled,
 };
 
 /// A session on the CPU.
@@ -172,9 +171,7 @@ impl Session {
             _ => plans.pairs(1)?,
         };
         let whole = plan.with_gradient()?;
-        let [width, height] = plans.size.map(|side| side as usize);
-        let what = format_args!("a gradient of {width}x{height} pixels");
-        let mut gradient = filled(0.0, 3 * width * height, what)?;
+        let mut gradient = whole.zero_gradient()?;
         let ran = run(engine, executor, &whole, parts, compared, wait, follow, |executor| {
             if let Some(id) = executor.plan().gradient().filter(|_| executor.plan().makes_gradient()) {
                 executor.plan().place_gradient(&executor.read(id)?, &mut gradient);

@@ -6,7 +6,10 @@
 //! precision where pictures nearly agree.
 
 use super::{Builder, Maps, Operation, Plan, Step, TapGradient, TensorId};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    reserve::filled,
+};
 
 impl Plan {
     /// The plan that does what this one does, of pairs or of candidates, and makes the [gradient](Self::gradient) of each total by its
@@ -27,6 +30,16 @@ impl Plan {
     /// Whether this part of a picture makes some of the gradient.
     pub(crate) fn makes_gradient(&self) -> bool {
         self.steps.iter().any(|step| step.output().is_some_and(|made| Some(made) == self.gradient))
+    }
+
+    /// Zeros for a whole picture's gradient, shape (3, H, W).
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn zero_gradient(&self) -> Result<Vec<f32>> {
+        let [width, height] = self.picture_size().unwrap_or_default();
+        let what = format_args!("a gradient of {width}x{height} pixels");
+        filled(0.0, 3 * width as usize * height as usize, what)
     }
 
     /// Copies what this part of a picture owns of a gradient to its place in the whole picture's, both of shape (3, H, W).

@@ -1,14 +1,21 @@
 //! Gradients by the public API: against PyTorch's (`tests/golden/gradients.*`, made by `gradients.py` beside them), against central
 //! differences, and what a session promises of them.
 
+use std::{
+    future::Future as _,
+    sync::{Arc, Mutex},
+};
+
 use perceptual_loss::{
-    Context, Criterion, Error, Gradient, Image, Model, ModelOptions, Preset, Report, Weights,
+    CancelToken, Context, Criterion, Error, Gradient, Image, Model, ModelOptions, Preset, Report, Weights,
 };
 use safetensors::SafeTensors;
 
 use crate::{
+    TAPS, buffer_memory,
     comparison::{bits, config, image, model, model_with, scenes},
     gpu_device,
+    objects::objects,
     scene::{Distortion, Scene},
 };
 
@@ -223,5 +230,84 @@ fn what_has_no_gradient_is_said() {
         let target = session.target(Image::rgb8(&picture, 16, 16)).unwrap();
         let other = vec![9; 16 * 16 * 3];
         assert!(session.loss_and_gradient_blocking(Image::rgb8(&other, 16, 16), &target).is_err());
+    }
+}
+
+/// What gradients take is there from the first on, as it was told, and another creates nothing.
+#[test]
+fn buffers_of_gradients_are_made_when_one_is_asked_for() {
+    let context = gpu_device::open();
+    let (device, _) = perceptual_loss::gpu::device(&context).unwrap();
+    let model = model(&context, TAPS);
+    let all = scenes(64, 48, 3);
+    let told = model.gradient_outline(64, 48).unwrap().memory.total();
+    let mut session = model.session(64, 48).unwrap();
+    let target = session.target(image(&all[0])).unwrap();
+    session.compare_one_to_blocking(&target, image(&all[1])).unwrap();
+    // The weights of the way back are the model's: another session has asked for them.
+    let mut other = model.session(8, 8).unwrap();
+    let small = vec![7; 8 * 8 * 3];
+    let pair = [(Image::rgb8(&small, 8, 8), Image::rgb8(&small, 8, 8))];
+    other.loss_and_gradient_batch_blocking(&pair).unwrap();
+
+    let before = buffer_memory(&device);
+    session.compare_one_to_blocking(&target, image(&all[2])).unwrap();
+    assert_eq!(buffer_memory(&device), before, "comparing takes nothing for gradients");
+    session.loss_and_gradient_blocking(image(&all[1]), &target).unwrap();
+    let taken = buffer_memory(&device) - before;
+    // Slots of candidates are fewer than those of pairs, and each buffer may be rounded up by the driver.
+    assert!(taken > 0 && taken <= told + 30 * 4096, "{taken} bytes allocated, {told} told");
+    let pairs = [(image(&all[1]), image(&all[0]))];
+    session.loss_and_gradient_batch_blocking(&pairs).unwrap();
+    let objects = objects(&device);
+    for picture in &all {
+        session.loss_and_gradient_blocking(image(picture), &target).unwrap();
+        session.loss_and_gradient_batch_blocking(&pairs).unwrap();
+    }
+    assert_eq!(crate::objects::objects(&device), objects, "lasting objects after more gradients");
+}
+
+/// Awaited, cancelled or given up: the session stays what it was.
+#[test]
+fn gradients_are_awaited_and_cancelled() {
+    fn send<T: Send>(value: T) -> T {
+        value
+    }
+    let all = scenes(40, 96, 2);
+    for context in [Context::cpu(), gpu_device::open()] {
+        let whole = model(&context, TAPS);
+        let all_bytes = whole.gradient_outline(40, 96).unwrap().memory.counted();
+        for model in [&whole, &whole.with_memory(all_bytes / 2)] {
+            let mut session = model.session(40, 96).unwrap();
+            let target = session.target(image(&all[1])).unwrap();
+            let (report, gradient) = session.loss_and_gradient_blocking(image(&all[0]), &target).unwrap();
+            let future = send(session.loss_and_gradient(image(&all[0]), &target));
+            let (again, awaited) = pollster::block_on(future).unwrap();
+            assert_eq!((bits(&again), &awaited), (bits(&report), &gradient));
+
+            let told = Arc::new(Mutex::new(vec![]));
+            let (sink, token) = (Arc::clone(&told), CancelToken::new());
+            session.set_cancel_token(token.clone());
+            session.set_progress(move |done| sink.lock().unwrap().push(done));
+            session.loss_and_gradient_blocking(image(&all[0]), &target).unwrap();
+            let shares = std::mem::take(&mut *told.lock().unwrap());
+            assert!(shares.is_sorted() && shares[0] == 0.0 && shares.last() == Some(&1.0), "{shares:?}");
+            token.cancel();
+            let cancelled = session.loss_and_gradient_blocking(image(&all[0]), &target);
+            assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
+            session.set_cancel_token(CancelToken::new());
+            session.set_progress(|_| {});
+            for polls in [1, 3] {
+                let mut waiting = std::task::Context::from_waker(std::task::Waker::noop());
+                let mut future = std::pin::pin!(session.loss_and_gradient(image(&all[0]), &target));
+                for _ in 0..polls {
+                    if future.as_mut().poll(&mut waiting).is_ready() {
+                        break;
+                    }
+                }
+            }
+            let (_, last) = session.loss_and_gradient_blocking(image(&all[0]), &target).unwrap();
+            assert_eq!(last, gradient, "after it was given up");
+        }
     }
 }

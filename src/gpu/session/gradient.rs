@@ -16,9 +16,8 @@ use crate::{
         workspace::{Round, Workspace},
     },
     image::Image,
-    plan::{Parts, Plan, Plans},
+    plan::{Parts, Plans},
     profile::Stopwatch,
-    reserve::filled,
 };
 
 /// What a gradient's comparison gives: the sum of differences at each tap, and the gradient, shape (3, H, W).
@@ -66,22 +65,14 @@ impl Gradients {
     ) -> Result<Compared> {
         let Self { parts, workspace, pairs, readback, words, .. } = self;
         let whole = parts.plan();
-        let (mut sums, mut gradient) = (vec![0.0; whole.taps().len()], zeros(whole)?);
+        let (mut sums, mut gradient) = (vec![0.0; whole.taps().len()], whole.zero_gradient()?);
         let mut seconds = vec![0.0; whole.steps().len()];
         for (index, (band, strip)) in parts.order().enumerate() {
             let mut follow = follow.share(index, parts.count() as usize);
-            let part = parts.part(band, strip)?.plan;
-            let lowered = workspace.model.lower(&part, Host::Parts, Keeper::Executor)?;
             let prepared = match pairs.take() {
-                Some(mut prepared) => {
-                    prepared.become_program(&workspace.model, (part, lowered), &workspace.buffers)?;
-                    prepared
-                }
-                None => {
-                    let bytes = arrange::most_params(parts, workspace.model.means());
-                    let buffers = &workspace.buffers;
-                    Prepared::with_room(&workspace.model, (part, lowered), buffers, None, bytes)?
-                }
+                // Of the whole picture it is there already.
+                Some(prepared) if !parts.is_cut() => prepared,
+                before => prepare(workspace, parts, (band, strip), before)?,
             };
             let prepared = pairs.insert(prepared);
             let round = Round::of(1, pair, words);
@@ -94,6 +85,7 @@ impl Gradients {
             sums.iter_mut().zip(of_part.0).for_each(|(sum, part)| *sum += part);
             prepared.plan.place_gradient(&of_part.1, &mut gradient);
         }
+        follow.at(1.0)?;
         if let Some(watch) = watch {
             watch.round(parts.plan(), 1, &seconds);
         }
@@ -127,15 +119,32 @@ impl Gradients {
         if let Some(watch) = watch {
             watch.round(&prepared.plan, 1, &times);
         }
-        let mut gradient = zeros(&prepared.plan)?;
+        let mut gradient = prepared.plan.zero_gradient()?;
         prepared.plan.place_gradient(&of_whole, &mut gradient);
         Ok((sums, gradient))
     }
 }
 
-fn zeros(plan: &Plan) -> Result<Vec<f32>> {
-    let [width, height] = plan.picture_size().unwrap_or_default();
-    filled(0.0, 3 * width as usize * height as usize, format_args!("a gradient of {width}x{height} pixels"))
+/// The program of a part, in place of that of the part before.
+fn prepare(
+    workspace: &Workspace,
+    parts: &Parts,
+    (band, strip): (u32, u32),
+    before: Option<Prepared>,
+) -> Result<Prepared> {
+    let (model, buffers) = (&workspace.model, &workspace.buffers);
+    let part = parts.part(band, strip)?.plan;
+    let lowered = model.lower(&part, Host::Parts, Keeper::Executor)?;
+    match before {
+        Some(mut prepared) => {
+            prepared.become_program(model, (part, lowered), buffers)?;
+            Ok(prepared)
+        }
+        None => {
+            let bytes = arrange::most_params(parts, model.means());
+            Prepared::with_room(model, (part, lowered), buffers, None, bytes)
+        }
+    }
 }
 
 /// Runs a program's commands for an image, with every step timed where there is a watch.

@@ -36,6 +36,8 @@ pub(crate) struct Session {
     budget: u64,
     /// Made by the first gradient that is asked for.
     gradients: Option<Box<Gradients>>,
+    /// Whether gradients of a kept target can be made, once somebody has asked.
+    keeps_for_gradient: Option<bool>,
 }
 
 /// How pictures go through.
@@ -57,7 +59,8 @@ impl Session {
             Arrangement::Whole(whole) => Way::Whole(Box::new(Whole::new(of(), plans, &whole, memory)?)),
             Arrangement::Parts(parts) => Way::InParts(Box::new(InParts::new(of(), *parts, takes)?)),
         };
-        Ok(Self { way, model: of(), plans: plans.clone(), budget: memory, gradients: None })
+        let plans = plans.clone();
+        Ok(Self { way, model: of(), plans, budget: memory, gradients: None, keeps_for_gradient: None })
     }
 
     /// What [`new`](Self::new) would allocate, and the parts in which pictures go through: one where they are not cut.
@@ -151,8 +154,12 @@ impl Session {
     }
 
     /// Whether gradients of a kept target can be made: the picture goes through as a whole then.
-    pub(crate) fn keeps_for_gradient(&self) -> Result<bool> {
-        Ok(!arrange_gradient(&self.plans, self.budget, self.model.means())?.is_cut())
+    pub(crate) fn keeps_for_gradient(&mut self) -> Result<bool> {
+        let keeps = match self.keeps_for_gradient {
+            Some(keeps) => keeps,
+            None => !arrange_gradient(&self.plans, self.budget, self.model.means())?.is_cut(),
+        };
+        Ok(*self.keeps_for_gradient.insert(keeps))
     }
 
     /// For a generated picture and its target, the sum of differences at each tap, and the gradient, shape (3, H, W).
