@@ -172,14 +172,15 @@ impl Session {
         };
         let whole = plan.with_gradient()?;
         let mut gradient = whole.zero_gradient()?;
-        let ran = run(engine, executor, &whole, parts, compared, wait, follow, |executor| {
+        let timed = watch.map(|watch| (watch, whole.clone()));
+        let ran = run(engine, executor, whole, parts, compared, wait, follow, |executor| {
             if let Some(id) = executor.plan().gradient().filter(|_| executor.plan().makes_gradient()) {
                 executor.plan().place_gradient(&executor.read(id)?, &mut gradient);
             }
             Ok(())
         });
         let (sums, seconds) = ran.await?;
-        if let Some(watch) = watch {
+        if let Some((watch, whole)) = timed {
             watch.round(&whole, 1, &seconds);
         }
         Ok((sums, gradient))
@@ -199,9 +200,9 @@ impl Session {
             Compared::Candidate(..) => plans.candidates(1)?,
             Compared::Magnitude(_) => plans.magnitudes(1)?,
         };
-        let (sums, seconds) =
-            run(engine, executor, &whole, parts, compared, wait, follow, |_| Ok(())).await?;
-        if let Some(watch) = watch {
+        let timed = watch.map(|watch| (watch, whole.clone()));
+        let (sums, seconds) = run(engine, executor, whole, parts, compared, wait, follow, |_| Ok(())).await?;
+        if let Some((watch, whole)) = timed {
             watch.round(&whole, 1, &seconds);
         }
         Ok(sums)
@@ -214,7 +215,7 @@ impl Session {
 async fn run(
     engine: &Engine,
     executor: &mut Executor,
-    whole: &Plan,
+    whole: Plan,
     parts: &Parts,
     compared: Compared<'_>,
     wait: Wait,
@@ -222,7 +223,7 @@ async fn run(
     mut done: impl FnMut(&Executor) -> Result<()>,
 ) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut sums, mut seconds) = (vec![0.0; whole.taps().len()], vec![0.0; whole.steps().len()]);
-    executor.restart(whole.clone())?;
+    executor.restart(whole)?;
     for (index, (band, strip)) in parts.order().enumerate() {
         let mut follow = follow.share(index, parts.count() as usize);
         if parts.is_cut() {
