@@ -148,6 +148,12 @@
 //! bfloat16; [`Model::with_memory`] gives a model another budget without its weights being loaded again. [`Sessions`] are for
 //! pictures of different sizes.
 //!
+//! # Gradients
+//!
+//! [`Session::loss_and_gradient`] makes the [`Gradient`] of a loss by each value of the generated picture, on either backend: what an
+//! optimiser or a training loop takes steps along. Its buffers are there once the first is asked for; [`Model::gradient_outline`] tells
+//! what they take.
+//!
 //! # Where the time goes
 //!
 //! [`Session::profile_batch_blocking`] and [`Session::profile_to_blocking`] compare as their namesakes do and time every

@@ -94,7 +94,7 @@ impl Device {
             let number = |value: f64| if value == 0.0 { "0".to_owned() } else { format!("{value:.1e}") };
             let (largest, allowed) = (largest.map_or("no result".to_owned(), number), number(*allowed));
             let verdict = fault.as_ref().map_or("ok".to_owned(), |fault| format!("WRONG: {fault}"));
-            let _ = writeln!(text, "  {kernel:16} {largest:>9} of {allowed:>6} allowed  {verdict}");
+            let _ = writeln!(text, "  {kernel:25} {largest:>7} of {allowed:>6} allowed  {verdict}");
         }
         let verdict = match (&self.error, self.trusted) {
             (Some(error), _) => format!("It cannot be examined: {error}"),

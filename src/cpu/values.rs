@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use super::lines::Lines;
 use crate::{
     error::Result,
-    plan::{Plan, TensorId},
+    plan::{Element, Plan, TensorId},
 };
 
 /// The values of a plan's tensors.
@@ -87,11 +87,15 @@ impl Values {
             let all = (plan.slots()[slot] / shape.element.bytes()) as usize;
             return Lines::of(shape, all.max(elements));
         }
+        // Bits stay for long and are small: they take no map's buffer.
+        let is_bits = shape.element == Element::Bits;
+        let most = if is_bits { 2 * elements } else { usize::MAX };
         let fits = (0..self.spare.len())
-            .filter(|&i| self.spare[i].len() >= elements)
+            .filter(|&i| (elements..=most).contains(&self.spare[i].len()))
             .min_by_key(|&i| self.spare[i].len());
         match fits {
             Some(index) => Ok(self.spare.swap_remove(index)),
+            None if is_bits => Lines::of(shape, elements),
             None => {
                 // What is too small for this tensor would only add up.
                 self.spare.pop();

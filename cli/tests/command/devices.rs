@@ -89,6 +89,13 @@ fn the_doctor_trusts_every_adapter_and_the_cpu() {
         "copy",
         "difference",
         "difference.map",
+        "relu.mask",
+        "max_pool.routes",
+        "pixels.gradient",
+        "conv3x3.gradient",
+        "relu.gradient",
+        "max_pool.gradient",
+        "difference.gradient",
         "loss",
     ];
     assert_eq!(kernels(cpu), expected);
