@@ -318,13 +318,18 @@ impl Session {
         block_on(self.gradients(&pictures, Against::Each, Wait::Block, None))
     }
 
-    /// Whether gradients of a kept target can be made.
+    /// Whether gradients of a kept target can be made. Where no gradient can, that is told to whoever asks for one, and not to whoever
+    /// makes a target.
     fn keeps_for_gradient(&mut self) -> Result<bool> {
-        match &mut self.device {
+        let keeps = match &mut self.device {
             #[cfg(feature = "gpu")]
             DeviceSession::Gpu(session) => session.keeps_for_gradient(),
             #[cfg(feature = "cpu")]
             DeviceSession::Cpu(session) => session.keeps_for_gradient(),
+        };
+        match keeps {
+            Err(Error::TooLarge(_)) => Ok(false),
+            keeps => keeps,
         }
     }
 

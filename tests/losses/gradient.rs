@@ -233,6 +233,24 @@ fn what_has_no_gradient_is_said() {
     }
 }
 
+/// Memory that is enough for comparing with a kept target need not be enough for a gradient: only that says so. A picture of as many
+/// positions as the poolings make one of cannot be cut.
+#[test]
+fn a_target_needs_no_room_for_gradients() {
+    let all = scenes(4, 4, 2);
+    for context in [Context::cpu(), gpu_device::context().clone()] {
+        let whole = model(&context, "pool2=1");
+        let takes = whole.memory(4, 4, 1).unwrap();
+        let model = whole.with_memory(takes.counted());
+        assert!(matches!(model.gradient_outline(4, 4), Err(Error::TooLarge(_))), "{takes:?}");
+        let mut session = model.session(4, 4).unwrap();
+        let target = session.target(image(&all[1])).unwrap();
+        session.compare_one_to_blocking(&target, image(&all[0])).unwrap();
+        let error = session.loss_and_gradient_blocking(image(&all[0]), &target).unwrap_err();
+        assert!(matches!(error, Error::TooLarge(_)), "{error}");
+    }
+}
+
 /// What gradients take is there from the first on, as it was told, and another creates nothing.
 #[test]
 fn buffers_of_gradients_are_made_when_one_is_asked_for() {
