@@ -24,9 +24,7 @@ impl Plan {
         }
         backward.finish()
     }
-}
 
-impl Plan {
     /// Whether this part of a picture makes some of the gradient.
     pub(crate) fn makes_gradient(&self) -> bool {
         self.steps.iter().any(|step| step.output().is_some_and(|made| Some(made) == self.gradient))

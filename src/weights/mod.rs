@@ -299,17 +299,26 @@ impl Parameters {
     /// # Errors
     /// [`Error::Weights`] where it was not loaded, or has other channels than the layer.
     pub fn of_layer(&self, layer: &Layer) -> Result<&Convolution> {
-        let convolution = self
-            .convolution(layer.name)
-            .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
-        let Layer { inputs, outputs, .. } = convolution.layer;
+        Ok(&self.convolutions[self.place(layer)?])
+    }
+
+    /// Where among the convolutions that of `layer` stands.
+    ///
+    /// # Errors
+    /// As [`of_layer`](Self::of_layer).
+    pub(crate) fn place(&self, layer: &Layer) -> Result<usize> {
+        let place =
+            (self.convolutions.iter())
+                .position(|convolution| convolution.layer.name == layer.name)
+                .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
+        let Layer { inputs, outputs, .. } = self.convolutions[place].layer;
         if (inputs, outputs) != (layer.inputs, layer.outputs) {
             return Err(Error::Weights(format!(
                 "the weights of {} are from {inputs} channels to {outputs}; those from {} to {} are needed",
                 layer.name, layer.inputs, layer.outputs
             )));
         }
-        Ok(convolution)
+        Ok(place)
     }
 
     /// Bytes of all values as float32.

@@ -8,7 +8,7 @@ use std::{
 
 pub use perceptual_loss::low_level::doctor::{
     AnyExecutor, Bounds, MIXED_PIXELS, PIXELS, SUM, plans,
-    values::{Rng, features, values},
+    values::{Rng, features, few, values},
 };
 use perceptual_loss::{
     Context, Image, ModelOptions, Normalization, Tuning, gpu,

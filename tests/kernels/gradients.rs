@@ -10,12 +10,9 @@ use perceptual_loss::{
     network::Layer,
 };
 
-use crate::common::{self, Subject, convolution, described, features, on_twin, parameters, sizes, values};
-
-/// A few whole numbers: many of them are the same, and many sums of them are 0.
-fn few(seed: u64, count: u64) -> Vec<f32> {
-    perceptual_loss::low_level::doctor::values::few(seed, count)
-}
+use crate::common::{
+    self, Subject, convolution, described, features, few, on_twin, parameters, sizes, values,
+};
 
 fn whole([width, height]: [u32; 2]) -> Region {
     Region::whole(width, height)

@@ -5,13 +5,9 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 
 use super::conv3x3::{Factors, Filter};
-use crate::{
-    error::{Error, Result},
-    network::Layer,
-    weights::Parameters,
-};
+use crate::{error::Result, network::Layer, weights::Parameters};
 
-/// Every convolution of a model, and those that make their gradients, each once it is wanted.
+/// Every convolution of a model in the order of its parameters, and those that make their gradients, each once it is wanted.
 #[derive(Debug)]
 pub(super) struct Filters {
     forward: Vec<Filter>,
@@ -22,7 +18,7 @@ pub(super) struct Filters {
 
 impl Filters {
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub(super) fn new(parameters: &Arc<Parameters>, factors: Factors) -> Result<Self> {
         let filters = parameters.convolutions().par_iter();
         let forward: Vec<_> =
@@ -38,38 +34,22 @@ impl Filters {
     }
 
     /// # Errors
-    /// [`Error::Weights`] where the convolution of `layer` was not loaded, or has other channels.
+    /// [`Error::Weights`](crate::Error::Weights) where the convolution of `layer` was not loaded, or has other channels.
     pub(super) fn of_layer(&self, layer: &Layer) -> Result<&Filter> {
-        Ok(&self.forward[self.place(layer)?])
+        Ok(&self.forward[self.parameters.place(layer)?])
     }
 
     /// That of the gradient.
     ///
     /// # Errors
-    /// As [`of_layer`](Self::of_layer), and [`Error::OutOfMemory`].
+    /// As [`of_layer`](Self::of_layer), and [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub(super) fn of_gradient(&self, layer: &Layer) -> Result<&Filter> {
-        let place = self.place(layer)?;
+        let place = self.parameters.place(layer)?;
         let filter = &self.backward[place];
         if let Some(filter) = filter.get() {
             return Ok(filter);
         }
         let made = Filter::new(&self.parameters.convolutions()[place].transposed()?, self.factors)?;
         Ok(filter.get_or_init(|| made))
-    }
-
-    fn place(&self, layer: &Layer) -> Result<usize> {
-        let place = self
-            .forward
-            .iter()
-            .position(|filter| filter.layer.name == layer.name)
-            .ok_or_else(|| Error::Weights(format!("the weights of {} were not loaded", layer.name)))?;
-        let Layer { inputs, outputs, .. } = self.forward[place].layer;
-        if (inputs, outputs) != (layer.inputs, layer.outputs) {
-            return Err(Error::Weights(format!(
-                "the weights of {} are from {inputs} channels to {outputs}; those from {} to {} are needed",
-                layer.name, layer.inputs, layer.outputs
-            )));
-        }
-        Ok(place)
     }
 }

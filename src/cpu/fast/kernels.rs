@@ -42,9 +42,7 @@ impl Fast {
     ) -> Result<Self> {
         Ok(Self { filters: Filters::new(parameters, factors)?, scratch })
     }
-}
 
-impl Fast {
     /// One image of a tensor.
     fn of_image<'a>(&self, (tensor, values): Input<'a>, index: usize) -> Input<'a> {
         let image = self.image(tensor);
@@ -240,11 +238,9 @@ impl Kernels for Fast {
         mask: Option<Input<'_>>,
         (to, kept, output): Output<'_>,
     ) -> Result<()> {
-        let (from, _) = tap.difference;
         for (index, out) in images_mut(to, output).enumerate() {
-            let [difference, added, mask] = [Some(tap.difference), added, mask]
-                .map(|input| input.map(|input| self.of_image(input, index)));
-            let Some((_, difference)) = difference else { continue };
+            let (from, difference) = self.of_image(tap.difference, index);
+            let [added, mask] = [added, mask].map(|input| input.map(|input| self.of_image(input, index)));
             difference_gradient((from, difference, tap.slope), added, mask, (to, kept, out));
         }
         Ok(())

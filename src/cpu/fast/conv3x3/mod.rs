@@ -95,6 +95,7 @@ struct Job<'a> {
 
 /// An image of a target's map, of a difference's, or of both, which are then made by one task, the target's first: weights are
 /// read once for both.
+#[derive(Default)]
 struct Pair<'a> {
     target: Option<Half<'a>>,
     difference: Option<Half<'a>>,
@@ -228,13 +229,7 @@ pub(super) fn conv3x3(
 ) -> Result<()> {
     let job = Job::new(input.0, (to, kept), filter, scratch);
     let halves = halves(&job, input.1, least(input_relu), output);
-    let pairs = halves.map(|target| Pair {
-        target: Some(target),
-        difference: None,
-        relu: false,
-        made: None,
-        mask: None,
-    });
+    let pairs = halves.map(|target| Pair { target: Some(target), ..Pair::default() });
     job.run(filter, pairs.collect())
 }
 
@@ -253,11 +248,10 @@ pub(super) fn conv3x3_difference(
     let of_image = target.map(|(_, made)| of_target(made, job.target.elements(), to.images as usize));
     let halves = halves(&job, input.1, f32::NEG_INFINITY, output);
     let pairs = halves.enumerate().map(|(index, difference)| Pair {
-        target: None,
         difference: Some(difference),
         relu: target.is_some(),
         made: of_image.as_ref().map(|of_image| of_image(index)),
-        mask: None,
+        ..Pair::default()
     });
     job.run(filter, pairs.collect())
 }
@@ -279,13 +273,7 @@ pub(super) fn conv3x3_gradient(
     let mut masks = mask.into_iter().flat_map(|(tensor, values)| {
         values.chunks(Bordered::of(tensor).elements()).map(|image| Lying::under(tensor, image, &written))
     });
-    let pairs = halves.map(|half| Pair {
-        target: None,
-        difference: Some(half),
-        relu: false,
-        made: None,
-        mask: masks.next(),
-    });
+    let pairs = halves.map(|half| Pair { difference: Some(half), mask: masks.next(), ..Pair::default() });
     job.run(filter, pairs.collect())
 }
 
@@ -303,8 +291,7 @@ pub(super) fn conv3x3_both(maps: BothMaps<'_>, filter: &Filter, scratch: &Scratc
         target: Some(target),
         difference: Some(difference),
         relu,
-        made: None,
-        mask: None,
+        ..Pair::default()
     });
     job.run(filter, pairs.collect())
 }
