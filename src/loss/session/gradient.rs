@@ -13,7 +13,7 @@ use crate::{
 
 impl Session {
     /// Compares a picture with a target, and makes the gradient of the total by each of the picture's values. What that takes beside
-    /// comparing ([`Model::gradient_outline`]) is there from the first gradient on.
+    /// comparing ([`Model::gradient_outline`](crate::Model::gradient_outline)) is there from the first gradient on.
     ///
     /// The gradient is exactly 0 where the pictures are the same. Where the loss has none, at values of the generated picture that tie in a
     /// pooling and features that are 0, it is that of one side, as PyTorch has it.
