@@ -4,22 +4,22 @@
 #include "tensor"
 #include "grid"
 #include "elements"
-#include "slope"
+#include "criterion"
 
 struct Params {
     input: Tensor,
     // The gradient from deeper layers, if there `adds` one.
     added: Tensor,
     output: Tensor,
-    // See include/slope.wgsl.
+    // The tap's weight over the number of its values, and its criterion: see include/criterion.wgsl.
     factor: f32,
-    absolute: u32,
+    criterion: u32,
+    parameter: f32,
     adds: u32,
     groups: u32,
     first_group: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -39,7 +39,7 @@ fn main(
         return;
     }
     let difference = input[address(params.input, group.z, element.place)];
-    var sum = slope(difference, params.factor, params.absolute);
+    var sum = params.factor * slope(difference, params.criterion, params.parameter);
     if params.adds != 0u {
         sum += added[address(params.added, group.z, element.place)];
     }

@@ -1,20 +1,24 @@
-// What each position adds to the sum of a difference, before it is divided by their number: its square or magnitude, one element a
-// thread. Twin: src/cpu/twin/difference.rs.
+// What each position adds to the sum of a difference, before it is divided by their number, one element a thread. Twin: src/cpu/twin/difference.rs.
 
 #include "tensor"
 #include "grid"
 #include "elements"
 #include "activation"
+#include "criterion"
 
 struct Params {
     input: Tensor,
     output: Tensor,
     // What the input is read through: see include/activation.wgsl.
     input_floor: i32,
-    // Absolute rather than squared.
-    absolute: u32,
+    // See include/criterion.wgsl.
+    criterion: u32,
+    parameter: f32,
     groups: u32,
     first_group: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -34,5 +38,5 @@ fn main(
     }
     let difference = loaded(input[address(params.input, group.z, element.place)], params.input_floor);
     map[address(params.output, group.z, element.place)]
-        = select(difference * difference, abs(difference), params.absolute != 0u);
+        = term(difference, params.criterion, params.parameter);
 }

@@ -1,10 +1,11 @@
-// The sum of a difference's squares or magnitudes, first stage: reads a map once, writes one partial sum a workgroup and no map.
+// The sum of what each value of a difference counts, first stage: reads a map once, writes one partial sum a workgroup and no map.
 // The order of additions depends on one image's shape alone, so that the same image gives the same bits in any batch.
 // Twin: src/cpu/twin/difference.rs; second stage: sum.wgsl.
 
 #include "grid"
 #include "tree"
 #include "activation"
+#include "criterion"
 
 struct Params {
     // Where the first image begins, and the elements from there to the next one.
@@ -18,11 +19,11 @@ struct Params {
     channel_stride: u32,
     // What the map is read through: see include/activation.wgsl.
     input_floor: i32,
-    // Mean absolute error rather than squared.
-    absolute: u32,
+    // See include/criterion.wgsl.
+    criterion: u32,
+    parameter: f32,
     groups: u32,
     first_group: u32,
-    pad: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -62,7 +63,7 @@ fn main(
         for (var i = 0u; i < SPAN; i++) {
             if element < elements {
                 let difference = loaded(input[start + address(element)], params.input_floor);
-                span_sum += select(difference * difference, abs(difference), params.absolute != 0);
+                span_sum += term(difference, params.criterion, params.parameter);
             }
             element += WORKGROUP;
         }

@@ -4,7 +4,7 @@
 #include "tensor"
 #include "grid"
 #include "elements"
-#include "slope"
+#include "criterion"
 
 struct Params {
     input: Tensor,
@@ -19,15 +19,15 @@ struct Params {
     routes_origin: vec2<u32>,
     // Windows across and down the picture.
     windows: vec2<u32>,
-    // See include/slope.wgsl.
+    // The tap's weight over the number of its values, and its criterion: see include/criterion.wgsl.
     factor: f32,
-    absolute: u32,
+    criterion: u32,
+    parameter: f32,
     adds: u32,
     groups: u32,
     first_group: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -63,7 +63,7 @@ fn main(
     var sum = led(group.z, params.origin + element.place.xy, element.place.z);
     if params.adds != 0u {
         let at = address(params.difference, group.z, element.place);
-        sum += slope(difference[at], params.factor, params.absolute);
+        sum += params.factor * slope(difference[at], params.criterion, params.parameter);
     }
     output[address(params.output, group.z, element.place)] = sum;
 }

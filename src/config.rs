@@ -1,27 +1,19 @@
-//! What is compared: network, taps and their weights, criterion, input normalisation; and the named presets.
+//! What is compared: network, taps with their weights and criteria, input normalisation; and the named presets.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
 use crate::{
+    criterion::Criterion,
     error::{Error, Result},
     network::Network,
     normalization::Normalization,
 };
 
-/// What is averaged over a tap's N, C, H and W.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Criterion {
-    /// The squared difference.
-    Mse,
-    /// The absolute difference.
-    Mae,
-}
-
-/// A layer whose output is compared, and its factor in the total.
+/// A layer whose output is compared, its factor in the total, and what is averaged there.
+///
+/// As text it is `relu1_2=0.5:mae`: a layer, its weight, which is 1 where it is left out, and its criterion.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Tap {
@@ -29,6 +21,8 @@ pub struct Tap {
     pub layer: String,
     /// Factor in the total; finite, not negative.
     pub weight: f64,
+    /// What is averaged.
+    pub criterion: Criterion,
 }
 
 /// A loss: what the two pictures are compared by. Start from a [`Preset`] and change fields.
@@ -37,16 +31,14 @@ pub struct Tap {
 pub struct Config {
     /// The network.
     pub network: Network,
-    /// The layers compared. Reports list them in the network's order.
+    /// The layers compared, each by one criterion or by several. Reports list them in the network's order.
     pub taps: Vec<Tap>,
-    /// What is averaged at every tap.
-    pub criterion: Criterion,
     /// What is done to pixels first.
     pub normalization: Normalization,
 }
 
 impl Config {
-    /// A loss from its parts; taps are (layer, weight).
+    /// A loss from its parts; taps are (layer, weight), and all have the same criterion.
     ///
     /// # Errors
     /// [`Error::Config`] as [`validate`](Self::validate).
@@ -56,9 +48,23 @@ impl Config {
         criterion: Criterion,
         normalization: Normalization,
     ) -> Result<Self> {
-        let config = Self { network, taps: Tap::list(taps), criterion, normalization };
+        let config = Self { network, taps: Tap::list(taps), normalization }.with_criterion(criterion);
         config.validate()?;
         Ok(config)
+    }
+
+    /// The same, with this criterion at every tap.
+    #[must_use]
+    pub fn with_criterion(mut self, criterion: Criterion) -> Self {
+        self.taps.iter_mut().for_each(|tap| tap.criterion = criterion);
+        self
+    }
+
+    /// The criterion of all taps, if it is one.
+    #[must_use]
+    pub fn criterion(&self) -> Option<Criterion> {
+        let first = self.taps.first()?.criterion;
+        self.taps.iter().all(|tap| tap.criterion == first).then_some(first)
     }
 
     /// The preset that this is, if it is one to the last constant.
@@ -67,27 +73,30 @@ impl Config {
         Preset::ALL.into_iter().find(|preset| preset.config() == *self)
     }
 
-    /// The taps as (position in [`Network::layers`], weight), in the network's order.
+    /// The taps, each with its layer's position in [`Network::layers`], in the network's order.
     ///
     /// # Errors
-    /// [`Error::Config`] where there is no tap, a layer is unknown or named twice, or a weight is negative or
-    /// not finite.
-    pub fn tap_positions(&self) -> Result<Vec<(usize, f64)>> {
+    /// [`Error::Config`] where there is no tap, a layer is unknown or named twice with the same criterion, a weight is negative or
+    /// not finite, or a criterion's parameter is not usable.
+    pub fn tap_positions(&self) -> Result<Vec<(usize, &Tap)>> {
         if self.taps.is_empty() {
             return Err(Error::Config("a loss needs at least one tap, such as relu1_2=1.0".to_owned()));
         }
-        let mut positions = Vec::with_capacity(self.taps.len());
-        for Tap { layer, weight } in &self.taps {
+        let mut positions: Vec<(usize, &Tap)> = Vec::with_capacity(self.taps.len());
+        for tap @ Tap { layer, weight, criterion } in &self.taps {
             let position = self.network.position(layer)?;
             if !weight.is_finite() || *weight < 0.0 {
                 return Err(Error::Config(format!(
                     "the weight {weight} of tap {layer} is not usable; it must be finite and not negative"
                 )));
             }
-            if positions.iter().any(|(other, _)| *other == position) {
-                return Err(Error::Config(format!("tap {layer} is named twice; name each layer once")));
+            criterion.validate()?;
+            if positions.iter().any(|(other, tap)| *other == position && tap.criterion == *criterion) {
+                return Err(Error::Config(format!(
+                    "tap {layer} is named twice; name each layer once with a criterion"
+                )));
             }
-            positions.push((position, *weight));
+            positions.push((position, tap));
         }
         positions.sort_by_key(|(position, _)| *position);
         Ok(positions)
@@ -114,34 +123,53 @@ impl From<Preset> for Config {
 }
 
 impl Tap {
-    /// A tap at the layer called `layer`.
+    /// A tap at the layer called `layer`, of squared differences.
     #[must_use]
     pub fn new(layer: impl Into<String>, weight: f64) -> Self {
-        Self { layer: layer.into(), weight }
+        Self { layer: layer.into(), weight, criterion: Criterion::Mse }
     }
 
-    /// Taps from (layer, weight) pairs.
+    /// The same, with another criterion.
+    #[must_use]
+    pub fn with_criterion(self, criterion: Criterion) -> Self {
+        Self { criterion, ..self }
+    }
+
+    /// Taps of squared differences from (layer, weight) pairs.
     #[must_use]
     pub fn list(taps: &[(&str, f64)]) -> Vec<Self> {
         taps.iter().map(|(layer, weight)| Self::new(*layer, *weight)).collect()
     }
 
-    /// Taps from text such as `relu1_2=1.0,conv3_4=0.5`; a layer without a weight has weight 1.
+    /// Taps from text such as `relu1_2=1.0,conv3_4=0.5:mae`; a layer without a weight has weight 1, and one without a criterion
+    /// `otherwise`.
     ///
     /// # Errors
     /// [`Error::Config`] where the text has another form.
-    pub fn parse_list(text: &str) -> Result<Vec<Self>> {
+    pub fn parse_list(text: &str, otherwise: Criterion) -> Result<Vec<Self>> {
         text.split(',')
             .map(|part| {
-                let (layer, weight) = part.split_once('=').unwrap_or((part, "1"));
+                let (tap, criterion) = match part.split_once(':') {
+                    None => (part, otherwise),
+                    Some((tap, criterion)) => (tap, criterion.trim().parse()?),
+                };
+                let (layer, weight) = tap.split_once('=').unwrap_or((tap, "1"));
                 match weight.trim().parse() {
-                    Ok(weight) if !layer.trim().is_empty() => Ok(Self::new(layer.trim(), weight)),
+                    Ok(weight) if !layer.trim().is_empty() => {
+                        Ok(Self::new(layer.trim(), weight).with_criterion(criterion))
+                    }
                     _ => Err(Error::Config(format!(
-                        "'{part}' is no tap; taps look like relu1_2=1.0,conv3_4=0.5"
+                        "'{part}' is no tap; taps look like relu1_2=1.0,conv3_4=0.5:mae"
                     ))),
                 }
             })
             .collect()
+    }
+}
+
+impl fmt::Display for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}:{}", self.layer, self.weight, self.criterion)
     }
 }
 
@@ -225,7 +253,7 @@ impl Preset {
                 ],
             ),
         };
-        Config { network, taps: Tap::list(taps), criterion, normalization }
+        Config { network, taps: Tap::list(taps), normalization }.with_criterion(criterion)
     }
 }
 
@@ -252,37 +280,6 @@ impl FromStr for Preset {
     }
 }
 
-impl Criterion {
-    /// Every criterion there is.
-    pub const ALL: [Self; 2] = [Self::Mse, Self::Mae];
-
-    /// The name that the command and reports use.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mse => "mse",
-            Self::Mae => "mae",
-        }
-    }
-}
-
-impl fmt::Display for Criterion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Criterion {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|criterion| criterion.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(" and ");
-            Error::Config(format!("no criterion is called '{name}'; there are {names}"))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,18 +295,30 @@ mod tests {
 
     #[test]
     fn taps_are_ordered_by_depth_and_checked() {
-        let config = |text: &str| Config { taps: Tap::parse_list(text).unwrap(), ..Config::default() };
-        let positions = config("relu2_2=0.5, conv1_1").tap_positions().unwrap();
-        assert_eq!(positions, [(0, 1.0), (8, 0.5)]);
+        let config =
+            |text: &str| Config { taps: Tap::parse_list(text, Criterion::Mae).unwrap(), ..Config::default() };
+        let several = config("relu2_2=0.5, conv1_1:mse,relu2_2=2:smooth-l1:0.5");
+        let positions = several.tap_positions().unwrap();
+        let read: Vec<_> = positions.iter().map(|(at, tap)| (*at, tap.weight, tap.criterion)).collect();
+        let smooth = Criterion::SmoothL1 { beta: 0.5 };
+        assert_eq!(read, [(0, 1.0, Criterion::Mse), (8, 0.5, Criterion::Mae), (8, 2.0, smooth)]);
+        assert_eq!(several.criterion(), None);
+        assert_eq!(several.taps[2].to_string(), "relu2_2=2:smooth-l1:0.5");
+        assert_eq!(Preset::Esrgan.config().criterion(), Some(Criterion::Mae));
         for (text, part) in [
             ("relu9_9=1", "no layer 'relu9_9'"),
             ("relu1_1=nan", "weight NaN"),
             ("relu1_1=-1", "weight -1"),
             ("relu1_1=1,relu1_1=2", "named twice"),
+            ("relu1_1:smooth-l1:2,relu1_1:smooth-l1:2", "named twice"),
         ] {
             let message = config(text).validate().unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
-        assert!(Tap::parse_list("").is_err() && Tap::parse_list("relu1_1=x").is_err());
+        let smooth = Config::default().with_criterion(Criterion::SmoothL1 { beta: 0.0 });
+        assert!(smooth.validate().unwrap_err().to_string().contains("the parameter 0 of smooth-l1"));
+        for text in ["", "relu1_1=x", ":mae", "relu1_1:l3", "relu1_1=1:"] {
+            assert!(Tap::parse_list(text, Criterion::Mse).is_err(), "{text}");
+        }
     }
 }

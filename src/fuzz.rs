@@ -16,7 +16,7 @@ use proptest::{
 };
 
 use crate::{
-    Config, Error, Preset, Tap, Tuning, Tunings, cpu,
+    Config, Criterion, Error, Preset, Tap, Tuning, Tunings, cpu,
     gpu::{Capabilities, fuzz as gpu},
     plan::{Operation, Part, Parts, Plan, Plans},
 };
@@ -42,13 +42,19 @@ fn magnitude(least: f64, most: f64) -> impl Strategy<Value = u64> {
 
 fn case() -> impl Strategy<Value = Case> {
     let side = || magnitude(32.0, 100_001.0).prop_map(|side| side.min(100_000) as u32);
-    let taps = prop::collection::btree_set(0..40usize, 1..6);
+    let criterion = prop::sample::select(Criterion::ALL.to_vec());
+    let taps = prop::collection::vec((0..40usize, criterion), 1..6);
     let loss = (0..Preset::ALL.len(), any::<bool>(), taps).prop_map(|(preset, own, taps)| {
         let mut config = Preset::ALL[preset].config();
         let layers = config.network.layers();
-        let names: Vec<_> = taps.into_iter().map(|tap| layers[tap % layers.len()].name).collect();
-        if let (true, Ok(taps)) = (own, Tap::parse_list(&names.join(","))) {
-            config.taps = taps;
+        if own {
+            config.taps.clear();
+            for (tap, criterion) in taps {
+                let tap = Tap::new(layers[tap % layers.len()].name, 1.0).with_criterion(criterion);
+                if !config.taps.contains(&tap) {
+                    config.taps.push(tap);
+                }
+            }
         }
         config
     });

@@ -200,6 +200,7 @@ mod color;
 pub mod config;
 #[cfg(feature = "cpu")]
 pub mod cpu;
+mod criterion;
 #[cfg(all(feature = "gpu", feature = "cpu"))]
 mod doctor;
 mod error;
@@ -227,7 +228,8 @@ mod whole_file;
 
 pub use self::{
     color::{ToneMap, Transfer, encode_srgb},
-    config::{Config, Criterion, Preset, Tap},
+    config::{Config, Preset, Tap},
+    criterion::Criterion,
     error::{Error, Result},
     follow::CancelToken,
     image::Image,

@@ -148,7 +148,7 @@ fn sheet(original: &RgbImage, rows: &[(f64, Vec<Sample>)]) -> RgbImage {
         format!(
             "{} ({}, {}), weights {}{trained}, on {}, version {}",
             report.preset.map_or(report.network.name(), Preset::name),
-            report.criterion,
+            report.criteria(),
             report.normalization,
             report.weights.origin,
             report.adapter.as_deref().unwrap_or(report.backend.name()),

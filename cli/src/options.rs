@@ -23,12 +23,14 @@ pub struct LossOptions {
     #[arg(long, default_value_t, value_parser = OneOf(Preset::ALL.to_vec()))]
     preset: Preset,
 
-    /// Layers and their weights, instead of the preset's: relu1_2=1.0,conv3_4=0.5
+    /// Layers and their weights, instead of the preset's: relu1_2=1.0,conv3_4=0.5. A layer may have a criterion of its own
+    /// behind a colon: conv3_4=0.5:mae
     #[arg(long, value_name = "LAYER=WEIGHT,...")]
     taps: Option<String>,
 
-    /// What is averaged, instead of the preset's: squared or absolute differences.
-    #[arg(long, value_parser = OneOf(Criterion::ALL.to_vec()))]
+    /// What is averaged, instead of the preset's: squared differences (mse), absolute ones (mae), smooth-l1:BETA,
+    /// charbonnier:EPS; where no parameter is given, smooth-l1:1 and charbonnier:0.001.
+    #[arg(long, value_name = "NAME[:PARAMETER]")]
     criterion: Option<Criterion>,
 
     /// none, imagenet, signed, caffe, or mean=R/G/B,std=R/G/B,scale=S,order=rgb, instead of the preset's.
@@ -83,9 +85,11 @@ impl LossOptions {
     pub fn config(&self) -> Result<Config, Failure> {
         let mut config = self.preset.config();
         if let Some(taps) = &self.taps {
-            config.taps = Tap::parse_list(taps)?;
+            let of_preset = config.criterion().unwrap_or(Criterion::Mse);
+            config.taps = Tap::parse_list(taps, self.criterion.unwrap_or(of_preset))?;
+        } else if let Some(criterion) = self.criterion {
+            config = config.with_criterion(criterion);
         }
-        config.criterion = self.criterion.unwrap_or(config.criterion);
         config.normalization = self.norm.unwrap_or(config.normalization);
         config.validate()?;
         Ok(config)

@@ -277,7 +277,7 @@ fn check(plan: &Plan, kernels: &dyn Kernels) -> Result<()> {
 mod tests {
     use super::*;
     use crate::{
-        config::Criterion,
+        criterion::Criterion,
         network::Layer,
         plan::{Builder, Maps, Region, Tensor},
         weights::Convolution,

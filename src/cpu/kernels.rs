@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::{
-    config::Criterion,
+    criterion::Criterion,
     error::Result,
     network::Layer,
     normalization::Normalization,
@@ -127,7 +127,7 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
     /// The positions that both tensors hold; all others of the output stay as they are.
     fn copy(&self, input: Input<'_>, output: Output<'_>);
 
-    /// The sum of squares or magnitudes over an image of a tensor like `shape`, as far as its region owns it, which may be read
+    /// The sum of what a criterion makes of each value of an image of a tensor like `shape`, as far as its region owns it, which may be read
     /// through max(x, 0).
     fn difference(&self, shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64;
 
@@ -203,29 +203,6 @@ pub(super) struct TapSlope<'a> {
 pub(super) struct Slope {
     pub(super) criterion: Criterion,
     pub(super) factor: f64,
-}
-
-impl Slope {
-    /// At a difference: where it has none, at a magnitude of 0, it is 0.
-    #[inline(always)] // so that it is compiled for the registers that there are
-    pub(super) fn at(self, difference: f64) -> f64 {
-        match self.criterion {
-            Criterion::Mse => 2.0 * self.factor * difference,
-            Criterion::Mae if difference == 0.0 => 0.0,
-            Criterion::Mae => self.factor.copysign(difference),
-        }
-    }
-
-    /// The same to float32's precision.
-    #[inline(always)] // so that it is compiled for the registers that there are
-    pub(super) fn near(self) -> impl Fn(f32) -> f32 {
-        let (twice, once) = ((2.0 * self.factor) as f32, self.factor as f32);
-        move |difference| match self.criterion {
-            Criterion::Mse => twice * difference,
-            Criterion::Mae if difference == 0.0 => 0.0,
-            Criterion::Mae => once.copysign(difference),
-        }
-    }
 }
 
 /// How a difference is pooled.

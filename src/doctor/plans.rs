@@ -7,7 +7,7 @@ pub use self::gradients::{
 };
 use super::values::Rng;
 use crate::{
-    config::Criterion,
+    criterion::Criterion,
     error::Result,
     network::Layer,
     normalization::Normalization,

@@ -72,7 +72,7 @@ impl Kernel {
                 r#"#include "activation""# => include_str!("../../shaders/include/activation.wgsl"),
                 r#"#include "conv3x3""# => include_str!("../../shaders/include/conv3x3.wgsl"),
                 r#"#include "convolution""# => include_str!("../../shaders/include/convolution.wgsl"),
-                r#"#include "slope""# => include_str!("../../shaders/include/slope.wgsl"),
+                r#"#include "criterion""# => include_str!("../../shaders/include/criterion.wgsl"),
                 r#"#include "tree""# => include_str!("../../shaders/include/tree.wgsl"),
                 r#"#include "color""# => include_str!("../../shaders/include/color.wgsl"),
                 r#"#include "picture""# => include_str!("../../shaders/include/picture.wgsl"),

@@ -8,7 +8,7 @@ use crate::cpu;
 #[cfg(feature = "gpu")]
 use crate::gpu;
 use crate::{
-    config::Config,
+    config::{Config, Tap},
     error::{Error, Result},
     memory::Memory,
     plan::{Plan, Plans},
@@ -240,13 +240,15 @@ impl Model {
             .taps()
             .iter()
             .zip(sums)
-            .map(|(tap, sum)| {
+            .zip(config.tap_positions()?)
+            .map(|((tap, sum), (_, Tap { criterion, .. }))| {
                 let tensor = &plan.tensors()[tap.tensor];
                 let [width, height] = tensor.region.extent;
                 let loss = sum / tensor.image_stride() as f64;
                 LayerReport {
                     name: tap.name,
                     weight: tap.weight,
+                    criterion: *criterion,
                     loss,
                     shape: [tensor.channels, height, width],
                 }
@@ -268,7 +270,6 @@ impl Model {
             network: config.network,
             preset: config.preset(),
             normalization: config.normalization,
-            criterion: config.criterion,
             precision: *precision,
             tuning: self.used_tunings(plan),
             weights: parameters.info.clone(),

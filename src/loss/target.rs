@@ -199,8 +199,7 @@ mod tests {
         let pixels = pixels(2);
         let here = model(&Context::cpu(), &config(), 1);
         let target = session(&here).target(Image::rgb8(&pixels, SIZE[0], SIZE[1])).unwrap();
-        let mut mae = config();
-        mae.criterion = Criterion::Mae;
+        let mae = config().with_criterion(Criterion::Mae);
         for (other, what) in [
             (model(&Context::twin(), &config(), 1), "on the CPU, and this session computes on the twins"),
             (model(&Context::cpu(), &mae, 1), "of another loss"),

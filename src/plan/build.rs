@@ -2,7 +2,7 @@
 
 use super::{Builder, Maps, Operation, Plan, Region, Step, TensorId};
 use crate::{
-    config::Config,
+    config::{Config, Tap},
     error::{Error, Result},
     network::{Layer, LayerKind},
 };
@@ -108,8 +108,7 @@ fn build(config: &Config, [width, height]: [u32; 2], images: u32, compared: Comp
     let deepest = taps.last().map_or(0, |(position, _)| *position);
     let layers = &config.network.layers()[..=deepest];
     check_size(layers, width, height)?;
-    let weight_at =
-        |position: usize| taps.iter().find(|(tap, _)| *tap == position).map(|(_, weight)| *weight);
+    let taps_at = |position: usize| taps.iter().filter(move |(tap, _)| *tap == position).map(|(_, tap)| *tap);
 
     let mut network = Network::new(compared, images);
     // Of the deepest layer the target's map has no reader, nor has what a convolution there reads.
@@ -124,7 +123,7 @@ fn build(config: &Config, [width, height]: [u32; 2], images: u32, compared: Comp
     while position <= deepest {
         let layer = layers[position];
         // A ReLU rides on its convolution unless a tap needs the values before it.
-        let relu = layer.kind == LayerKind::Conv && position < deepest && weight_at(position).is_none();
+        let relu = layer.kind == LayerKind::Conv && position < deepest && taps_at(position).next().is_none();
         position += usize::from(relu);
         match layer.kind {
             // Its own activation reads it, too.
@@ -134,8 +133,8 @@ fn build(config: &Config, [width, height]: [u32; 2], images: u32, compared: Comp
             LayerKind::Relu => network.relu(&layer),
             LayerKind::Pool => network.max_pool(&layer, has_reader(position)),
         }
-        if let Some(weight) = weight_at(position) {
-            network.tap(layers[position].name, weight, config);
+        for tap in taps_at(position) {
+            network.tap(layers[position].name, tap);
         }
         position += 1;
     }
@@ -249,13 +248,13 @@ impl Network {
         self.step(layer.name, operation, maps, [target, difference], also);
     }
 
-    fn tap(&mut self, name: &'static str, weight: f64, config: &Config) {
+    fn tap(&mut self, name: &'static str, &Tap { weight, criterion, .. }: &Tap) {
         match (self.compared, self.target, self.difference) {
             (Compared::Pairs | Compared::Candidates, _, Some(difference)) => {
-                self.plan.tap(name, weight, config.criterion, difference);
+                self.plan.tap(name, weight, criterion, difference);
             }
             (Compared::Magnitudes, Some(target), _) => {
-                self.plan.tap_through(name, weight, config.criterion, target, self.before_relu);
+                self.plan.tap_through(name, weight, criterion, target, self.before_relu);
             }
             // A target by itself is compared with nothing.
             _ => {}
@@ -279,7 +278,7 @@ fn check_size(layers: &[Layer], width: u32, height: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Preset, Tap};
+    use crate::config::Preset;
 
     fn plan(config: &Config, width: u32, height: u32) -> Plan {
         Plan::new(config, width, height, 2).unwrap()

@@ -1,7 +1,7 @@
 //! Making a plan: tensors, then steps over them, then the check that makes a [`Plan`] of it.
 
 use super::{Operation, Plan, Region, Step, TapPlan, Tensor, TensorId, slots};
-use crate::{config::Criterion, error::Result};
+use crate::{criterion::Criterion, error::Result};
 
 /// A plan that is being made.
 ///

@@ -258,7 +258,7 @@ const ENDS: u32 = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Tap};
+    use crate::{Config, Criterion, Tap};
 
     /// What a part in the middle stands for.
     #[test]
@@ -266,7 +266,7 @@ mod tests {
         let layers = Config::default().network.layers();
         // The last pooling is no tap.
         for tap in layers.iter().filter(|layer| layer.name != "pool5").map(|layer| layer.name) {
-            let config = Config { taps: Tap::parse_list(tap).unwrap(), ..Config::default() };
+            let config = Config { taps: Tap::parse_list(tap, Criterion::Mse).unwrap(), ..Config::default() };
             let whole = Plan::new(&config, 2003, 2003, 1).unwrap().with_gradient().unwrap();
             let cuts = Cuts::none(Arc::new(whole)).of_units([1, 1]);
             let [bands, strips] = cuts.counts();

@@ -75,7 +75,7 @@ struct Backward<'a> {
 /// What is known of a difference's gradient.
 #[derive(Clone, Default)]
 struct Of {
-    tap: Option<TapGradient>,
+    taps: Vec<TapGradient>,
     reader: Option<Reader>,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Backward<'a> {
         let step = &self.plan.steps[index];
         let (difference, made) = match (step.operation, &*step.reads, &*step.writes) {
             (Operation::Difference { criterion, tap, .. }, &[from], _) => {
-                self.of[from].tap = Some(TapGradient { criterion, tap });
+                self.of[from].taps.push(TapGradient { criterion, tap });
                 return Ok(());
             }
             (Operation::Pixels { maps, .. }, ..) if maps.difference() => (None, step.writes.last()),
@@ -146,41 +146,61 @@ impl<'a> Backward<'a> {
     /// The gradient of a difference that step `index` makes: before its activation, where it goes through one. None where nothing
     /// that is compared comes of it.
     fn gradient_of(&mut self, difference: TensorId, index: usize) -> Option<TensorId> {
-        let Of { tap, reader } = std::mem::take(&mut self.of[difference]);
-        if tap.is_none() && reader.is_none() {
+        let Of { taps, reader } = std::mem::take(&mut self.of[difference]);
+        if taps.is_empty() && reader.is_none() {
             return None;
         }
         let mask = self.mask(difference, index);
         let Some(Reader { step, gradient }) = reader else {
-            return Some(self.of_tap(difference, tap?, None, mask));
+            return self.of_taps(difference, &taps, None, mask);
         };
         let plan = self.plan;
         let reading = &plan.steps[step];
         let name = format!("{} gradient", reading.name);
         match reading.operation {
             Operation::Conv3x3 { layer, .. } => {
-                // What a tap adds comes before the mask.
-                let now = mask.filter(|_| tap.is_none());
+                // What taps add comes before the mask.
+                let now = mask.filter(|_| taps.is_empty());
                 let operation = Operation::Conv3x3Gradient { layer, masked: now.is_some() };
                 let made = self.made(difference, name, operation, [Some(gradient), now]);
-                Some(tap.map_or(made, |tap| self.of_tap(difference, tap, Some(made), mask)))
+                self.of_taps(difference, &taps, Some(made), mask)
             }
             Operation::MaxPool { input_relu, .. } => {
                 let routes = self.routes(difference, step, input_relu);
-                let operation = Operation::MaxPoolGradient { adds: tap, masked: mask.is_some() };
-                let reads = [Some(gradient), Some(routes), mask, tap.map(|_| difference)];
-                Some(self.made(difference, name, operation, reads))
+                // It adds one tap's itself.
+                let (adds, more) = match &*taps {
+                    [first, more @ ..] => (Some(*first), more),
+                    [] => (None, &[][..]),
+                };
+                let now = mask.filter(|_| more.is_empty());
+                let operation = Operation::MaxPoolGradient { adds, masked: now.is_some() };
+                let reads = [Some(gradient), Some(routes), now, adds.map(|_| difference)];
+                let made = self.made(difference, name, operation, reads);
+                self.of_taps(difference, more, Some(made), mask)
             }
             // Its own gradient was made before its activation.
-            Operation::Relu => Some(match tap {
-                Some(tap) => self.of_tap(difference, tap, Some(gradient), None),
-                None => gradient,
-            }),
+            Operation::Relu => self.of_taps(difference, &taps, Some(gradient), None),
             _ => None,
         }
     }
 
-    /// What a tap makes of a difference's gradient, with what is there of it already.
+    /// What taps make of a difference's gradient, with what is there of it already; the last of them masks it.
+    fn of_taps(
+        &mut self,
+        difference: TensorId,
+        taps: &[TapGradient],
+        there: Option<TensorId>,
+        mask: Option<TensorId>,
+    ) -> Option<TensorId> {
+        let mut made = there;
+        for (index, tap) in taps.iter().enumerate() {
+            let mask = mask.filter(|_| index + 1 == taps.len());
+            made = Some(self.of_tap(difference, *tap, made, mask));
+        }
+        made
+    }
+
+    /// What a tap makes of it.
     fn of_tap(
         &mut self,
         difference: TensorId,
@@ -272,12 +292,12 @@ impl<'a> Backward<'a> {
 mod tests {
     use super::*;
     use crate::{
-        config::{Config, Preset, Tap},
+        Config, Criterion, Preset, Tap,
         plan::{Element, Parts},
     };
 
     fn config(taps: &str) -> Config {
-        Config { taps: Tap::parse_list(taps).unwrap(), ..Config::default() }
+        Config { taps: Tap::parse_list(taps, Criterion::Mse).unwrap(), ..Config::default() }
     }
 
     fn names(plan: &Plan) -> Vec<&str> {
@@ -321,6 +341,32 @@ mod tests {
             assert_eq!((made.images, made.channels, made.region.extent), (plan.images(), 3, [50, 33]));
             assert_eq!(gradient.kept, plan.kept, "a target is the same for both");
         }
+    }
+
+    /// Several taps of one difference add up, and the last of them masks; a pool adds one of them itself.
+    #[test]
+    fn several_taps_of_a_layer() {
+        let plan = Plan::new(&config("relu1_2=1,relu1_2=2:mae,conv2_1=1,conv2_1=1:mae"), 16, 16, 1).unwrap();
+        let gradient = plan.with_gradient().unwrap();
+        let backward = &gradient.steps[plan.steps.len() + 3..];
+        let read: Vec<_> =
+            backward.iter().take(4).map(|step| (step.name.as_str(), step.reads.len())).collect();
+        assert_eq!(
+            read,
+            [
+                ("conv2_1 difference gradient", 1),
+                ("conv2_1 difference gradient", 2),
+                ("conv2_1 gradient", 1),
+                ("pool1 gradient", 3)
+            ]
+        );
+        let last = &backward[4];
+        let masked = Operation::DifferenceGradient {
+            of: TapGradient { criterion: Criterion::Mse, tap: 0 },
+            adds: true,
+            masked: true,
+        };
+        assert_eq!((last.name.as_str(), last.operation), ("relu1_2 difference gradient", masked));
     }
 
     /// Before an activation nothing masks a tap's gradient, which joins the one from behind it.

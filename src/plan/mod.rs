@@ -19,7 +19,7 @@ mod slots;
 mod tensor;
 
 use crate::{
-    config::Criterion,
+    criterion::Criterion,
     error::{Error, Result},
     network::Layer,
     normalization::Normalization,

@@ -342,7 +342,8 @@ mod tests {
     /// The study card's first block: a strip of 8 rows at a time, by hand.
     #[test]
     fn rows_are_kept_for_the_next_strip() {
-        let config = Config { taps: Tap::parse_list("relu1_2,pool1").unwrap(), ..Config::default() };
+        let config =
+            Config { taps: Tap::parse_list("relu1_2,pool1", Criterion::Mse).unwrap(), ..Config::default() };
         let parts = Parts::new(whole(&config, 10, 24), [10, 8], 0).unwrap();
         let rows = |strip: u32, id: TensorId| {
             let Region { origin, extent, halo, .. } = parts.part(0, strip).unwrap().plan.tensors[id].region;
@@ -494,7 +495,7 @@ mod tests {
                 let layers = config.network.layers();
                 let taps: BTreeSet<_> = taps.into_iter().map(|i| i % layers.len()).collect();
                 let taps: Vec<_> = taps.into_iter().map(|i| layers[i].name).collect();
-                config.taps = Tap::parse_list(&taps.join(",")).unwrap();
+                config.taps = Tap::parse_list(&taps.join(","), Criterion::Mse).unwrap();
             }
             let whole = whole(&config, width, height);
             let uncut = Parts::uncut(Arc::new(whole.clone()), 1).unwrap();

@@ -1,13 +1,18 @@
 //! What most tests compare: small pictures, by a model with seeded weights; and a report to the bit.
 
-use perceptual_loss::{Config, Context, Image, Model, ModelOptions, Report, Tap, Weights};
+use perceptual_loss::{Config, Context, Criterion, Image, Model, ModelOptions, Report, Tap, Weights};
 
 use crate::scene::{Distortion, Scene};
 
 /// The default, but for its taps.
 pub fn config(taps: &str) -> Config {
+    config_by(taps, Criterion::Mse)
+}
+
+/// The same, with this criterion where a tap has none of its own.
+pub fn config_by(taps: &str, criterion: Criterion) -> Config {
     let mut config = Config::default();
-    config.taps = Tap::parse_list(taps).unwrap();
+    config.taps = Tap::parse_list(taps, criterion).unwrap();
     config
 }
 

@@ -36,10 +36,13 @@ pub fn losses(
             LayerKind::Relu => maps.map(Map::activated),
             _ => maps.map(|map| map.pooled()),
         };
-        if taps.iter().any(|tap| tap.0 == position) {
+        for (_, tap) in taps.iter().filter(|tap| tap.0 == position) {
             let [a, b] = maps.each_ref().map(|map| map.planes.iter().flatten());
-            let each = a.zip(b).map(|(a, b)| match config.criterion {
+            let each = a.zip(b).map(|(a, b)| match tap.criterion {
                 Criterion::Mae => (a - b).abs(),
+                Criterion::SmoothL1 { beta } if (a - b).abs() >= beta => (a - b).abs() - beta / 2.0,
+                Criterion::SmoothL1 { beta } => (a - b) * (a - b) / (2.0 * beta),
+                Criterion::Charbonnier { eps } => (a - b).hypot(eps) - eps,
                 _ => (a - b) * (a - b),
             });
             losses.push(each.sum::<f64>() / maps[0].planes.iter().flatten().count() as f64);

@@ -12,7 +12,7 @@ import pathlib
 import torch
 from safetensors.numpy import save_file
 
-from losses import FOUR, OWN, PRESETS, distort, features, normalized, scene
+from losses import FOUR, MIXED, OWN, PRESETS, compare, distort, features, normalized, scene, tapped
 
 # network, taps, criterion, norm, size: before activations and behind them, at pools, channels in another order, odd sizes.
 MORE = [
@@ -23,18 +23,20 @@ MORE = [
     ("vgg19", "conv1_1=1.0", "mae", "none", (5, 3)),
     ("vgg16", "relu1_2=1.0", "mse", "imagenet", (1, 7)),
     ("vgg16", "pool2=1.0,conv3_3=0.75,relu3_3=0.5", "mse", "signed", (23, 19)),
+    ("vgg19", MIXED, "mse", "imagenet", (33, 26)),
+    ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool3=2.0", "smooth-l1:0.5", OWN, (23, 19)),
+    ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool2=1.0:mae,pool2=2.0", "charbonnier:0.001", "signed", (19, 22)),
 ]
 
 
 def gradient(network, taps, criterion, norm, weights_seed, generated, target):
-    left = {name: float(weight) for name, weight in (tap.split("=") for tap in taps.split(","))}
+    left = tapped(taps, criterion)
     values = torch.from_numpy(generated / 255.0).requires_grad_(True)
     total = 0.0
     pair = (features(network, weights_seed, normalized(picture, norm)) for picture in (values * 255.0, target))
     for (name, u), (_, v) in zip(*pair):
-        if name in left:
-            difference = u - v
-            total = total + left.pop(name) * (difference.square() if criterion == "mse" else difference.abs()).mean()
+        for weight, own in left.pop(name, []):
+            total = total + weight * compare(own)(u, v)
         if not left:
             break
     total.backward()

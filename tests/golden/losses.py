@@ -36,6 +36,7 @@ NORMS = {
     "signed": "mean=1/1/1,scale=2",
     "caffe": "mean=103.939/116.779/123.68,scale=255,order=bgr",
 }
+MIXED = "relu1_1=1.0,relu2_1=0.5:mae,relu2_1=2.0,pool2=1.0:charbonnier:0.01,relu3_1=1.0:smooth-l1:0.2"
 OWN = "mean=0.5/0.4/0.3,std=0.2/0.3/0.4,scale=2,order=bgr"
 
 DISTORTIONS = ("noise", "blur", "bright")
@@ -64,6 +65,10 @@ EXPLICIT = [
     ("vgg19", "relu5_4=0.5,pool5=2.0", "mse", "imagenet", (67, 40)),
     ("vgg19", "pool5=1.0", "mae", "none", (32, 32)),
     ("vgg16", "pool4=0.25,conv5_3=0.5,pool5=1.5", "mse", OWN, (35, 66)),
+    # Criteria of taps' own, and several of one layer.
+    ("vgg19", MIXED, "mse", "imagenet", (45, 35)),
+    ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool3=2.0", "smooth-l1:0.5", OWN, (33, 37)),
+    ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool2=1.0:mae,pool2=2.0", "charbonnier:0.001", "signed", (35, 32)),
 ]
 
 
@@ -162,14 +167,33 @@ def normalized(picture, norm):
     return ((x * float(own["scale"]) - mean) / std).permute(2, 0, 1)[None]
 
 
+def compare(criterion):
+    """The function of two feature maps that a text such as smooth-l1:0.5 stands for."""
+    name, _, parameter = criterion.partition(":")
+    if name == "smooth-l1":
+        return lambda u, v: F.smooth_l1_loss(u, v, beta=float(parameter))
+    if name == "charbonnier":
+        return lambda u, v: (((u - v).square() + float(parameter) ** 2).sqrt() - float(parameter)).mean()
+    return {"mse": F.mse_loss, "mae": F.l1_loss}[name]
+
+
+def tapped(taps, criterion):
+    """The (weight, criterion) of each layer in taps such as relu1_2=1.0,pool1=0.5:mae, which have this criterion where none is given."""
+    layers = {}
+    for tap in taps.split(","):
+        tap, _, own = tap.partition(":")
+        name, weight = tap.split("=")
+        layers.setdefault(name, []).append((float(weight), own or criterion))
+    return layers
+
+
 def losses(network, taps, criterion, norm, weights_seed, generated, target):
     """(total, layers)"""
-    left = {name: float(weight) for name, weight in (tap.split("=") for tap in taps.split(","))}
-    layers, difference = [], {"mse": F.mse_loss, "mae": F.l1_loss}[criterion]
+    layers, left = [], tapped(taps, criterion)
     pair = (features(network, weights_seed, normalized(picture, norm)) for picture in (generated, target))
     for (name, u), (_, v) in zip(*pair):
-        if name in left:
-            layers.append({"name": name, "weight": left.pop(name), "loss": difference(u, v).item()})
+        for weight, own in left.pop(name, []):
+            layers.append({"name": name, "weight": weight, "loss": compare(own)(u, v).item()})
         if not left:
             return sum(layer["weight"] * layer["loss"] for layer in layers), layers
     raise ValueError(f"{network} has no {', '.join(left)} at this size")

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use perceptual_loss::{
-    Config, Image, Tap, Weights,
+    Config, Criterion, Image, Tap, Weights,
     low_level::{cpu::Executor, plan::Plan},
     weights::Parameters,
 };
@@ -81,7 +81,7 @@ fn a_targets_maps_and_its_candidates_are_pairs() {
     for taps in ["relu1_1,conv1_2,relu1_2,pool1,relu2_1", "conv1_1,relu2_2,conv3_1", "pool1,pool2", "relu3_2"]
     {
         let mut config = Config::default();
-        config.taps = Tap::parse_list(taps).unwrap();
+        config.taps = Tap::parse_list(taps, Criterion::Mse).unwrap();
         hold(&config, [21, 18], 3);
     }
 }

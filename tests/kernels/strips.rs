@@ -1,7 +1,7 @@
 //! Pictures in parts, through the twins and the fast executor on the CPU: the differences of the whole.
 
 use perceptual_loss::{
-    Config, Image, Tap, Weights,
+    Config, Criterion, Image, Tap, Weights,
     low_level::{
         cpu::Executor,
         plan::{Operation, Parts, Plan, Step},
@@ -51,7 +51,7 @@ fn differences(mut executor: Executor, whole: &Plan, parts: &Parts, pair: &[Imag
 
 fn hold(taps: &str, [width, height]: [u32; 2], cuts: &[[u32; 2]]) {
     let mut config = Config::default();
-    config.taps = Tap::parse_list(taps).unwrap();
+    config.taps = Tap::parse_list(taps, Criterion::Mse).unwrap();
     let parameters = std::sync::Arc::new(Weights::seeded(2).load(config.network, 30).unwrap());
     let mut rng = Rng::new(u64::from(width));
     let pixels: [Vec<u8>; 2] =

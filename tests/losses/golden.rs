@@ -4,7 +4,7 @@ use perceptual_loss::{Config, Context, Image, Model, ModelOptions, Preset, Weigh
 
 use crate::{
     bf16,
-    comparison::{self, image},
+    comparison::{config_by, image},
     gpu_device,
     scene::{Distortion, Scene},
 };
@@ -18,9 +18,8 @@ fn worst(context: &Context, options: &ModelOptions, allowed: f64) -> f64 {
             Some(name) => name.parse::<Preset>().unwrap().config(),
             None => {
                 let text = |key: &str| case[key].as_str().unwrap();
-                let mut config = comparison::config(text("taps"));
+                let mut config = config_by(text("taps"), text("criterion").parse().unwrap());
                 config.network = text("network").parse().unwrap();
-                config.criterion = text("criterion").parse().unwrap();
                 config.normalization = text("norm").parse().unwrap();
                 config
             }

@@ -13,7 +13,7 @@ use safetensors::SafeTensors;
 
 use crate::{
     TAPS, buffer_memory,
-    comparison::{bits, config, image, model, model_with, scenes},
+    comparison::{bits, config, config_by, image, model, model_with, scenes},
     gpu_device,
     objects::objects,
     scene::{Distortion, Scene},
@@ -45,11 +45,10 @@ fn agrees_with_pytorch(context: &Context) {
         let text = |key: &str| case[key].as_str();
         let mut config = match text("preset") {
             Some(name) => name.parse::<Preset>().unwrap().config(),
-            None => config(text("taps").unwrap()),
+            None => config_by(text("taps").unwrap(), text("criterion").unwrap().parse().unwrap()),
         };
         if let Some(network) = text("network") {
             config.network = network.parse().unwrap();
-            config.criterion = text("criterion").unwrap().parse().unwrap();
             config.normalization = text("norm").unwrap().parse().unwrap();
         }
         let number = |key: &str| case[key].as_u64().unwrap();
@@ -99,7 +98,7 @@ fn gradients_are_what_the_loss_gains() {
     let planes: Vec<f32> = (0..3 * plane).map(of).collect();
     for criterion in Criterion::ALL {
         let mut config = config("conv1_1=1,relu2_1=0.5,pool2=0.25");
-        config.criterion = criterion;
+        config = config.with_criterion(criterion);
         for context in [&Context::cpu(), gpu_device::context()] {
             let model = Model::new(context, &config, &Weights::default()).unwrap();
             let mut session = model.session(width, height).unwrap();
@@ -138,7 +137,7 @@ fn gradients_are_finite_everywhere() {
     for context in [&Context::cpu(), gpu_device::context()] {
         for criterion in Criterion::ALL {
             let mut config = config("relu1_2=1,conv2_1=0.5,pool3=2");
-            config.criterion = criterion;
+            config = config.with_criterion(criterion);
             let model = Model::new(context, &config, &Weights::default()).unwrap();
             let mut session = model.session(width, height).unwrap();
             for (place, target) in pictures.iter().enumerate() {

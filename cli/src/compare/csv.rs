@@ -1,6 +1,8 @@
 //! Reports as comma-separated values, quoted as RFC 4180 says. A row is a line, since names are escaped.
 
-use perceptual_loss::{Preset, UsedTunings, low_level::shown::escaped};
+use std::borrow::Cow;
+
+use perceptual_loss::{LayerReport, Preset, UsedTunings, low_level::shown::escaped};
 
 use super::line::Line;
 use crate::{failure::Failure, json};
@@ -8,31 +10,44 @@ use crate::{failure::Failure, json};
 /// A row of names, and a row a report. Reports of one run have the same layers.
 pub fn encode(lines: &[Line]) -> Result<String, Failure> {
     let rows = lines.iter().map(columns).collect::<Result<Vec<_>, _>>()?;
-    let names = rows.first().map(|row| row.iter().map(|(name, _)| *name).collect());
+    let names = rows.first().map(|row| row.iter().map(|(name, _)| name.as_ref()).collect());
     let values = rows.iter().map(|row| row.iter().map(|(_, value)| value.as_str()).collect());
     Ok(names.into_iter().chain(values).map(row).collect())
 }
 
 /// What is looked at first comes first.
-fn columns(line: &Line) -> Result<Vec<(&'static str, String)>, Failure> {
+fn columns(line: &Line) -> Result<Vec<(Cow<'static, str>, String)>, Failure> {
     let Line { report, generated, target, pictures } = line;
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     let name = |name: &str| escaped(name).into_owned();
-    let taps: Vec<_> = report.layers.iter().map(|layer| format!("{}={}", layer.name, layer.weight)).collect();
+    let criterion = report.criterion();
+    let tap = |layer: &LayerReport| match criterion {
+        Some(_) => format!("{}={}", layer.name, layer.weight),
+        None => format!("{}={}:{}", layer.name, layer.weight, layer.criterion),
+    };
+    let taps: Vec<_> = report.layers.iter().map(tap).collect();
+    // A layer may be compared by several criteria.
+    let column = |layer: &LayerReport| match criterion {
+        Some(_) => layer.name.into(),
+        None => format!("{}:{}", layer.name, layer.criterion).into(),
+    };
     let pictures = match pictures.is_plain() {
         true => String::new(),
         false => json::object(pictures)?,
     };
-    let mut columns =
-        vec![("generated", name(generated)), ("target", name(target)), ("total", report.total.to_string())];
-    columns.extend(report.layers.iter().map(|layer| (layer.name, layer.loss.to_string())));
-    columns.extend([
+    let mut columns = vec![
+        ("generated".into(), name(generated)),
+        ("target".into(), name(target)),
+        ("total".into(), report.total.to_string()),
+    ];
+    columns.extend(report.layers.iter().map(|layer| (column(layer), layer.loss.to_string())));
+    let rest = [
         ("width", report.width.to_string()),
         ("height", report.height.to_string()),
         ("network", report.network.to_string()),
         ("preset", text(report.preset.map(Preset::name))),
         ("taps", taps.join(",")),
-        ("criterion", report.criterion.to_string()),
+        ("criterion", criterion.map(|criterion| criterion.to_string()).unwrap_or_default()),
         ("normalization", report.normalization.to_string()),
         ("weights", name(&report.weights.origin)),
         ("weights_sha256", report.weights.sha256.clone()),
@@ -43,7 +58,8 @@ fn columns(line: &Line) -> Result<Vec<(&'static str, String)>, Failure> {
         ("adapter", text(report.adapter.as_deref())),
         ("tuning", report.tuning.as_ref().map(UsedTunings::to_string).unwrap_or_default()),
         ("version", report.version.to_owned()),
-    ]);
+    ];
+    columns.extend(rest.map(|(name, value)| (name.into(), value)));
     Ok(columns)
 }
 

@@ -7,15 +7,15 @@ use super::{
     relu::zero_unmasked,
 };
 use crate::{
-    config::Criterion,
     cpu::{
         kernels::{Slope, least},
         simd::arch,
     },
+    criterion::Criterion,
     plan::Tensor,
 };
 
-/// The sum over one image, as far as the region owns it, of the squares or magnitudes of a difference; or of features, through
+/// The sum over one image, as far as the region owns it, of what each value of a difference counts; or of features, through
 /// max(x, 0).
 pub(super) fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64 {
     let border = Bordered::of(shape);
@@ -28,8 +28,9 @@ pub(super) fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool,
             let owned = &border.inner(image, y)[left * border.channels..][..width * border.channels];
             // Compiled for the registers there are.
             arch().dispatch(|| match criterion {
-                Criterion::Mse => sum(owned, least, squared),
-                Criterion::Mae => sum(owned, least, f64::abs),
+                Criterion::Mse => sum(owned, least, |d| Criterion::Mse.term(d)),
+                Criterion::Mae => sum(owned, least, |d| Criterion::Mae.term(d)),
+                other => sum(owned, least, |d| other.term(d)),
             })
         })
         .collect();
@@ -37,7 +38,7 @@ pub(super) fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool,
     rows.iter().sum()
 }
 
-/// Each position's own square or magnitude, to one image of a map, of which the first `kept` rows stay.
+/// What each position counts, to one image of a map, of which the first `kept` rows stay.
 pub(super) fn difference_map(
     shape: &Tensor,
     criterion: Criterion,
@@ -48,14 +49,10 @@ pub(super) fn difference_map(
     let source = Bordered::of(shape);
     let [left, top] = offset(shape, &to.region.below(kept));
     let least = least(input_relu);
-    let measure = match criterion {
-        Criterion::Mse => squared,
-        Criterion::Mae => f64::abs,
-    };
     Bordered::below(to, kept).fill_rows(map, |y, row| {
         let values = &source.inner(image, top + y)[left * source.channels..];
         for (out, value) in row.iter_mut().zip(values) {
-            *out = measure(f64::from(value.max(least))) as f32;
+            *out = criterion.term(f64::from(value.max(least))) as f32;
         }
     });
 }
@@ -75,15 +72,11 @@ pub(super) fn difference_gradient(
     Bordered::below(to, kept).fill_rows(output, |y, row| {
         // Compiled for the registers there are.
         arch().dispatch(|| {
-            let slope = slope.near();
-            for (out, difference) in row.iter_mut().zip(difference.row(y)) {
-                *out = slope(*difference);
+            match &added {
+                Some(added) => row.copy_from_slice(&added.row(y)[..row.len()]),
+                None => row.fill(0.0),
             }
-            if let Some(added) = &added {
-                for (out, added) in row.iter_mut().zip(added.row(y)) {
-                    *out += *added;
-                }
-            }
+            add_slopes(row, difference.row(y), slope);
             if let Some(mask) = &mask {
                 zero_unmasked(row, mask.row(y), difference.channels());
             }
@@ -91,8 +84,30 @@ pub(super) fn difference_gradient(
     });
 }
 
-fn squared(value: f64) -> f64 {
-    value * value
+/// Adds a criterion's derivative at each difference, times its factor.
+#[inline(always)] // so that it is compiled for the registers that there are
+pub(super) fn add_slopes(row: &mut [f32], differences: &[f32], Slope { criterion, factor }: Slope) {
+    let [once, twice] = [factor, 2.0 * factor].map(|factor| factor as f32);
+    match criterion {
+        Criterion::Mse => add(row, differences, |difference| twice * difference),
+        Criterion::Mae => {
+            add(
+                row,
+                differences,
+                |difference| {
+                    if difference == 0.0 { 0.0 } else { once.copysign(difference) }
+                },
+            )
+        }
+        other => add(row, differences, |difference| (factor * other.slope(difference.into())) as f32),
+    }
+}
+
+#[inline(always)] // so that it is compiled for the registers that there are
+fn add(row: &mut [f32], differences: &[f32], slope: impl Fn(f32) -> f32) {
+    for (out, difference) in row.iter_mut().zip(differences) {
+        *out += slope(*difference);
+    }
 }
 
 /// The sum of `measure` over the values of a row, in as many partial sums as vector units want.

@@ -13,11 +13,11 @@ use super::{
     relu::{relu, relu_mask},
 };
 use crate::{
-    config::Criterion,
     cpu::{
         kernels::{BothMaps, Input, Kernels, Output, PoolDifference, TapSlope, of_target},
         scratch::Scratch,
     },
+    criterion::Criterion,
     error::Result,
     network::Layer,
     normalization::Normalization,

@@ -2,6 +2,7 @@
 
 use super::{
     bordered::{Bordered, Lying},
+    difference::add_slopes,
     relu::{OF_WORD, bits, zero_unmasked, zero_unset},
 };
 use crate::{
@@ -195,10 +196,7 @@ pub(super) fn max_pool_gradient(
                 }
             }
             if let Some((difference, slope)) = &tap {
-                let slope = slope.near();
-                for (out, difference) in row.iter_mut().zip(difference.row(row_y)) {
-                    *out += slope(*difference);
-                }
+                add_slopes(row, difference.row(row_y), *slope);
             }
             if let Some(mask) = &mask {
                 zero_unmasked(row, mask.row(row_y), channels);

@@ -1,9 +1,9 @@
 //! Twin of `shaders/difference.wgsl`, `difference.map.wgsl` and `difference.gradient.wgsl`.
 
 use super::{conv3x3::of_target, relu::loaded};
-use crate::{config::Criterion, cpu::kernels::Slope, plan::Tensor};
+use crate::{criterion::Criterion, plan::Tensor};
 
-/// The sum over one image, as far as the region owns it, of the squares or magnitudes of a difference; or of features, through
+/// The sum over one image, as far as the region owns it, of what each value of a difference counts; or of features, through
 /// max(x, 0). `image` is one (C, H, W) of tensors like `shape`.
 #[must_use]
 pub fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool, image: &[f32]) -> f64 {
@@ -57,17 +57,12 @@ pub fn difference_gradient(
     (to, gradient): (&Tensor, &mut [f32]),
 ) {
     let [columns, rows] = to.region.extent.map(|side| side as usize);
-    let slope = Slope { criterion, factor };
     for (index, value) in gradient.iter_mut().enumerate() {
         let place = [index / columns / rows, index / columns % rows, index % columns];
-        *value = (f64::from(*value) + slope.at(of_target(difference, to, place))) as f32;
+        *value = (f64::from(*value) + factor * criterion.slope(of_target(difference, to, place))) as f32;
     }
 }
 
 fn measure(criterion: Criterion, input_relu: bool, value: f32) -> f64 {
-    let value = f64::from(loaded(value, input_relu));
-    match criterion {
-        Criterion::Mse => value * value,
-        Criterion::Mae => value.abs(),
-    }
+    criterion.term(f64::from(loaded(value, input_relu)))
 }

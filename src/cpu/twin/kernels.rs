@@ -8,8 +8,8 @@ use super::{
     relu, relu_gradient, relu_mask,
 };
 use crate::{
-    config::Criterion,
     cpu::kernels::{Input, Kernels, Output, PoolDifference, TapSlope},
+    criterion::Criterion,
     error::Result,
     network::Layer,
     normalization::Normalization,

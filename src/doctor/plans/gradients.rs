@@ -2,7 +2,7 @@
 
 use super::targets;
 use crate::{
-    config::Criterion,
+    criterion::Criterion,
     error::Result,
     network::Layer,
     normalization::Normalization,

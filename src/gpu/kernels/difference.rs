@@ -4,9 +4,9 @@ use std::mem::offset_of;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Operand, activation::input_floor, groups_of, tensor::Tensor};
+use super::{Operand, activation::input_floor, criterion::Numbered, groups_of, tensor::Tensor};
 use crate::{
-    config::Criterion,
+    criterion::Criterion,
     gpu::{
         kernel::{Kernel, WORKGROUP, kernel},
         program::{Binding, Dispatch, Params},
@@ -42,10 +42,9 @@ struct Difference {
     row_stride: u32,
     channel_stride: u32,
     input_floor: i32,
-    absolute: u32,
+    criterion: Numbered,
     groups: u32,
     first_group: u32,
-    pad: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -54,9 +53,10 @@ struct Map {
     input: Tensor,
     output: Tensor,
     input_floor: i32,
-    absolute: u32,
+    criterion: Numbered,
     groups: u32,
     first_group: u32,
+    pad: [u32; 3],
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -69,25 +69,20 @@ struct Gradient {
     adds: u32,
     groups: u32,
     first_group: u32,
-    pad: [u32; 3],
+    pad: [u32; 2],
 }
 
-/// `shaders/include/slope.wgsl`.
+/// A criterion's derivative, times a factor.
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
 pub(in crate::gpu) struct Slope {
     factor: f32,
-    absolute: u32,
+    criterion: Numbered,
 }
 
 impl Slope {
-    /// A criterion's derivative, times `factor`.
     pub(in crate::gpu) fn new(criterion: Criterion, factor: f64) -> Self {
-        let factor = match criterion {
-            Criterion::Mse => 2.0 * factor,
-            Criterion::Mae => factor,
-        };
-        Self { factor: factor as f32, absolute: absolute(criterion) }
+        Self { factor: factor as f32, criterion: criterion.into() }
     }
 }
 
@@ -105,20 +100,6 @@ pub(in crate::gpu) struct Summed {
     pub(in crate::gpu) criterion: Criterion,
     /// Whether the map is read through max(x, 0).
     pub(in crate::gpu) input_relu: bool,
-}
-
-impl Summed {
-    /// Whether a value is taken as it is, or squared.
-    fn absolute(self) -> u32 {
-        absolute(self.criterion)
-    }
-}
-
-fn absolute(criterion: Criterion) -> u32 {
-    match criterion {
-        Criterion::Mse => 0,
-        Criterion::Mae => 1,
-    }
 }
 
 /// The sums over each image of a map, from place `first` of all sums on.
@@ -142,10 +123,9 @@ pub(in crate::gpu) fn lower(summed: Summed, from: &Operand<'_>, first: u32, cost
         row_stride: tensor.row_stride() as u32,
         channel_stride: tensor.channel_stride() as u32,
         input_floor: input_floor(summed.input_relu),
-        absolute: summed.absolute(),
+        criterion: summed.criterion.into(),
         groups: groups as u32,
         first_group: 0,
-        pad: 0,
     };
     let difference = Dispatch {
         kernel: &KERNEL,
@@ -184,9 +164,10 @@ pub(in crate::gpu) fn lower_map(
         input: Tensor::part(from.tensor, written),
         output: Tensor::part(map.tensor, written),
         input_floor: input_floor(summed.input_relu),
-        absolute: summed.absolute(),
+        criterion: summed.criterion.into(),
         groups: groups as u32,
         first_group: 0,
+        pad: [0; 3],
     };
     let params = Params::divisible(&params, offset_of!(Map, first_group));
     let (bindings, images) = (vec![from.binding, map.binding], map.tensor.images);
@@ -214,7 +195,7 @@ pub(in crate::gpu) fn lower_gradient(
         adds: adds.into(),
         groups: groups as u32,
         first_group: 0,
-        pad: [0; 3],
+        pad: [0; 2],
     };
     let params = Params::divisible(&params, offset_of!(Gradient, first_group));
     let bindings = vec![from.binding, added.binding, to.binding];

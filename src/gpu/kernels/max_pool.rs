@@ -72,7 +72,7 @@ struct MaxPoolGradient {
     adds: u32,
     groups: u32,
     first_group: u32,
-    pad: [u32; 3],
+    pad: [u32; 2],
 }
 
 /// Twice an output position plus this is the upper left of its four input positions.
@@ -189,7 +189,7 @@ pub(in crate::gpu) fn lower_gradient(
         adds: adds.into(),
         groups: groups as u32,
         first_group: 0,
-        pad: [0; 3],
+        pad: [0; 2],
     };
     let params = Params::divisible(&params, offset_of!(MaxPoolGradient, first_group));
     let bindings = vec![from.binding, routes.binding, difference.1, to.binding];

@@ -6,6 +6,7 @@
 mod activation;
 pub(super) mod conv3x3;
 pub(super) mod copy;
+mod criterion;
 pub(super) mod difference;
 pub(super) mod max_pool;
 pub(super) mod peak;

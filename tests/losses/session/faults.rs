@@ -1,7 +1,8 @@
 //! What is wrong is an error in words, and what was right before goes on.
 
 use perceptual_loss::{
-    Config, Context, Error, Image, Model, ModelOptions, Preset, Session, Tap, Target, Weights, gpu,
+    Config, Context, Criterion, Error, Image, Model, ModelOptions, Preset, Session, Tap, Target, Weights,
+    gpu,
     low_level::{self, plan::Plan},
     weights::Precision,
 };
@@ -72,7 +73,7 @@ fn a_precision_that_a_context_has_not_is_an_error() {
 #[test]
 fn weights_that_overflow_are_an_error_not_a_number() {
     let mut config = Preset::Vgg19.config();
-    config.taps = Tap::parse_list("relu1_2").unwrap();
+    config.taps = Tap::parse_list("relu1_2", Criterion::Mse).unwrap();
     config.normalization = "mean=0/0/0,std=1/1/1,scale=1e38,order=rgb".parse().unwrap();
     let model = Model::new(context(), &config, &Weights::seeded(0)).unwrap();
     let all = scenes(8, 8, 2);

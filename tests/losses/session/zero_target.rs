@@ -29,7 +29,7 @@ fn against_a_zero_target_a_picture_gives_its_mean_squared_or_absolute_feature() 
         for (criterion, expected) in [(Criterion::Mse, mean(|b| b * b)), (Criterion::Mae, mean(f64::abs))] {
             let mut config = Config::default();
             config.taps = Tap::list(&[("conv1_1", 1.0)]);
-            config.criterion = criterion;
+            config = config.with_criterion(criterion);
             let model = Model::new(context, &config, &Weights::open(&path).unwrap()).unwrap();
             let mut session = model.session(19, 11).unwrap();
             // What was compared before leaves nothing behind.
