@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result},
     network::Network,
     normalization::Normalization,
+    weights::Linears,
 };
 
 /// A layer whose output is compared, its factor in the total, and what is averaged there.
@@ -60,6 +61,12 @@ impl Config {
         self
     }
 
+    /// Whether it needs LPIPS's weights of channels ([`ModelOptions::linears`](crate::ModelOptions::linears)).
+    #[must_use]
+    pub fn uses_linears(&self) -> bool {
+        self.taps.iter().any(|tap| tap.criterion == Criterion::Lpips)
+    }
+
     /// The criterion of all taps, if it is one.
     #[must_use]
     pub fn criterion(&self) -> Option<Criterion> {
@@ -91,6 +98,14 @@ impl Config {
                 )));
             }
             criterion.validate()?;
+            let of_lpips = self.network == Network::Vgg16 && Linears::TAPS.contains(&layer.as_str());
+            if *criterion == Criterion::Lpips && !of_lpips {
+                return Err(Error::Config(format!(
+                    "lpips is of vgg16's {}, and not of {}'s {layer}",
+                    Linears::TAPS.join(", "),
+                    self.network
+                )));
+            }
             if positions.iter().any(|(other, tap)| *other == position && tap.criterion == *criterion) {
                 return Err(Error::Config(format!(
                     "tap {layer} is named twice; name each layer once with a criterion"
@@ -192,11 +207,13 @@ pub enum Preset {
     RealEsrgan,
     /// Wang et al. 2018: five taps, absolute difference, input in \[-1, 1\].
     Pix2PixHd,
+    /// Zhang et al. 2018, version 0.1 over VGG16: needs [`ModelOptions::linears`](crate::ModelOptions::linears).
+    LpipsVgg,
 }
 
 impl Preset {
     /// Every preset, the default first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Vgg19,
         Self::StudyCard,
         Self::Johnson,
@@ -204,6 +221,7 @@ impl Preset {
         Self::Esrgan,
         Self::RealEsrgan,
         Self::Pix2PixHd,
+        Self::LpipsVgg,
     ];
 
     /// The name that the command and reports use.
@@ -217,13 +235,14 @@ impl Preset {
             Self::Esrgan => "esrgan",
             Self::RealEsrgan => "real-esrgan",
             Self::Pix2PixHd => "pix2pixhd",
+            Self::LpipsVgg => "lpips-vgg",
         }
     }
 
     /// The loss it stands for.
     #[must_use]
     pub fn config(self) -> Config {
-        use Criterion::{Mae, Mse};
+        use Criterion::{Lpips, Mae, Mse};
         use Network::{Vgg16, Vgg19};
         const IMAGENET: Normalization = Normalization::IMAGENET;
         const STUDY_CARD: &[(&str, f64)] =
@@ -252,6 +271,7 @@ impl Preset {
                     ("relu5_1", 1.0),
                 ],
             ),
+            Self::LpipsVgg => (Vgg16, IMAGENET, Lpips, &Linears::TAPS.map(|layer| (layer, 1.0))),
         };
         Config { network, taps: Tap::list(taps), normalization }.with_criterion(criterion)
     }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
-/// What is averaged over a tap's N, C, H and W: a number for each difference d of two features.
+/// What is averaged over a tap's N, C, H and W: mostly a number for each difference d of two features.
 ///
 /// As text it is its name, and behind a colon its parameter, if it has one: `mse`, `smooth-l1:0.5`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +27,10 @@ pub enum Criterion {
         /// calls so, and what is left at 0 there is none here.
         eps: f64,
     },
+    /// The distance of LPIPS 0.1 (Zhang et al. 2018): at each position the two vectors of channels are divided by their lengths plus
+    /// 1e-10, and the squares of what they then differ by are summed over the channels, each times a [weight](crate::weights::Linears)
+    /// that was fitted to people's judgements. Of VGG16's relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3.
+    Lpips,
 }
 
 /// Of what a criterion's parameter may be, float32 has the reciprocal, too.
@@ -34,7 +38,11 @@ const PARAMETERS: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
 impl Criterion {
     /// Every criterion there is, with the parameter that it has where none is given.
-    pub const ALL: [Self; 4] =
+    pub const ALL: [Self; 5] =
+        [Self::Mse, Self::Mae, Self::SmoothL1 { beta: 1.0 }, Self::Charbonnier { eps: 1e-3 }, Self::Lpips];
+
+    /// Those that count each difference by itself.
+    pub const POINTWISE: [Self; 4] =
         [Self::Mse, Self::Mae, Self::SmoothL1 { beta: 1.0 }, Self::Charbonnier { eps: 1e-3 }];
 
     /// The name that the command and reports use, without the parameter.
@@ -45,6 +53,7 @@ impl Criterion {
             Self::Mae => "mae",
             Self::SmoothL1 { .. } => "smooth-l1",
             Self::Charbonnier { .. } => "charbonnier",
+            Self::Lpips => "lpips",
         }
     }
 
@@ -52,7 +61,7 @@ impl Criterion {
     #[must_use]
     pub fn parameter(self) -> Option<f64> {
         match self {
-            Self::Mse | Self::Mae => None,
+            Self::Mse | Self::Mae | Self::Lpips => None,
             Self::SmoothL1 { beta: parameter } | Self::Charbonnier { eps: parameter } => Some(parameter),
         }
     }
@@ -60,7 +69,7 @@ impl Criterion {
     /// The same with another parameter; none where it has none.
     fn with_parameter(self, parameter: f64) -> Option<Self> {
         match self {
-            Self::Mse | Self::Mae => None,
+            Self::Mse | Self::Mae | Self::Lpips => None,
             Self::SmoothL1 { .. } => Some(Self::SmoothL1 { beta: parameter }),
             Self::Charbonnier { .. } => Some(Self::Charbonnier { eps: parameter }),
         }
@@ -80,13 +89,19 @@ impl Criterion {
         }
     }
 
-    /// What a difference counts. It is 0 at 0, and keeps its digits next to it.
+    /// Whether it counts each difference by itself.
+    #[must_use]
+    pub fn is_pointwise(self) -> bool {
+        self != Self::Lpips
+    }
+
+    /// What a difference counts, by a criterion that counts each by itself. It is 0 at 0, and keeps its digits next to it.
     #[inline(always)] // so that it is compiled for the registers that there are
     #[cfg_attr(not(feature = "cpu"), allow(dead_code, reason = "the twins' and the CPU's"))]
     pub(crate) fn term(self, difference: f64) -> f64 {
         let magnitude = difference.abs();
         match self {
-            Self::Mse => difference * difference,
+            Self::Mse | Self::Lpips => difference * difference,
             Self::Mae => magnitude,
             Self::SmoothL1 { beta } if magnitude < beta => 0.5 * difference * difference / beta,
             Self::SmoothL1 { beta } => magnitude - 0.5 * beta,
@@ -102,7 +117,7 @@ impl Criterion {
     #[cfg_attr(not(feature = "cpu"), allow(dead_code, reason = "the twins' and the CPU's"))]
     pub(crate) fn slope(self, difference: f64) -> f64 {
         match self {
-            Self::Mse => 2.0 * difference,
+            Self::Mse | Self::Lpips => 2.0 * difference,
             Self::Mae if difference == 0.0 => 0.0,
             Self::Mae => 1.0f64.copysign(difference),
             Self::SmoothL1 { beta } => (difference / beta).clamp(-1.0, 1.0),
@@ -166,7 +181,7 @@ mod tests {
         }
         assert_eq!("smooth-l1".parse::<Criterion>().unwrap().to_string(), "smooth-l1:1");
         for (text, part) in [
-            ("l2", "no criterion is called 'l2'; there are mse, mae, smooth-l1, charbonnier"),
+            ("l2", "no criterion is called 'l2'; there are mse, mae, smooth-l1, charbonnier, lpips"),
             ("mse:1", "mse has no parameter; leave ':1' out"),
             ("smooth-l1:", "'' is no parameter; smooth-l1 has a number, as smooth-l1:1"),
             ("charbonnier:x", "has a number, as charbonnier:0.001"),

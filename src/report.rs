@@ -34,6 +34,8 @@ pub struct Report {
     pub tuning: Option<UsedTunings>,
     /// The weights.
     pub weights: WeightsInfo,
+    /// LPIPS's weights of channels, where the loss has them.
+    pub linears: Option<WeightsInfo>,
     /// What computed.
     pub backend: Backend,
     /// The GPU adapter's name; none on the CPU.
@@ -56,7 +58,7 @@ pub struct LayerReport {
     pub weight: f64,
     /// What was averaged. As JSON it is text, with a parameter behind a colon: `smooth-l1:0.5`.
     pub criterion: Criterion,
-    /// Its mean over channels, rows and columns.
+    /// Its mean over channels, rows and columns; of `lpips` the sum over channels, and the mean over rows and columns.
     pub loss: f64,
     /// Channels, height and width of the features compared.
     pub shape: [u32; 3],
@@ -147,6 +149,7 @@ mod tests {
                 sha256: "0123456789abcdef".to_owned(),
                 trained: Some(false),
             },
+            linears: None,
             backend: Backend::Twin,
             adapter: None,
             width: 16,
@@ -166,7 +169,7 @@ mod tests {
                 r#""shape":[64,9,16]}],"#,
                 r#""network":"vgg19","preset":"study-card","normalization":"none","#,
                 r#""precision":"f32","tuning":null,"#,
-                r#""weights":{"origin":"seeded:1","sha256":"0123456789abcdef","trained":false},"#,
+                r#""weights":{"origin":"seeded:1","sha256":"0123456789abcdef","trained":false},"linears":null,"#,
                 r#""backend":"twin","adapter":null,"width":16,"height":9,"version":"1.2.3"}"#
             )
         );
@@ -190,7 +193,7 @@ mod tests {
                 r#""network":"vgg16","preset":null,"#,
                 r#""normalization":"mean=0.5/0.25/0.125,std=1/1/1,scale=1,order=rgb","#,
                 r#""precision":"bf16","tuning":{"conv1_1":"direct","conv1_2":"blocked"},"#,
-                r#""weights":{"origin":"seeded:1","sha256":"0123456789abcdef","trained":false},"#,
+                r#""weights":{"origin":"seeded:1","sha256":"0123456789abcdef","trained":false},"linears":null,"#,
                 r#""backend":"gpu","adapter":"a GPU","width":16,"height":9,"version":"1.2.3"}"#
             )
         );

@@ -87,6 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let (generated, target) = split(&arguments.pictures, arguments.target.as_deref())?;
     let config = arguments.loss.config()?;
     let chosen = arguments.loss.weights()?;
+    let linears = arguments.loss.linears(&config)?;
     let output = match &arguments.output {
         Some(path) => Some((Format::of(path)?, Output::create(path)?)),
         None => None,
@@ -117,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let target_picture = target_picture.cropped(fit.crop)?;
     let (width, height) = target_picture.size();
 
-    let model = arguments.device.model(&config, &chosen.weights)?;
+    let model = arguments.device.model(&config, &chosen.weights, linears.as_ref())?;
     if arguments.plan {
         let plan = PlanReport::new(&model, width, height)?;
         return if arguments.json { plan.json() } else { Ok(plan.table()) };

@@ -86,12 +86,13 @@ struct Line<'a> {
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let config = arguments.loss.config()?;
     let chosen = arguments.loss.weights()?;
+    let linears = arguments.loss.linears(&config)?;
     let output = Output::of("a contact sheet, a PNG,", "png", &arguments.output)?;
     let size = arguments.size;
 
     let progress = Progress::new("comparing", ROWS.len() * SHOWN.len());
     let original = scene::draw(size);
-    let model = arguments.device.model(&config, &chosen.weights)?;
+    let model = arguments.device.model(&config, &chosen.weights, linears.as_ref())?;
     let mut session = model.session(size, size)?;
     let target = session.target(&original)?;
     let mut rows = vec![];

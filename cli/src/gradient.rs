@@ -64,6 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let Arguments { generated, target, .. } = arguments;
     let config = arguments.loss.config()?;
     let chosen = arguments.loss.weights()?;
+    let linears = arguments.loss.linears(&config)?;
     let output = arguments.output.as_deref();
     let output = output.map(|path| Output::of("a safetensors file", "safetensors", path)).transpose()?;
     let image = arguments.image.as_deref().map(|path| Output::of("a PNG", "png", path)).transpose()?;
@@ -90,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     check_ranges((&source, &picture), (&target_source, &target_picture), reading)?;
     let (width, height) = picture.size();
 
-    let model = arguments.device.model(&config, &chosen.weights)?;
+    let model = arguments.device.model(&config, &chosen.weights, linears.as_ref())?;
     if arguments.plan {
         let plan = PlanReport::of(&model, model.gradient_outline(width, height)?, width, height)?;
         return if arguments.json { plan.json() } else { Ok(plan.table()) };

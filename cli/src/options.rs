@@ -5,11 +5,17 @@ use std::env::{self, VarError};
 use clap::{Args, ValueEnum, ValueHint, builder::NonEmptyStringValueParser};
 use perceptual_loss::{
     Config, Context, Criterion, Model, ModelOptions, Normalization, Preset, Tap, Tuning, Weights,
-    low_level::shown, weights::Precision,
+    low_level::shown,
+    weights::{Linears, Precision},
 };
 use perceptual_loss_files::ByteSize;
 
-use crate::{failure::Failure, one_of::OneOf, say, weights::choice::Chosen};
+use crate::{
+    failure::Failure,
+    one_of::OneOf,
+    say,
+    weights::{choice::Chosen, linears},
+};
 
 /// Which loss, with which weights.
 #[derive(Args)]
@@ -32,6 +38,11 @@ pub struct LossOptions {
     /// charbonnier:EPS; where no parameter is given, smooth-l1:1 and charbonnier:0.001.
     #[arg(long, value_name = "NAME[:PARAMETER]")]
     criterion: Option<Criterion>,
+
+    /// LPIPS's weights of channels, which the criterion lpips needs: the v0.1/vgg.pth of the package lpips, or what was converted
+    /// of it. Where it is left out: what 'weights fetch lpips-vgg' has brought.
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new(), value_hint = ValueHint::FilePath)]
+    lin: Option<String>,
 
     /// none, imagenet, signed, caffe, or mean=R/G/B,std=R/G/B,scale=S,order=rgb, instead of the preset's.
     #[arg(long)]
@@ -95,6 +106,11 @@ impl LossOptions {
         Ok(config)
     }
 
+    /// Its LPIPS's weights of channels, where it has any.
+    pub fn linears(&self, config: &Config) -> Result<Option<Linears>, Failure> {
+        config.uses_linears().then(|| linears::chosen(self.lin.as_deref())).transpose()
+    }
+
     /// Its weights.
     pub fn weights(&self) -> Result<Chosen, Failure> {
         Chosen::new(self.weights.as_deref(), self.preset.config().network)
@@ -103,8 +119,16 @@ impl LossOptions {
 
 impl DeviceOptions {
     /// The model of this loss, on the device that was asked for.
-    pub fn model(&self, config: &Config, weights: &Weights) -> Result<Model, Failure> {
+    pub fn model(
+        &self,
+        config: &Config,
+        weights: &Weights,
+        linears: Option<&Linears>,
+    ) -> Result<Model, Failure> {
         let mut options = ModelOptions::default().precision(self.precision);
+        if let Some(linears) = linears {
+            options = options.linears(linears.clone());
+        }
         if let Some(ByteSize(bytes)) = self.memory {
             options = options.memory(bytes);
         }

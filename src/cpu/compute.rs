@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::kernels::{BothMaps, Input, Kernels, Output, PoolDifference, Slope, TapSlope};
+use super::{
+    kernels::{BothMaps, Input, Kernels, Output, PoolDifference, Slope, TapSlope},
+    twin::Features,
+};
 use crate::{
     error::{Error, Result},
     plan::{Maps, Operation, Plan, Step, TapGradient},
@@ -29,7 +32,7 @@ pub(super) fn compute(
     let (first, second) = (writes.next(), writes.next());
     let slope = |of: TapGradient, difference| TapSlope {
         difference,
-        slope: Slope { criterion: of.criterion, factor: plan.factor(of) },
+        slope: Slope { criterion: of.criterion, factor: plan.factor(of.tap) },
     };
     match (step.operation, reads, first, second) {
         (Operation::Pixels { normalization, maps }, [], Some(first), second) => {
@@ -93,6 +96,26 @@ pub(super) fn compute(
             }
             Ok(())
         }
+        (Operation::Lpips { tap, input_relu }, &[difference, ref target @ ..], None, None) => {
+            let features = Features { difference, target: target.first().copied(), input_relu };
+            let (tensor, _) = difference;
+            let weights = kernels.channel_weights(plan.taps()[tap].name, tensor.channels)?;
+            let sum = |image| kernels.lpips(features, image as usize, weights);
+            sums[tap] = (0..tensor.images).map(sum).collect();
+            Ok(())
+        }
+        (
+            Operation::LpipsGradient { tap, input_relu, adds, .. },
+            &[difference, target, ref beside @ ..],
+            Some(to),
+            None,
+        ) => {
+            let features = Features { difference, target: Some(target), input_relu };
+            let weights = kernels.channel_weights(plan.taps()[tap].name, difference.0.channels)?;
+            let (added, mask) = beside.split_at(usize::from(adds));
+            let (added, mask) = (added.first().copied(), mask.first().copied());
+            kernels.lpips_gradient(features, (weights, plan.factor(tap)), added, mask, to)
+        }
         (Operation::ReluMask, &[target, difference], Some(mask), None) => {
             kernels.relu_mask(target, difference, mask)
         }
@@ -128,6 +151,8 @@ pub(super) fn compute(
             | Operation::MaxPool { .. }
             | Operation::Copy
             | Operation::Difference { .. }
+            | Operation::Lpips { .. }
+            | Operation::LpipsGradient { .. }
             | Operation::ReluMask
             | Operation::MaxPoolRoutes { .. }
             | Operation::DifferenceGradient { .. }

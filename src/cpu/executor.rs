@@ -12,6 +12,7 @@ use super::{
     values::Values,
 };
 use crate::{
+    criterion::Criterion,
     error::{Error, Result},
     image::Image,
     network::Layer,
@@ -263,8 +264,11 @@ impl Executor {
     }
 }
 
-/// That there are weights for all of a plan's convolutions.
+/// That there are weights for all of a plan's convolutions, and of LPIPS's channels.
 fn check(plan: &Plan, kernels: &dyn Kernels) -> Result<()> {
+    for tap in plan.taps().iter().filter(|tap| tap.criterion == Criterion::Lpips) {
+        kernels.channel_weights(tap.name, plan.tensors()[tap.tensor].channels)?;
+    }
     plan.steps().iter().try_for_each(|step| match step.operation {
         Operation::Conv3x3 { layer, .. } | Operation::Conv3x3Gradient { layer, .. } => {
             kernels.check_layer(&layer)
@@ -277,7 +281,6 @@ fn check(plan: &Plan, kernels: &dyn Kernels) -> Result<()> {
 mod tests {
     use super::*;
     use crate::{
-        criterion::Criterion,
         network::Layer,
         plan::{Builder, Maps, Region, Tensor},
         weights::Convolution,
@@ -342,7 +345,7 @@ mod tests {
         let whole = [40, 30];
         let input = Tensor::new("in", 2, 5, Region::part(whole, [3, 4], [33, 17]).with_halo([1, 2, 3, 0]));
         let map = Tensor::new("map", 2, 5, Region::part(whole, [5, 2], [20, 18]));
-        for criterion in Criterion::ALL {
+        for criterion in Criterion::POINTWISE {
             let plan = with_map(criterion, input.clone(), map.clone(), 3);
             let (features, there) = (values(input.elements(), 1), values(map.elements(), 2));
             let both = run(&plan, &[&features, &there]).unwrap();

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::twin::Features;
 use crate::{
     criterion::Criterion,
     error::Result,
@@ -141,6 +142,15 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
         map: Output<'_>,
     );
 
+    /// What LPIPS weighs each of a layer's channels by.
+    ///
+    /// # Errors
+    /// [`Error::Weights`](crate::Error::Weights) where there are no such weights.
+    fn channel_weights(&self, layer: &str, channels: u32) -> Result<&[f32]>;
+
+    /// The sum of LPIPS's distances over an image, as far as its region owns it.
+    fn lpips(&self, features: Features<'_>, image: usize, weights: &[f32]) -> f64;
+
     /// The bits of where max(a, 0) + d is positive, of a target's map a before its activation and a difference d behind it.
     fn relu_mask(&self, target: Input<'_>, difference: Input<'_>, mask: Output<'_>) -> Result<()>;
 
@@ -158,6 +168,17 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
     fn difference_gradient(
         &self,
         tap: TapSlope<'_>,
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        output: Output<'_>,
+    ) -> Result<()>;
+
+    /// What a tap of LPIPS's adds to the gradient of the difference that it compares, and the gradient that is there; 0 where there is a
+    /// mask without its bit.
+    fn lpips_gradient(
+        &self,
+        features: Features<'_>,
+        weights: (&[f32], f64),
         added: Option<Input<'_>>,
         mask: Option<Input<'_>>,
         output: Output<'_>,

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use super::{on_twin, plans};
 use crate::{
-    cpu::{executor::Executor, twin},
+    cpu::{
+        executor::Executor,
+        twin::{self, Features, length},
+    },
+    criterion::Criterion,
     error::{Error, Result},
     image::Image,
     normalization::Normalization,
@@ -59,6 +63,18 @@ pub const MIXED_PIXELS: f64 = 4.5 * f32::EPSILON as f64;
 /// unit at most, and so is the twin's result.
 pub const GRADIENT: f64 = 2.0 * f32::EPSILON as f64;
 
+/// What a difference counts by smooth-L1 and Charbonnier may differ from its twin's by this, relative to it: a root, two quotients, which
+/// WGSL may do two and a half units in the last place off, and a few products and sums. Of squares and magnitudes it may not at all.
+pub const TERM: f64 = 8.0 * f32::EPSILON as f64;
+
+/// A sum of LPIPS's distances may differ from its twin's by this, relative to it. What two vectors differ by is right to a few roundings of
+/// how long that is, but only what is across the vectors counts.
+pub const LPIPS: f64 = 1e-5;
+
+/// What a tap of LPIPS's adds to a gradient, relative to |d| / (|b| max(|a|, |b|)), twice its factor and the largest weight, and to the
+/// result. What the two vectors differ by is right to a few roundings of |d|, and what is along the generated one is taken from it.
+pub const LPIPS_GRADIENT: f64 = 2e-6;
+
 /// A value that a source's shader converts may differ from its twin's by this, relative to it, or to 0.04 where it is
 /// less.
 ///
@@ -111,10 +127,28 @@ pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<V
         }
         // Twins round as float32 does: sums of two values by float64 are rounded to the same float32.
         Operation::Relu | Operation::MaxPool { .. } => Ok(vec![Bounds::Values; step.writes.len()]),
-        Operation::Copy
-        | Operation::Difference { .. }
-        | Operation::ReluMask
-        | Operation::MaxPoolRoutes { .. } => Ok(vec![Bounds::Bits; step.writes.len()]),
+        Operation::Copy | Operation::Lpips { .. } | Operation::ReluMask | Operation::MaxPoolRoutes { .. } => {
+            Ok(vec![Bounds::Bits; step.writes.len()])
+        }
+        Operation::Difference { criterion: Criterion::Mse | Criterion::Mae, .. } => {
+            Ok(vec![Bounds::Bits; step.writes.len()])
+        }
+        Operation::Difference { .. } => {
+            let of = |&map: &TensorId| Ok(Bounds::Relative(TERM, absolute(&values(map)?.1)));
+            step.writes.iter().map(of).collect()
+        }
+        Operation::LpipsGradient { tap, input_relu, .. } => {
+            let of = [step.reads[0], step.reads[1], step.writes[0]];
+            let [difference, target, to] = of.map(values);
+            let (difference, target) = (difference?, target?);
+            let features = Features {
+                difference: (difference.0, &difference.1),
+                target: Some((target.0, &target.1)),
+                input_relu,
+            };
+            let weights = parameters.channel_weights(plan.taps()[tap].name, difference.0.channels)?;
+            Ok(vec![lpips_bounds(features, (weights, plan.factor(tap)), to?)])
+        }
         Operation::DifferenceGradient { of, .. } => {
             let (difference, to) = (step.reads[0], step.writes[0]);
             Ok(vec![tap_bounds(plan, of, values(difference)?, values(to)?)])
@@ -145,9 +179,36 @@ fn tap_bounds(
     (to, result): (&Tensor, Vec<f32>),
 ) -> Bounds {
     let mut slope = vec![0.0; result.len()];
-    twin::difference_gradient((from, &difference), of.criterion, plan.factor(of), (to, &mut slope));
-    let magnitudes = result.iter().zip(&slope).map(|(result, slope)| result.abs() + 2.0 * slope.abs());
+    twin::difference_gradient((from, &difference), of.criterion, plan.factor(of.tap), (to, &mut slope));
+    // Quotients and roots by WGSL are a few units in the last place off.
+    let roundings = if matches!(of.criterion, Criterion::Mse | Criterion::Mae) { 2.0 } else { 8.0 };
+    let magnitudes = result.iter().zip(&slope).map(|(result, slope)| result.abs() + roundings * slope.abs());
     Bounds::Relative(GRADIENT, magnitudes.collect())
+}
+
+/// The bounds of a gradient that a tap of LPIPS's has added to.
+fn lpips_bounds(
+    features: Features<'_>,
+    (weights, factor): (&[f32], f64),
+    (to, result): (&Tensor, Vec<f32>),
+) -> Bounds {
+    let (from, _) = features.difference;
+    let [left, top] = [0, 1].map(|axis| (to.region.origin[axis] - from.region.origin[axis]) as usize);
+    let (plane, columns) = (to.channel_stride() as usize, to.row_stride() as usize);
+    let heaviest = f64::from(weights.iter().copied().fold(0.0, f32::max));
+    let own = |image: usize, position: usize| {
+        let vectors = features.at(image, [top + position / columns, left + position % columns]);
+        let more: Vec<f64> = vectors.generated.iter().zip(&vectors.target).map(|(b, a)| b - a).collect();
+        let [more, generated, target] = [&more, &vectors.generated, &vectors.target].map(|v| length(v));
+        2.0 * factor * heaviest * more / (generated.max(target) * generated)
+    };
+    let mut magnitudes = vec![];
+    for (image, values) in result.chunks(to.image_stride() as usize).enumerate() {
+        let own: Vec<f64> = (0..plane).map(|position| own(image, position)).collect();
+        let of_values = values.iter().enumerate();
+        magnitudes.extend(of_values.map(|(index, value)| own[index % plane] as f32 + value.abs()));
+    }
+    Bounds::Relative(LPIPS_GRADIENT, magnitudes)
 }
 
 /// One of the maps that a step makes.

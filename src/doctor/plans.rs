@@ -1,10 +1,12 @@
 //! Plans of one step, in each of the forms that it has, and what to feed them with.
 
 mod gradients;
+mod lpips;
 
 pub use self::gradients::{
     conv3x3_gradients, is_masked, is_plain, led, masks, pixels_gradient, routes, slopes,
 };
+pub use self::lpips::{LAYER, distance_gradients, distances};
 use super::values::Rng;
 use crate::{
     criterion::Criterion,
@@ -120,7 +122,7 @@ pub fn pools(images: u32, channels: u32, [from, to]: [Region; 2], kept: u32) -> 
 pub fn sums(images: u32, channels: u32, region: Region) -> Result<Plan> {
     let mut plan = Builder::new();
     let tensor = plan.tensor("features", images, channels, region);
-    for criterion in Criterion::ALL {
+    for criterion in Criterion::POINTWISE {
         for input_relu in [false, true] {
             plan.tap_through(criterion.name(), 1.0, criterion, tensor, input_relu);
         }
@@ -134,7 +136,8 @@ pub fn sums(images: u32, channels: u32, region: Region) -> Result<Plan> {
 /// # Errors
 /// As [`one_step`].
 pub fn maps(images: u32, channels: u32, [from, map]: [Region; 2]) -> Result<Vec<Plan>> {
-    let forms = Criterion::ALL.into_iter().flat_map(|criterion| [false, true].map(|relu| (criterion, relu)));
+    let forms =
+        Criterion::POINTWISE.into_iter().flat_map(|criterion| [false, true].map(|relu| (criterion, relu)));
     forms
         .map(|(criterion, input_relu)| {
             let mut plan = Builder::new();
@@ -159,7 +162,7 @@ pub fn inputs(plan: &Plan, seed: u64, values: fn(u64, u64) -> Vec<f32>) -> Vec<V
         Operation::Conv3x3 { maps, .. } | Operation::MaxPool { maps, .. } => {
             maps.difference().then_some(usize::from(maps.target()))
         }
-        Operation::Relu => Some(0),
+        Operation::Relu | Operation::Lpips { .. } | Operation::LpipsGradient { .. } => Some(0),
         Operation::ReluMask | Operation::MaxPoolRoutes { .. } => Some(1),
         _ => None,
     };

@@ -1,6 +1,9 @@
 //! What the doctor examines.
 
-use super::{CONV3X3, Deviation, GRADIENT, LOSS, MIXED_PIXELS, PIXELS, SOURCE, SUM, TOTAL, frames, kernels};
+use super::{
+    CONV3X3, Deviation, GRADIENT, LOSS, LPIPS, LPIPS_GRADIENT, MIXED_PIXELS, PIXELS, SOURCE, SUM, TERM,
+    TOTAL, frames, kernels,
+};
 use crate::{Context, Tuning, error::Result};
 
 /// A kernel, or a whole loss. A tuning is a GPU's.
@@ -17,6 +20,7 @@ pub(super) enum Subject {
     Copy,
     Difference,
     Map,
+    Lpips,
     ReluMask,
     MaxPoolRoutes,
     PixelsGradient,
@@ -24,6 +28,7 @@ pub(super) enum Subject {
     ReluGradient,
     MaxPoolGradient,
     DifferenceGradient,
+    LpipsGradient,
     Sum,
     Total,
     Loss(Option<Tuning>),
@@ -50,10 +55,10 @@ impl Subject {
             .chain([Self::Pixels, Self::PixelsDifference])
             .chain(tuned(Self::Conv3x3))
             .chain([Self::Relu, Self::MaxPool, Self::MaxPoolDifference, Self::Copy])
-            .chain([Self::Difference, Self::Map])
+            .chain([Self::Difference, Self::Map, Self::Lpips])
             .chain([Self::ReluMask, Self::MaxPoolRoutes, Self::PixelsGradient])
             .chain(tuned(Self::Conv3x3Gradient))
-            .chain([Self::ReluGradient, Self::MaxPoolGradient, Self::DifferenceGradient])
+            .chain([Self::ReluGradient, Self::MaxPoolGradient, Self::DifferenceGradient, Self::LpipsGradient])
             .chain(ends.iter().copied())
             .chain(tuned(Self::Loss))
             .collect()
@@ -76,6 +81,7 @@ impl Subject {
             Self::Copy => "copy".to_owned(),
             Self::Difference => "difference".to_owned(),
             Self::Map => "difference.map".to_owned(),
+            Self::Lpips => "lpips".to_owned(),
             Self::ReluMask => "relu.mask".to_owned(),
             Self::MaxPoolRoutes => "max_pool.routes".to_owned(),
             Self::PixelsGradient => "pixels.gradient".to_owned(),
@@ -83,6 +89,7 @@ impl Subject {
             Self::ReluGradient => "relu.gradient".to_owned(),
             Self::MaxPoolGradient => "max_pool.gradient".to_owned(),
             Self::DifferenceGradient => "difference.gradient".to_owned(),
+            Self::LpipsGradient => "lpips.gradient".to_owned(),
             Self::Sum => "sum".to_owned(),
             Self::Total => "total".to_owned(),
             Self::Loss(tuning) => tuned("loss", tuning),
@@ -98,7 +105,10 @@ impl Subject {
             Self::Conv3x3(tuning) | Self::Conv3x3Gradient(tuning) => {
                 tuning.map_or(CONV3X3, |tuning| tuning.row().bound)
             }
-            Self::Relu | Self::MaxPool | Self::MaxPoolDifference | Self::Copy | Self::Map => 0.0,
+            Self::Relu | Self::MaxPool | Self::MaxPoolDifference | Self::Copy => 0.0,
+            Self::Map => TERM,
+            Self::Lpips => LPIPS,
+            Self::LpipsGradient => LPIPS_GRADIENT,
             Self::ReluMask | Self::MaxPoolRoutes | Self::ReluGradient | Self::MaxPoolGradient => 0.0,
             Self::DifferenceGradient => GRADIENT,
             Self::Difference | Self::Sum => SUM,
@@ -121,6 +131,7 @@ impl Subject {
             Self::Copy => kernels::copy(context),
             Self::Difference => kernels::difference(context),
             Self::Map => kernels::map(context),
+            Self::Lpips => kernels::lpips(context),
             Self::ReluMask => kernels::relu_mask(context),
             Self::MaxPoolRoutes => kernels::max_pool_routes(context),
             Self::PixelsGradient => kernels::pixels_gradient(context),
@@ -128,6 +139,7 @@ impl Subject {
             Self::ReluGradient => kernels::relu_gradient(context),
             Self::MaxPoolGradient => kernels::max_pool_gradient(context),
             Self::DifferenceGradient => kernels::difference_gradient(context),
+            Self::LpipsGradient => kernels::lpips_gradient(context),
             Self::Sum => kernels::sum(context),
             Self::Total => frames::total(context),
             Self::Loss(tuning) => kernels::loss(context, tuning),

@@ -5,7 +5,7 @@ use crate::{
     error::Result,
     network::Layer,
     random::{SPLITMIX64_GAMMA, splitmix64},
-    weights::Convolution,
+    weights::{Convolution, Parameters},
 };
 
 /// splitmix64: the same numbers on every machine, and cheap enough for 2^30 of them.
@@ -76,6 +76,13 @@ pub fn convolution(layer: Layer, seed: u64) -> Result<Convolution> {
     let mut weight = features(seed, weights + u64::from(layer.outputs));
     let bias = weight.split_off(weights as usize);
     Convolution::new(layer, weight, bias)
+}
+
+/// Weights of a layer's channels, from 1/4 to 4.
+#[must_use]
+pub fn channel_weights(layer: &'static str, channels: u32, seed: u64) -> Parameters {
+    let values = features(seed, channels.into()).into_iter().map(f32::abs).collect();
+    Parameters::new(vec![], "random").with_channel_weights(layer, values)
 }
 
 /// Bytes of so many texels: of 8-bit formats every level in every channel first, and of floats light from 0 to 32 with

@@ -2,7 +2,7 @@
 
 use super::{
     capabilities::Capabilities,
-    kernels::{PARAMS_BYTES, difference::partials_in},
+    kernels::{PARAMS_BYTES, partials_of},
     lower::{Asked, Host, Keeper, convolutions, lower},
     program::Program,
     sizes::{Sizes, packed_bytes, pictures_bytes},
@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     error::{Error, Result},
     memory::Memory,
-    plan::{Operation, Parts, Plan, Plans, Room, Step, Tensor, TensorId},
+    plan::{Operation, Parts, Plan, Plans, Room, Step, TapPlan, Tensor},
     tuning::Tunings,
 };
 
@@ -155,12 +155,14 @@ pub(super) fn parts_memory(parts: &Parts, means: Means<'_>) -> Memory {
 /// The buffers that fit any part.
 pub(super) fn part_sizes(parts: &Parts, means: Means<'_>) -> Sizes {
     let plan = parts.plan();
-    let partials =
-        |id: TensorId| partials_in(parts.largest(id), plan.tensors()[id].channels).saturating_mul(4);
+    let partials = |tap: &TapPlan| {
+        let channels = plan.tensors()[tap.tensor].channels;
+        partials_of(tap.criterion, parts.largest(tap.tensor), channels).saturating_mul(4)
+    };
     let mut sizes = Sizes {
         pictures: [packed_bytes(parts.largest_picture()); 2],
         slots: parts.slots().to_vec(),
-        partials: plan.taps().iter().map(|tap| partials(tap.tensor)).max().unwrap_or(0),
+        partials: plan.taps().iter().map(partials).max().unwrap_or(0),
         sums: plan.taps().len() as u64 * 4,
         notes: 4,
         gradient: plan.gradient().map_or(0, |id| plan.tensors()[id].bytes_of(parts.largest(id), 0)),
@@ -188,12 +190,14 @@ pub(super) fn most_params(parts: &Parts, means: Means<'_>) -> u64 {
         let maps = step.writes.len() as u64;
         match step.operation {
             // A difference, its sum and its map.
-            Operation::Difference { .. } => 2 + maps,
+            Operation::Difference { .. } | Operation::Lpips { .. } => 2 + maps,
             // Of each map, with rows copied in before it and out after it.
             Operation::Conv3x3 { .. } => maps * (of_convolutions.next().unwrap_or(1) + 2),
             // With a mask.
             Operation::Conv3x3Gradient { .. } => of_convolutions.next().unwrap_or(1) + 3,
-            Operation::DifferenceGradient { .. } | Operation::MaxPoolGradient { .. } => 4,
+            Operation::DifferenceGradient { .. }
+            | Operation::LpipsGradient { .. }
+            | Operation::MaxPoolGradient { .. } => 4,
             Operation::Pixels { .. }
             | Operation::Relu
             | Operation::MaxPool { .. }

@@ -109,7 +109,7 @@ impl Buffers {
             Binding::KeptNotes => target.map(|target| &target.notes),
             Binding::Gradient => Some(&self.gradient),
             Binding::Loss => Some(&self.loss),
-            Binding::Weights { .. } | Binding::Bias { .. } => None,
+            Binding::Weights { .. } | Binding::Bias { .. } | Binding::ChannelWeights { .. } => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use super::{
     arrange,
-    kernels::difference::partials_of,
+    kernels::partials_of,
     lower::{Host, Keeper},
     model::Model,
     prepared::Prepared,
@@ -169,7 +169,8 @@ impl Executor {
     pub fn partials_blocking(&self, tap: usize) -> Result<Vec<Vec<f32>>> {
         let (plan, partials) = (self.plan(), &self.workspace.buffers.partials);
         let tensor = &plan.tensors()[plan.tap(tap)?.tensor];
-        let each = partials_of(tensor) as usize;
+        let each =
+            partials_of(plan.taps()[tap].criterion, tensor.region.owned_extent(), tensor.channels) as usize;
         let partials: Vec<f32> = self.workspace.gpu().read(partials, 0, partials.size())?;
         Ok(partials.chunks_exact(each).take(tensor.images as usize).map(<[f32]>::to_vec).collect())
     }

@@ -11,6 +11,7 @@ use super::{
     tuning,
 };
 use crate::{
+    criterion::Criterion,
     error::{Error, Result},
     plan::{Operation, Plan},
     tuning::{Tuning, Tunings, UsedTunings},
@@ -32,12 +33,14 @@ pub(crate) struct Model {
     parameters: Arc<Parameters>,
     /// By layer, whether it is transposed, and tuning.
     buffers: Once<(&'static str, bool, Tuning), WeightBuffers>,
+    /// LPIPS's weights of channels, by layer.
+    of_channels: Once<&'static str, wgpu::Buffer>,
 }
 
 impl Model {
     /// Nothing is uploaded yet.
     pub(crate) fn new(gpu: Arc<Gpu>, parameters: Arc<Parameters>, tunings: Tunings) -> Self {
-        Self { gpu, tunings, parameters, buffers: Once::default() }
+        Self { gpu, tunings, parameters, buffers: Once::default(), of_channels: Once::default() }
     }
 
     /// What sessions are arranged and lowered by.
@@ -56,6 +59,9 @@ impl Model {
     /// [`Error::Weights`](crate::Error::Weights) where a convolution of the plan has no weights here, or weights of another
     /// shape: shaders would read past their end. Else as [`lower::lower`].
     pub(super) fn lower(&self, plan: &Plan, host: Host, keeper: Keeper) -> Result<Program> {
+        for tap in plan.taps().iter().filter(|tap| tap.criterion == Criterion::Lpips) {
+            self.parameters.channel_weights(tap.name, plan.tensors()[tap.tensor].channels)?;
+        }
         plan.steps().iter().try_for_each(|step| match &step.operation {
             Operation::Conv3x3 { layer, .. } | Operation::Conv3x3Gradient { layer, .. } => {
                 self.parameters.of_layer(layer).map(drop)
@@ -70,8 +76,12 @@ impl Model {
         for (kernel, bindings) in program.commands.iter().filter_map(Command::bound) {
             self.gpu.pipeline(kernel)?;
             for binding in bindings {
-                if let Binding::Weights { layer, transposed, tuning } = *binding {
-                    self.weights(layer, transposed, tuning)?;
+                match *binding {
+                    Binding::Weights { layer, transposed, tuning } => {
+                        self.weights(layer, transposed, tuning).map(drop)?;
+                    }
+                    Binding::ChannelWeights { layer } => self.channel_weights(layer).map(drop)?,
+                    _ => {}
                 }
             }
         }
@@ -101,16 +111,26 @@ impl Model {
         let packed = (tuning.row().packed)(convolution)?;
         let layer = convolution.layer().name;
         let bytes = (packed.weights.len() + packed.bias.len()) as u64 * 4;
-        // Not wgpu's buffer that is made with its contents: that panics where the device is lost or has no memory.
-        let make = |values: &[f32], what: &str| {
-            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-            let buffer = self.gpu.buffer(&format!("{layer} {what}"), size_of_val(values) as u64, usage);
-            self.gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
-            buffer
-        };
         self.gpu.create(&format!("the weights of {layer}"), bytes, || WeightBuffers {
-            weights: make(&packed.weights, "weights"),
-            bias: make(&packed.bias, "bias"),
+            weights: self.buffer_of(&packed.weights, &format!("{layer} weights")),
+            bias: self.buffer_of(&packed.bias, &format!("{layer} bias")),
         })
+    }
+
+    /// LPIPS's weights of the channels of a layer of a plan that was checked, uploaded when first asked for.
+    pub(super) fn channel_weights(&self, layer: &'static str) -> Result<wgpu::Buffer> {
+        self.of_channels.get(layer, || {
+            let values = self.parameters.all_channel_weights(layer)?;
+            let label = format!("{layer} channel weights");
+            self.gpu.create(&label, size_of_val(values) as u64, || self.buffer_of(values, &label))
+        })
+    }
+
+    /// Not wgpu's buffer that is made with its contents: that panics where the device is lost or has no memory.
+    fn buffer_of(&self, values: &[f32], label: &str) -> wgpu::Buffer {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let buffer = self.gpu.buffer(label, size_of_val(values) as u64, usage);
+        self.gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
+        buffer
     }
 }

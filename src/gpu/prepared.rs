@@ -93,6 +93,7 @@ impl Prepared {
                 Binding::Bias { layer, transposed, tuning } => {
                     Ok(model.weights(layer, transposed, tuning)?.bias)
                 }
+                Binding::ChannelWeights { layer } => model.channel_weights(layer),
                 _ => buffers
                     .find(binding, target)
                     .cloned()

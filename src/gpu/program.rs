@@ -24,6 +24,8 @@ pub(crate) enum Binding {
     Weights { layer: &'static str, transposed: bool, tuning: Tuning },
     /// A convolution's bias as a tuning wants it.
     Bias { layer: &'static str, transposed: bool, tuning: Tuning },
+    /// What LPIPS weighs the channels of a layer by.
+    ChannelWeights { layer: &'static str },
     /// Partial sums.
     Partials,
     /// Sums, at tap * images + image.

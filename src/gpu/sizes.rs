@@ -1,7 +1,7 @@
 //! The bytes of the buffers that pictures go through a device in.
 
 use super::{
-    kernels::{difference::partials_of, total},
+    kernels::{partials_of, total},
     lower::{Host, Keeper},
     program::Side,
     target::NOTES,
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     image::Image,
     memory::Memory,
-    plan::{Maps, Plan, Tensor},
+    plan::{Maps, Plan, TapPlan},
 };
 
 /// The bytes of each buffer that programs share.
@@ -40,7 +40,11 @@ impl Sizes {
             Side::Target => keeper == Keeper::Executor,
         };
         let pictures = |side: Side| if has(side) { pictures_bytes(plan).saturating_mul(images) } else { 0 };
-        let partials = |tensor: &Tensor| partials_of(tensor).saturating_mul(4 * u64::from(tensor.images));
+        let partials = |tap: &TapPlan| {
+            let tensor = &plan.tensors()[tap.tensor];
+            partials_of(tap.criterion, tensor.region.owned_extent(), tensor.channels)
+                .saturating_mul(4 * u64::from(tensor.images))
+        };
         let taps = plan.taps();
         Self {
             pictures: [Side::Generated, Side::Target].map(pictures),
@@ -50,7 +54,7 @@ impl Sizes {
             }
             .to_vec(),
             scratch: vec![],
-            partials: taps.iter().map(|tap| partials(&plan.tensors()[tap.tensor])).max().unwrap_or(0),
+            partials: taps.iter().map(partials).max().unwrap_or(0),
             sums: taps.len() as u64 * images * 4,
             notes: images * 4,
             gradient: plan.gradient().map_or(0, |id| plan.tensors()[id].bytes()),

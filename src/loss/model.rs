@@ -8,13 +8,13 @@ use crate::cpu;
 #[cfg(feature = "gpu")]
 use crate::gpu;
 use crate::{
-    config::{Config, Tap},
+    config::Config,
     error::{Error, Result},
     memory::Memory,
     plan::{Plan, Plans},
     report::{LayerReport, Report},
     tuning::{Tunings, UsedTunings},
-    weights::{Parameters, Precision, Weights},
+    weights::{Parameters, Precision, Weights, WeightsInfo},
 };
 
 /// A loss with its weights, on a context. Cheap to clone; its weights are on the device once, whatever the
@@ -29,6 +29,8 @@ pub(super) struct ModelInner {
     pub(super) precision: Precision,
     pub(super) tunings: Tunings,
     pub(super) parameters: Arc<Parameters>,
+    /// What LPIPS's weights of channels are, where the loss has them.
+    pub(super) linears: Option<WeightsInfo>,
     pub(super) weights: DeviceWeights,
     /// Bytes of features and scratch that a session may take.
     pub(super) memory: u64,
@@ -57,14 +59,15 @@ impl Model {
     ///
     /// # Errors
     /// As [`new`](Self::new), and [`Error::Config`] where the context has no such precision, or the network no layer that the
-    /// tunings name.
+    /// tunings name; [`Error::Weights`] where the loss needs [`linears`](ModelOptions::linears) and has none.
     pub fn with_options(
         context: &Context,
         config: &Config,
         weights: &Weights,
         options: &ModelOptions,
     ) -> Result<Self> {
-        let ModelOptions { memory, precision, tunings } = options.clone();
+        let ModelOptions { memory, precision, tunings, linears } = options.clone();
+        let linears = linears.filter(|_| config.uses_linears());
         config.validate()?;
         tunings.check(config.network)?;
         #[cfg(feature = "gpu")]
@@ -72,7 +75,18 @@ impl Model {
             return Err(Error::Config(format!("GPUs compute in f32 alone; {precision} is for the CPU")));
         }
         let depth = config.tap_positions()?.last().map_or(0, |(position, _)| position + 1);
-        let parameters = Arc::new(weights.load(config.network, depth)?);
+        if linears.is_none() && config.uses_linears() {
+            return Err(Error::Weights(
+                "lpips needs the weights of channels that were fitted for it: the v0.1/vgg.pth of the package lpips \
+                 (ModelOptions::linears)"
+                    .to_owned(),
+            ));
+        }
+        let mut parameters = weights.load(config.network, depth)?;
+        if let Some(linears) = &linears {
+            parameters = parameters.with_linears(linears);
+        }
+        let parameters = Arc::new(parameters);
         let weights = match &context.0 {
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => {
@@ -88,6 +102,7 @@ impl Model {
             precision,
             tunings,
             parameters,
+            linears: linears.map(|linears| linears.info.clone()),
             weights,
             memory,
         })))
@@ -235,21 +250,19 @@ impl Model {
 
     /// The report from each tap's sum of differences.
     pub(crate) fn report(&self, plan: &Plan, [width, height]: [u32; 2], sums: &[f64]) -> Result<Report> {
-        let ModelInner { context, config, precision, parameters, .. } = &*self.0;
+        let ModelInner { context, config, precision, parameters, linears, .. } = &*self.0;
         let layers: Vec<LayerReport> = plan
             .taps()
             .iter()
             .zip(sums)
-            .zip(config.tap_positions()?)
-            .map(|((tap, sum), (_, Tap { criterion, .. }))| {
+            .map(|(tap, sum)| {
                 let tensor = &plan.tensors()[tap.tensor];
                 let [width, height] = tensor.region.extent;
-                let loss = sum / tensor.image_stride() as f64;
                 LayerReport {
                     name: tap.name,
                     weight: tap.weight,
-                    criterion: *criterion,
-                    loss,
+                    criterion: tap.criterion,
+                    loss: sum / plan.divisor(tap),
                     shape: [tensor.channels, height, width],
                 }
             })
@@ -273,6 +286,7 @@ impl Model {
             precision: *precision,
             tuning: self.used_tunings(plan),
             weights: parameters.info.clone(),
+            linears: linears.clone(),
             backend: context.backend(),
             adapter: context.adapter_name(),
             width,

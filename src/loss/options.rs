@@ -1,7 +1,12 @@
 //! How a model computes, beside what it computes.
 
+use std::sync::Arc;
+
 use super::Model;
-use crate::{tuning::Tunings, weights::Precision};
+use crate::{
+    tuning::Tunings,
+    weights::{Linears, Precision},
+};
 
 /// How a [`Model`] computes: memory, precision, tunings. The default is right for most.
 ///
@@ -20,12 +25,18 @@ pub struct ModelOptions {
     pub(crate) memory: u64,
     pub(crate) precision: Precision,
     pub(crate) tunings: Tunings,
+    pub(crate) linears: Option<Arc<Linears>>,
 }
 
 impl Default for ModelOptions {
     /// 1 GiB for each session, float32, and tunings that the library chooses.
     fn default() -> Self {
-        Self { memory: Model::DEFAULT_MEMORY, precision: Precision::F32, tunings: Tunings::default() }
+        Self {
+            memory: Model::DEFAULT_MEMORY,
+            precision: Precision::F32,
+            tunings: Tunings::default(),
+            linears: None,
+        }
     }
 }
 
@@ -44,6 +55,12 @@ impl ModelOptions {
     #[must_use]
     pub fn precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
+    }
+
+    /// LPIPS's weights of channels, which losses with [`Criterion::Lpips`](crate::Criterion::Lpips) need, and others take no notice of.
+    #[must_use]
+    pub fn linears(self, linears: Linears) -> Self {
+        Self { linears: Some(Arc::new(linears)), ..self }
     }
 
     /// How a GPU computes each convolution. The CPU has one way, and takes no notice.

@@ -131,6 +131,8 @@ impl Parts {
             | Operation::MaxPool { .. }
             | Operation::Copy
             | Operation::Difference { .. }
+            | Operation::Lpips { .. }
+            | Operation::LpipsGradient { .. }
             | Operation::ReluMask
             | Operation::MaxPoolRoutes { .. }
             | Operation::DifferenceGradient { .. }

@@ -3,6 +3,7 @@
 use super::{Builder, Maps, Operation, Plan, Region, Step, TensorId};
 use crate::{
     config::{Config, Tap},
+    criterion::Criterion,
     error::{Error, Result},
     network::{Layer, LayerKind},
 };
@@ -111,13 +112,15 @@ fn build(config: &Config, [width, height]: [u32; 2], images: u32, compared: Comp
     let taps_at = |position: usize| taps.iter().filter(move |(tap, _)| *tap == position).map(|(_, tap)| *tap);
 
     let mut network = Network::new(compared, images);
-    // Of the deepest layer the target's map has no reader, nor has what a convolution there reads.
+    let tap_reads = |position: usize| taps_at(position).any(|tap| !tap.criterion.is_pointwise());
+    // Of the deepest layer the target's map has no reader but taps, nor has what a convolution there reads.
     let has_reader = |position: usize| {
-        let ends_behind = position + 1 == deepest && layers[deepest].kind == LayerKind::Conv;
-        compared == Compared::Magnitudes || position < deepest && !ends_behind
+        let ends_behind =
+            position + 1 == deepest && layers[deepest].kind == LayerKind::Conv && !tap_reads(deepest);
+        compared == Compared::Magnitudes || position < deepest && !ends_behind || tap_reads(position)
     };
     let whole = Region::whole(width, height);
-    let is_read = compared != Compared::Pairs || deepest > 0;
+    let is_read = compared != Compared::Pairs || deepest > 0 || tap_reads(0);
     network.pixels(|maps| Operation::Pixels { normalization: config.normalization, maps }, whole, is_read);
     let mut position = 0;
     while position <= deepest {
@@ -131,7 +134,7 @@ fn build(config: &Config, [width, height]: [u32; 2], images: u32, compared: Comp
                 network.conv3x3(&layer, layers[position].name, relu || has_reader(position), relu)
             }
             LayerKind::Relu => network.relu(&layer),
-            LayerKind::Pool => network.max_pool(&layer, has_reader(position)),
+            LayerKind::Pool => network.max_pool(&layer, has_reader(position), tap_reads(position)),
         }
         for tap in taps_at(position) {
             network.tap(layers[position].name, tap);
@@ -237,12 +240,18 @@ impl Network {
         }
     }
 
-    fn max_pool(&mut self, layer: &Layer, is_read: bool) {
+    fn max_pool(&mut self, layer: &Layer, is_read: bool, tap_reads: bool) {
         self.region = self.region.pooled();
         let input_relu = std::mem::replace(&mut self.before_relu, false);
         let Some(maps) = self.maps(is_read) else { return };
         let also = self.target;
-        let target = maps.target().then(|| self.new_target(layer.name));
+        // Candidates are given those that taps read.
+        let target = (maps.target() || tap_reads).then(|| self.new_target(layer.name));
+        if let (Compared::Target | Compared::Candidates, Some(target), true) =
+            (self.compared, target, tap_reads)
+        {
+            self.plan.keep(target);
+        }
         let difference = maps.difference().then(|| self.new_difference(layer.name));
         let operation = Operation::MaxPool { maps, input_relu };
         self.step(layer.name, operation, maps, [target, difference], also);
@@ -250,6 +259,14 @@ impl Network {
 
     fn tap(&mut self, name: &'static str, &Tap { weight, criterion, .. }: &Tap) {
         match (self.compared, self.target, self.difference) {
+            (Compared::Pairs | Compared::Candidates, target, Some(difference))
+                if criterion == Criterion::Lpips =>
+            {
+                self.plan.lpips_tap(name, weight, difference, target, self.before_relu);
+            }
+            (Compared::Magnitudes, Some(target), _) if criterion == Criterion::Lpips => {
+                self.plan.lpips_tap(name, weight, target, None, self.before_relu);
+            }
             (Compared::Pairs | Compared::Candidates, _, Some(difference)) => {
                 self.plan.tap(name, weight, criterion, difference);
             }

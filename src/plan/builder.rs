@@ -91,7 +91,7 @@ impl Builder {
         input_relu: bool,
     ) {
         let tap = self.taps.len();
-        self.taps.push(TapPlan { name, weight, tensor });
+        self.taps.push(TapPlan { name, weight, criterion, tensor });
         let operation = Operation::Difference { criterion, tap, input_relu };
         self.step(Step::new(format!("{name} difference"), operation, [tensor], []));
     }
@@ -109,6 +109,22 @@ impl Builder {
         if let Some(step) = self.steps.last_mut() {
             step.writes.push(map);
         }
+    }
+
+    /// Adds a tap of [`Criterion::Lpips`] on a difference from a target, whose map may be read through max(x, 0), or on features alone.
+    pub fn lpips_tap(
+        &mut self,
+        name: &'static str,
+        weight: f64,
+        tensor: TensorId,
+        target: Option<TensorId>,
+        input_relu: bool,
+    ) {
+        let tap = self.taps.len();
+        self.taps.push(TapPlan { name, weight, criterion: Criterion::Lpips, tensor });
+        let reads: Vec<_> = [tensor].into_iter().chain(target).collect();
+        let operation = Operation::Lpips { tap, input_relu };
+        self.step(Step::new(format!("{name} {}", operation.kernel()), operation, reads, []));
     }
 
     /// The tensors so far.

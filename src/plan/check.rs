@@ -2,6 +2,7 @@
 
 use super::{Builder, CHANNELS_OF_BITS, Element, Maps, Operation, Region, Step, Tensor, TensorId};
 use crate::{
+    criterion::Criterion,
     error::{Error, Result},
     network::Layer,
 };
@@ -93,6 +94,7 @@ impl Builder {
             Operation::DifferenceGradient { adds, masked, .. } => {
                 (1 + usize::from(adds), usize::from(masked), 0)
             }
+            Operation::LpipsGradient { adds, masked, .. } => (2 + usize::from(adds), usize::from(masked), 0),
             Operation::MaxPoolGradient { masked, .. } => (1, 1 + usize::from(masked), 0),
             Operation::Conv3x3Gradient { masked, .. } => (1, usize::from(masked), 0),
             Operation::Pixels { .. }
@@ -100,6 +102,7 @@ impl Builder {
             | Operation::Relu
             | Operation::MaxPool { .. }
             | Operation::Difference { .. }
+            | Operation::Lpips { .. }
             | Operation::PixelsGradient { .. } => (0, 0, 0),
         };
         let of_bits = |places: std::ops::Range<usize>, ids: &[TensorId]| {
@@ -158,11 +161,19 @@ impl Builder {
                     && step.kept == 0
                     && input.region.shared(&out.region).is_some_and(|shared| shared.is_valid())
             }
-            (Operation::Difference { tap, .. }, [input], writes) => {
-                let is_tap = self.is_tap(tap, step.input());
+            (Operation::Difference { criterion, tap, .. }, [input], writes) => {
+                let is_tap = self.is_tap(tap, step.input()) && criterion.is_pointwise();
                 let is_map =
                     |map: &Tensor| alike(map, input) && input.region.holds(&map.region.below(step.kept));
                 is_tap && writes.len() <= 1 && writes.iter().all(|map| is_map(map))
+            }
+            (Operation::Lpips { tap, .. }, [input, target @ ..], []) => {
+                self.is_tap(tap, step.input())
+                    && self.taps[tap].criterion == Criterion::Lpips
+                    && target.len() <= 1
+                    && target.iter().all(|target| {
+                        alike_but_images(target, input) && target.region.holds(&input.region.owned())
+                    })
             }
             (Operation::ReluMask, [target, difference], [mask]) => {
                 let written = mask.region.below(step.kept);
@@ -183,9 +194,24 @@ impl Builder {
                 let mask = beside.get(usize::from(adds)..).unwrap_or(&[]);
                 let written = out.region.below(step.kept);
                 self.is_tap(of.tap, step.input())
+                    && of.criterion.is_pointwise()
                     && added.is_some_and(|added| {
                         [difference].into_iter().chain(added).all(|from| lies_under(from, out, &written))
                     })
+                    && mask.len() == usize::from(masked)
+                    && mask.iter().all(|mask| masks(mask, out) && mask.region.holds(&written))
+            }
+            (Operation::LpipsGradient { tap, adds, masked, .. }, reads, [out]) => {
+                let [difference, target, beside @ ..] = reads else { return false };
+                let added = beside.get(..usize::from(adds));
+                let mask = beside.get(usize::from(adds)..).unwrap_or(&[]);
+                let written = out.region.below(step.kept);
+                self.is_tap(tap, step.input())
+                    && self.taps[tap].criterion == Criterion::Lpips
+                    && lies_under(difference, out, &written)
+                    && alike_but_images(target, out)
+                    && target.region.holds(&written)
+                    && added.is_some_and(|added| added.iter().all(|from| lies_under(from, out, &written)))
                     && mask.len() == usize::from(masked)
                     && mask.iter().all(|mask| masks(mask, out) && mask.region.holds(&written))
             }
@@ -291,7 +317,7 @@ fn covers_neighbours(input: &Region, output: &Region, axis: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Criterion, Normalization, network::Layer};
+    use crate::{Normalization, network::Layer};
 
     const CONV: Operation = conv(Maps::Target, false);
 

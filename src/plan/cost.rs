@@ -75,6 +75,10 @@ impl Plan {
                 (times(3, output), moved)
             }
             Operation::PixelsGradient { .. } => (output, moved),
+            // Three sums of squares and products, then a product, two sums and a square: of two values each.
+            Operation::Lpips { .. } => (times(6, read), moved),
+            // The same, and a product and a sum of what is written.
+            Operation::LpipsGradient { .. } => (times(6, read).saturating_add(times(3, output)), moved),
             // Square or take the absolute value, and add.
             Operation::Difference { .. } => (times(2, read), moved),
         };

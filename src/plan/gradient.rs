@@ -75,8 +75,15 @@ struct Backward<'a> {
 /// What is known of a difference's gradient.
 #[derive(Clone, Default)]
 struct Of {
-    taps: Vec<TapGradient>,
+    taps: Vec<TapOf>,
     reader: Option<Reader>,
+}
+
+/// A tap of a difference.
+#[derive(Clone, Copy)]
+enum TapOf {
+    Pointwise(TapGradient),
+    Lpips { tap: usize, target: TensorId, input_relu: bool },
 }
 
 /// What reads a difference, with the gradient of what it makes.
@@ -103,7 +110,11 @@ impl<'a> Backward<'a> {
         let step = &self.plan.steps[index];
         let (difference, made) = match (step.operation, &*step.reads, &*step.writes) {
             (Operation::Difference { criterion, tap, .. }, &[from], _) => {
-                self.of[from].taps.push(TapGradient { criterion, tap });
+                self.of[from].taps.push(TapOf::Pointwise(TapGradient { criterion, tap }));
+                return Ok(());
+            }
+            (Operation::Lpips { tap, input_relu }, &[from, target], _) => {
+                self.of[from].taps.push(TapOf::Lpips { tap, target, input_relu });
                 return Ok(());
             }
             (Operation::Pixels { maps, .. }, ..) if maps.difference() => (None, step.writes.last()),
@@ -169,8 +180,8 @@ impl<'a> Backward<'a> {
                 let routes = self.routes(difference, step, input_relu);
                 // It adds one tap's itself.
                 let (adds, more) = match &*taps {
-                    [first, more @ ..] => (Some(*first), more),
-                    [] => (None, &[][..]),
+                    &[TapOf::Pointwise(first), ref more @ ..] => (Some(first), more),
+                    more => (None, more),
                 };
                 let now = mask.filter(|_| more.is_empty());
                 let operation = Operation::MaxPoolGradient { adds, masked: now.is_some() };
@@ -188,7 +199,7 @@ impl<'a> Backward<'a> {
     fn of_taps(
         &mut self,
         difference: TensorId,
-        taps: &[TapGradient],
+        taps: &[TapOf],
         there: Option<TensorId>,
         mask: Option<TensorId>,
     ) -> Option<TensorId> {
@@ -204,13 +215,21 @@ impl<'a> Backward<'a> {
     fn of_tap(
         &mut self,
         difference: TensorId,
-        of: TapGradient,
+        of: TapOf,
         added: Option<TensorId>,
         mask: Option<TensorId>,
     ) -> TensorId {
-        let operation = Operation::DifferenceGradient { of, adds: added.is_some(), masked: mask.is_some() };
-        let name = format!("{} difference gradient", self.plan.taps[of.tap].name);
-        self.made(difference, name, operation, [Some(difference), added, mask])
+        let (adds, masked) = (added.is_some(), mask.is_some());
+        let (operation, tap, what, beside) = match of {
+            TapOf::Pointwise(of) => {
+                (Operation::DifferenceGradient { of, adds, masked }, of.tap, "difference", None)
+            }
+            TapOf::Lpips { tap, target, input_relu } => {
+                (Operation::LpipsGradient { tap, input_relu, adds, masked }, tap, "lpips", Some(target))
+            }
+        };
+        let name = format!("{} {what} gradient", self.plan.taps[tap].name);
+        self.made(difference, name, operation, [Some(difference), beside, added, mask])
     }
 
     /// A step that makes a gradient of a difference.

@@ -72,7 +72,7 @@ impl Maps {
     }
 }
 
-/// What a tap adds to a gradient at its place.
+/// What a tap whose criterion counts each difference by itself adds to a gradient at its place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TapGradient {
@@ -132,6 +132,14 @@ pub enum Operation {
         /// Whether it is read through max(x, 0): features before their activation.
         input_relu: bool,
     },
+    /// The sum of LPIPS's distances over all positions that the region owns: it reads the difference and the target's map, or features
+    /// alone, which are compared with zeros.
+    Lpips {
+        /// Index into [`Plan::taps`].
+        tap: usize,
+        /// Whether the target's map is read through max(x, 0); or the features, where there are no others.
+        input_relu: bool,
+    },
     /// Where the generated picture's activations are positive: of max(a, 0) + d, a bit. It reads the target's map before its activation,
     /// and the difference behind it.
     ReluMask,
@@ -150,6 +158,18 @@ pub enum Operation {
         /// Whether there is a gradient from deeper layers.
         adds: bool,
         /// Whether there is a mask: it is 0 where the bit is.
+        masked: bool,
+    },
+    /// The same of LPIPS's distances: it reads the difference, the target's map, that gradient, and the mask. Where the generated picture's
+    /// features are all zero, the distance's part of it is 0.
+    LpipsGradient {
+        /// Index into [`Plan::taps`].
+        tap: usize,
+        /// Whether the target's map is read through max(x, 0).
+        input_relu: bool,
+        /// Whether there is a gradient from deeper layers.
+        adds: bool,
+        /// Whether there is a mask.
         masked: bool,
     },
     /// The gradient of what a max-pool reads, from that of what it makes: each goes where its route leads, and all else is 0.
@@ -199,11 +219,22 @@ impl Operation {
             | Self::Relu
             | Self::Copy
             | Self::Difference { .. }
+            | Self::Lpips { .. }
+            | Self::LpipsGradient { .. }
             | Self::ReluMask
             | Self::DifferenceGradient { .. }
             | Self::MaxPoolGradient { .. }
             | Self::Conv3x3Gradient { .. }
             | Self::PixelsGradient { .. } => same,
+        }
+    }
+
+    /// The tap whose sum it makes, if it makes one.
+    #[must_use]
+    pub fn tap(&self) -> Option<usize> {
+        match *self {
+            Self::Difference { tap, .. } | Self::Lpips { tap, .. } => Some(tap),
+            _ => None,
         }
     }
 
@@ -217,6 +248,8 @@ impl Operation {
             Self::MaxPool { .. } => "max_pool",
             Self::Copy => "copy",
             Self::Difference { .. } => "difference",
+            Self::Lpips { .. } => "lpips",
+            Self::LpipsGradient { .. } => "lpips.gradient",
             Self::ReluMask => "relu.mask",
             Self::MaxPoolRoutes { .. } => "max_pool.routes",
             Self::DifferenceGradient { .. } => "difference.gradient",
@@ -282,6 +315,8 @@ pub struct TapPlan {
     pub name: &'static str,
     /// Its factor in the total.
     pub weight: f64,
+    /// What is averaged.
+    pub criterion: Criterion,
     /// What is summed: the difference of two pictures' features, or the features of one.
     pub tensor: TensorId,
 }
@@ -334,13 +369,20 @@ impl Plan {
         self.gradient
     }
 
-    /// What a tap's gradient multiplies the derivative of its criterion by: the tap's weight over the number of its values.
-    pub(crate) fn factor(&self, of: TapGradient) -> f64 {
-        self.taps.get(of.tap).map_or(0.0, |tap| {
-            let tensor = &self.tensors[tap.tensor];
-            let [width, height] = tensor.region.whole.map(f64::from);
-            tap.weight / (f64::from(tensor.channels) * width * height)
-        })
+    /// What a tap's gradient multiplies the derivative of its criterion by: the tap's weight over the number that its sum is divided by.
+    pub(crate) fn factor(&self, tap: usize) -> f64 {
+        self.taps.get(tap).map_or(0.0, |tap| tap.weight / self.divisor(tap))
+    }
+
+    /// What a tap's sum over a whole picture is divided by, to be its mean.
+    pub(crate) fn divisor(&self, tap: &TapPlan) -> f64 {
+        let tensor = &self.tensors[tap.tensor];
+        let [width, height] = tensor.region.whole.map(f64::from);
+        match tap.criterion {
+            // Summed over channels.
+            Criterion::Lpips => width * height,
+            _ => f64::from(tensor.channels) * width * height,
+        }
     }
 
     /// Bytes of each slot of memory. Tensors whose lifetimes do not overlap share one.

@@ -465,7 +465,7 @@ mod tests {
                         let bytes = part.plan.tensors[id].bytes_of(part.plan.tensors[id].region.extent, 1);
                         assert!(bytes <= parts.slots()[part.plan.slot_of[id]], "{owned:?}: {}", step.name);
                     }
-                    if let Operation::Difference { tap, .. } = step.operation {
+                    if let Some(tap) = step.operation.tap() {
                         let [columns, rows] = part.plan.tensors[step.reads[0]].region.owned_extent();
                         positions[tap] += columns * rows;
                     }
@@ -512,7 +512,7 @@ mod tests {
                         prop_assert!(fits || !part.plan.steps.iter().any(used), "{}", tensor.name);
                     }
                     for step in &part.plan.steps {
-                        if let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input()) {
+                        if let (Some(tap), Some(id)) = (step.operation.tap(), step.input()) {
                             let region = part.plan.tensors[id].region;
                             let owned = region.owned_extent();
                             prop_assert_eq!(region.origin[0] + region.halo[0], columns[tap]);

@@ -79,6 +79,13 @@ impl Region {
             .map(|axis| self.extent[axis].saturating_sub(self.halo[axis]).saturating_sub(self.halo[axis + 2]))
     }
 
+    /// What of it no other region owns.
+    pub(crate) fn owned(&self) -> Self {
+        let [left, top, ..] = self.halo;
+        let origin = [self.origin[0] + left, self.origin[1] + top];
+        Self { origin, extent: self.owned_extent(), halo: [0; 4], ..*self }
+    }
+
     /// The same without its first `rows` rows.
     pub(crate) fn below(&self, rows: u32) -> Self {
         let mut below = *self;

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// The weights of channels, as the package `lpips` fits them to people's judgements: five 1x1 convolutions to one
 /// channel, without biases, over VGG16's relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Linears {
     /// A weight for each channel of each tap; every value is finite.
@@ -46,6 +46,9 @@ impl Weights {
 }
 
 impl Linears {
+    /// The layers of VGG16 that they are for, in order.
+    pub const TAPS: [&str; 5] = ["relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"];
+
     /// Writes a safetensors file with the five tensors as float32 under lpips's own names; returns its bytes'
     /// count. The file is there as a whole or not at all. Its metadata has `network` (`lpips-vgg`), the
     /// tensors' SHA-256 (`source_sha256`), and [`metadata`](Self::metadata).

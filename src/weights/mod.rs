@@ -69,6 +69,8 @@ enum Provenance {
 #[non_exhaustive]
 pub struct Parameters {
     convolutions: Vec<Convolution>,
+    /// What LPIPS weighs the channels of a layer by.
+    channel_weights: Vec<(&'static str, Vec<f32>)>,
     /// What they are.
     pub info: WeightsInfo,
     /// What a file that is written says of them besides, by key, such as where they came from. Empty when loaded.
@@ -279,7 +281,44 @@ impl Parameters {
     pub fn new(convolutions: Vec<Convolution>, origin: impl Into<String>) -> Self {
         let sha256 = hash::sha256(&tensor::of(&convolutions));
         let info = WeightsInfo { origin: origin.into(), sha256, trained: None };
-        Self { convolutions, info, metadata: BTreeMap::new() }
+        Self { convolutions, channel_weights: vec![], info, metadata: BTreeMap::new() }
+    }
+
+    /// The same, with LPIPS's weights of the channels of its five taps.
+    #[must_use]
+    pub fn with_linears(mut self, linears: &Linears) -> Self {
+        for (layer, values) in Linears::TAPS.into_iter().zip(&linears.layers) {
+            self = self.with_channel_weights(layer, values.clone());
+        }
+        self
+    }
+
+    /// The same, with weights of the channels of a layer that LPIPS need not have, for tests and tools.
+    #[must_use]
+    pub fn with_channel_weights(mut self, layer: &'static str, values: Vec<f32>) -> Self {
+        self.channel_weights.retain(|(other, _)| *other != layer);
+        self.channel_weights.push((layer, values));
+        self
+    }
+
+    /// What LPIPS weighs each of a layer's `channels` by.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where there are no such weights, or those of other channels.
+    pub(crate) fn channel_weights(&self, layer: &str, channels: u32) -> Result<&[f32]> {
+        let values = self.all_channel_weights(layer)?;
+        if values.len() == channels as usize {
+            return Ok(values);
+        }
+        Err(Error::Weights(format!("{layer} has {channels} channels; there are weights of {}", values.len())))
+    }
+
+    /// The same, of however many channels.
+    pub(crate) fn all_channel_weights(&self, layer: &str) -> Result<&[f32]> {
+        let found = self.channel_weights.iter().find(|(other, _)| *other == layer);
+        found.map(|(_, values)| &**values).ok_or_else(|| {
+            Error::Weights(format!("there are no weights of the channels of {layer}, which lpips needs"))
+        })
     }
 
     /// The convolutions, in the network's order.

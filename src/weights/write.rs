@@ -122,7 +122,8 @@ impl Parameters {
         }
         let mut info = self.info.clone();
         info.sha256 = hash::sha256(&tensor::of(&convolutions));
-        Ok(Self { convolutions, info, metadata: self.metadata.clone() })
+        let (channel_weights, metadata) = (self.channel_weights.clone(), self.metadata.clone());
+        Ok(Self { convolutions, channel_weights, info, metadata })
     }
 
     /// # Errors

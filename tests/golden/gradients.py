@@ -12,7 +12,7 @@ import pathlib
 import torch
 from safetensors.numpy import save_file
 
-from losses import FOUR, MIXED, OWN, PRESETS, compare, distort, features, normalized, scene, tapped
+from losses import FOUR, LPIPS_FIVE, MIXED, OWN, PRESETS, compare, distort, features, normalized, scene, tapped
 
 # network, taps, criterion, norm, size: before activations and behind them, at pools, channels in another order, odd sizes.
 MORE = [
@@ -26,6 +26,8 @@ MORE = [
     ("vgg19", MIXED, "mse", "imagenet", (33, 26)),
     ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool3=2.0", "smooth-l1:0.5", OWN, (23, 19)),
     ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool2=1.0:mae,pool2=2.0", "charbonnier:0.001", "signed", (19, 22)),
+    ("vgg16", LPIPS_FIVE, "lpips", "imagenet", (35, 33)),
+    ("vgg16", "relu1_2=1.0:mse,relu1_2=0.5,relu2_2=2.0:mse,relu3_3=1.0", "lpips", "none", (21, 19)),
 ]
 
 
@@ -36,7 +38,7 @@ def gradient(network, taps, criterion, norm, weights_seed, generated, target):
     pair = (features(network, weights_seed, normalized(picture, norm)) for picture in (values * 255.0, target))
     for (name, u), (_, v) in zip(*pair):
         for weight, own in left.pop(name, []):
-            total = total + weight * compare(own)(u, v)
+            total = total + weight * compare(own, name)(u, v)
         if not left:
             break
     total.backward()

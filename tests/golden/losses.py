@@ -36,6 +36,7 @@ NORMS = {
     "signed": "mean=1/1/1,scale=2",
     "caffe": "mean=103.939/116.779/123.68,scale=255,order=bgr",
 }
+LPIPS_FIVE = "relu1_2=1.0,relu2_2=1.0,relu3_3=1.0,relu4_3=1.0,relu5_3=1.0"
 MIXED = "relu1_1=1.0,relu2_1=0.5:mae,relu2_1=2.0,pool2=1.0:charbonnier:0.01,relu3_1=1.0:smooth-l1:0.2"
 OWN = "mean=0.5/0.4/0.3,std=0.2/0.3/0.4,scale=2,order=bgr"
 
@@ -69,6 +70,9 @@ EXPLICIT = [
     ("vgg19", MIXED, "mse", "imagenet", (45, 35)),
     ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool3=2.0", "smooth-l1:0.5", OWN, (33, 37)),
     ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool2=1.0:mae,pool2=2.0", "charbonnier:0.001", "signed", (35, 32)),
+    ("vgg16", LPIPS_FIVE, "lpips", "imagenet", (45, 35)),
+    ("vgg16", LPIPS_FIVE, "lpips", "imagenet", (67, 40)),
+    ("vgg16", "relu1_2=1.0:mae,relu1_2=0.5,relu2_2=2.0:mse,relu3_3=1.0", "lpips", "none", (32, 32)),
 ]
 
 
@@ -167,9 +171,21 @@ def normalized(picture, norm):
     return ((x * float(own["scale"]) - mean) / std).permute(2, 0, 1)[None]
 
 
-def compare(criterion):
-    """The function of two feature maps that a text such as smooth-l1:0.5 stands for."""
+# LPIPS's five layers, whose channels' weights can be told from each other: those of pytorch/lpips-old.pth.
+LPIPS = {layer: k for k, layer in enumerate(("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"))}
+
+
+def lpips(u, v, k):
+    unit = lambda x: x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    weights = k + torch.arange(u.shape[1], dtype=torch.float64).view(1, -1, 1, 1) / 1024
+    return (weights * (unit(u) - unit(v)).square()).sum(1).mean()
+
+
+def compare(criterion, layer):
+    """The function of two feature maps of a layer that a text such as smooth-l1:0.5 stands for."""
     name, _, parameter = criterion.partition(":")
+    if name == "lpips":
+        return lambda u, v: lpips(u, v, LPIPS[layer])
     if name == "smooth-l1":
         return lambda u, v: F.smooth_l1_loss(u, v, beta=float(parameter))
     if name == "charbonnier":
@@ -193,7 +209,7 @@ def losses(network, taps, criterion, norm, weights_seed, generated, target):
     pair = (features(network, weights_seed, normalized(picture, norm)) for picture in (generated, target))
     for (name, u), (_, v) in zip(*pair):
         for weight, own in left.pop(name, []):
-            layers.append({"name": name, "weight": weight, "loss": compare(own)(u, v).item()})
+            layers.append({"name": name, "weight": weight, "loss": compare(own, name)(u, v).item()})
         if not left:
             return sum(layer["weight"] * layer["loss"] for layer in layers), layers
     raise ValueError(f"{network} has no {', '.join(left)} at this size")

@@ -18,6 +18,7 @@ mod gradients;
 mod kept;
 #[path = "../common/loss.rs"]
 mod loss;
+mod lpips;
 mod max_pool;
 mod pixels;
 mod plans;

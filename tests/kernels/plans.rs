@@ -139,7 +139,7 @@ fn node() -> impl Strategy<Value = Node> {
         Just(Tapped::Difference),
         any::<bool>().prop_map(|input_relu| Tapped::Target { input_relu }),
     ];
-    let criterion = prop::sample::select(Criterion::ALL.to_vec());
+    let criterion = prop::sample::select(Criterion::POINTWISE.to_vec());
     prop_oneof![
         4 => (1..18u32, any::<bool>(), any::<bool>(), tuning)
             .prop_map(|(outputs, input_relu, relu, tuning)| Node::Conv { outputs, input_relu, relu, tuning }),
@@ -244,7 +244,7 @@ fn taps(network: Network) -> impl Strategy<Value = Vec<&'static str>> {
 
 fn config() -> impl Strategy<Value = Config> {
     let network = prop::sample::select(Network::ALL.to_vec());
-    let criterion = prop::sample::select(Criterion::ALL.to_vec());
+    let criterion = prop::sample::select(Criterion::POINTWISE.to_vec());
     let normalization = prop::sample::select(vec![
         Normalization::NONE,
         Normalization::IMAGENET,

@@ -22,7 +22,7 @@ fn differences(mut executor: Executor, whole: &Plan, parts: &Parts, pair: &[Imag
             let part = parts.part(band, strip).unwrap();
             executor.begin(part.clone()).unwrap();
             for (index, step) in part.plan().steps().iter().enumerate() {
-                let (Operation::Difference { tap, .. }, Some(id)) = (step.operation, step.input()) else {
+                let (Some(tap), Some(id)) = (step.operation.tap(), step.input()) else {
                     executor.run(index..index + 1, pair).unwrap();
                     continue;
                 };

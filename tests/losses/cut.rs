@@ -9,6 +9,7 @@ use crate::{
     bf16,
     comparison::{bits, config, image, model_with},
     gpu_device::context,
+    linears::linears,
     scene::{Distortion, Scene},
 };
 
@@ -68,7 +69,8 @@ fn every_preset_and_budget(
         let (width, height) = sizes[index % sizes.len()];
         let scenes = pair(width, height);
         let weights = Weights::seeded(1);
-        let whole = Model::with_options(context, &preset.config(), &weights, options).unwrap();
+        let options = options.clone().linears(linears());
+        let whole = Model::with_options(context, &preset.config(), &weights, &options).unwrap();
         let expected = compare(&whole, &scenes);
         assert_eq!(parts(&whole, &scenes), 1);
         let all = whole.memory(width, height, 1).unwrap().counted();

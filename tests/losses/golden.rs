@@ -6,6 +6,7 @@ use crate::{
     bf16,
     comparison::{config_by, image},
     gpu_device,
+    linears::linears,
     scene::{Distortion, Scene},
 };
 
@@ -34,7 +35,8 @@ fn worst(context: &Context, options: &ModelOptions, allowed: f64) -> f64 {
         };
         let generated = target.distort(distortion, number("distortion_seed"));
         let weights = Weights::seeded(number("weights_seed"));
-        let model = Model::with_options(context, &config, &weights, options).unwrap();
+        let options = options.clone().linears(linears());
+        let model = Model::with_options(context, &config, &weights, &options).unwrap();
         let report = model
             .session(width, height)
             .unwrap()

@@ -17,6 +17,8 @@ mod gpu_device;
 mod gradient;
 #[path = "../common/host.rs"]
 mod host;
+#[path = "../common/linears.rs"]
+mod linears;
 #[path = "../common/loss.rs"]
 mod loss;
 mod near;

@@ -167,7 +167,9 @@ fn search(tries: u64) -> Vec<(f64, String)> {
                 drawn += 1;
                 (splitmix64(splitmix64(number).wrapping_add(drawn)) % many as u64) as usize
             };
-            let preset = Preset::ALL[draw(Preset::ALL.len())];
+            let presets: Vec<_> =
+                Preset::ALL.into_iter().filter(|preset| !preset.config().uses_linears()).collect();
+            let preset = presets[draw(presets.len())];
             let (base, change) = (BASES[draw(BASES.len())], ["one", "slight", "bright"][draw(3)]);
             let size = [33 + draw(40) as u32, 33 + draw(40) as u32];
             let place = draw((size[0] * size[1] * 3) as usize) as u32;

@@ -94,9 +94,11 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     };
     let config = arguments.loss.config()?;
     let chosen = arguments.loss.weights()?;
+    let linears = arguments.loss.linears(&config)?;
     let plot =
         (arguments.plot.as_deref()).map(|plot| Output::of("a plot, an SVG,", "svg", plot)).transpose()?;
-    let measurement = measure::measure(&work, || arguments.device.model(&config, &chosen.weights))?;
+    let measurement =
+        measure::measure(&work, || arguments.device.model(&config, &chosen.weights, linears.as_ref()))?;
     if let Some(plot) = plot {
         plot.finish(plot::svg(&measurement)?.as_bytes())?;
     }

@@ -162,7 +162,7 @@ struct Judge {
 
 impl Judge {
     fn new(arguments: &Arguments, config: &Config, weights: &Weights) -> Result<Self, Failure> {
-        Ok(Self { model: arguments.device.model(config, weights)?, origin: weights.origin() })
+        Ok(Self { model: arguments.device.model(config, weights, None)?, origin: weights.origin() })
     }
 
     fn judge(&self, picture: &RgbImage, spoilt: &[RgbImage]) -> Result<Judgements, Failure> {

@@ -7,6 +7,7 @@ mod convert;
 mod download;
 mod fetch;
 mod inspect;
+pub mod linears;
 mod list;
 mod partial;
 mod published;

@@ -34,6 +34,12 @@ impl Filters {
     }
 
     /// # Errors
+    /// [`Error::Weights`](crate::Error::Weights) where there are no such weights.
+    pub(super) fn channel_weights(&self, layer: &str, channels: u32) -> Result<&[f32]> {
+        self.parameters.channel_weights(layer, channels)
+    }
+
+    /// # Errors
     /// [`Error::Weights`](crate::Error::Weights) where the convolution of `layer` was not loaded, or has other channels.
     pub(super) fn of_layer(&self, layer: &Layer) -> Result<&Filter> {
         Ok(&self.forward[self.parameters.place(layer)?])

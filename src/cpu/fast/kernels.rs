@@ -8,6 +8,7 @@ use super::{
     copy::copy,
     difference::{difference, difference_gradient, difference_map},
     filters::Filters,
+    lpips::{Features as OfImage, lpips, lpips_gradient},
     max_pool::{max_pool, max_pool_both, max_pool_difference, max_pool_gradient, max_pool_routes},
     pixels::{pixels, pixels_difference, pixels_gradient},
     relu::{relu, relu_mask},
@@ -16,6 +17,7 @@ use crate::{
     cpu::{
         kernels::{BothMaps, Input, Kernels, Output, PoolDifference, TapSlope, of_target},
         scratch::Scratch,
+        twin::Features,
     },
     criterion::Criterion,
     error::Result,
@@ -41,6 +43,16 @@ impl Fast {
         scratch: Arc<Scratch>,
     ) -> Result<Self> {
         Ok(Self { filters: Filters::new(parameters, factors)?, scratch })
+    }
+
+    /// Those of one image, and of its target or that of all.
+    fn features_of<'a>(&self, features: Features<'a>, index: usize) -> OfImage<'a> {
+        let Features { difference, target, input_relu } = features;
+        let target = target.map(|(tensor, values)| {
+            let images = difference.0.images as usize;
+            (tensor, of_target(values, self.image(tensor), images)(index))
+        });
+        OfImage { difference: self.of_image(difference, index), target, input_relu }
     }
 
     /// One image of a tensor.
@@ -202,6 +214,29 @@ impl Kernels for Fast {
         map: Output<'_>,
     ) {
         difference_map(shape, criterion, input_relu, image, map);
+    }
+
+    fn channel_weights(&self, layer: &str, channels: u32) -> Result<&[f32]> {
+        self.filters.channel_weights(layer, channels)
+    }
+
+    fn lpips(&self, features: Features<'_>, image: usize, weights: &[f32]) -> f64 {
+        lpips(self.features_of(features, image), weights)
+    }
+
+    fn lpips_gradient(
+        &self,
+        features: Features<'_>,
+        weights: (&[f32], f64),
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
+        for (index, out) in images_mut(to, output).enumerate() {
+            let [added, mask] = [added, mask].map(|input| input.map(|input| self.of_image(input, index)));
+            lpips_gradient(self.features_of(features, index), weights, added, mask, (to, kept, out));
+        }
+        Ok(())
     }
 
     fn relu_mask(

@@ -10,6 +10,7 @@ mod copy;
 mod difference;
 mod filters;
 mod kernels;
+mod lpips;
 mod max_pool;
 mod pixels;
 mod relu;

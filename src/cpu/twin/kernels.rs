@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    conv3x3, conv3x3_difference, copy, difference, difference_gradient, difference_map, max_pool,
-    max_pool_difference, max_pool_gradient, max_pool_routes, pixels, pixels_difference, pixels_gradient,
-    relu, relu_gradient, relu_mask,
+    Features, conv3x3, conv3x3_difference, copy, difference, difference_gradient, difference_map, lpips,
+    lpips_gradient, max_pool, max_pool_difference, max_pool_gradient, max_pool_routes, pixels,
+    pixels_difference, pixels_gradient, relu, relu_gradient, relu_mask,
 };
 use crate::{
     cpu::kernels::{Input, Kernels, Output, PoolDifference, TapSlope},
@@ -170,6 +170,30 @@ impl Kernels for Twins {
         difference_map(shape, criterion, input_relu, image, map);
     }
 
+    fn channel_weights(&self, layer: &str, channels: u32) -> Result<&[f32]> {
+        self.0.channel_weights(layer, channels)
+    }
+
+    fn lpips(&self, features: Features<'_>, image: usize, weights: &[f32]) -> f64 {
+        lpips(features, image, weights)
+    }
+
+    fn lpips_gradient(
+        &self,
+        features: Features<'_>,
+        (weights, factor): (&[f32], f64),
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        output: Output<'_>,
+    ) -> Result<()> {
+        below_kept(output, |(to, gradient)| {
+            begin(added, (to, gradient));
+            lpips_gradient(features, weights, factor, (to, gradient));
+            masked(mask, (to, gradient));
+            Ok(())
+        })
+    }
+
     fn relu_mask(&self, target: Input<'_>, difference: Input<'_>, mask: Output<'_>) -> Result<()> {
         below_kept(mask, |to| {
             relu_mask(target, difference, to);
@@ -198,10 +222,7 @@ impl Kernels for Twins {
         output: Output<'_>,
     ) -> Result<()> {
         below_kept(output, |(to, gradient)| {
-            gradient.fill(0.0);
-            if let Some(added) = added {
-                copy(added, (to, gradient));
-            }
+            begin(added, (to, gradient));
             of_tap(tap, mask, (to, gradient));
             Ok(())
         })
@@ -256,11 +277,24 @@ impl Kernels for Twins {
     }
 }
 
+/// What there is of a gradient, or 0.
+fn begin(added: Option<Input<'_>>, (to, gradient): (&Tensor, &mut [f32])) {
+    gradient.fill(0.0);
+    if let Some(added) = added {
+        copy(added, (to, gradient));
+    }
+}
+
+/// 0 where there is a mask without its bit.
+fn masked(mask: Option<Input<'_>>, (to, gradient): (&Tensor, &mut [f32])) {
+    if let Some(mask) = mask {
+        relu_gradient(mask, (to, gradient));
+    }
+}
+
 /// Adds a tap's part to a gradient, which is 0 where there is a mask without its bit.
 fn of_tap(tap: TapSlope<'_>, mask: Option<Input<'_>>, (to, gradient): (&Tensor, &mut [f32])) {
     let TapSlope { difference, slope } = tap;
     difference_gradient(difference, slope.criterion, slope.factor, (to, gradient));
-    if let Some(mask) = mask {
-        relu_gradient(mask, (to, gradient));
-    }
+    masked(mask, (to, gradient));
 }

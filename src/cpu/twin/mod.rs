@@ -5,6 +5,7 @@ mod conv3x3;
 mod copy;
 mod difference;
 mod kernels;
+mod lpips;
 mod max_pool;
 mod pixels;
 mod relu;
@@ -13,10 +14,12 @@ mod sum;
 mod texel;
 mod total;
 
+pub(crate) use self::lpips::length;
 pub use self::{
     conv3x3::{conv3x3, conv3x3_difference},
     copy::copy,
     difference::{difference, difference_gradient, difference_map},
+    lpips::{Features, lpips, lpips_gradient},
     max_pool::{max_pool, max_pool_difference, max_pool_gradient, max_pool_routes},
     pixels::{pixels, pixels_difference, pixels_gradient},
     relu::{relu, relu_gradient, relu_mask},

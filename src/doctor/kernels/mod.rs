@@ -6,6 +6,7 @@ mod copy;
 mod difference;
 mod gradients;
 mod loss;
+mod lpips;
 mod max_pool;
 mod pixels;
 mod relu;
@@ -21,6 +22,7 @@ pub(super) use self::{
         relu_gradient, relu_mask,
     },
     loss::loss,
+    lpips::{lpips, lpips_gradient},
     max_pool::{max_pool, max_pool_difference},
     pixels::{pixels, pixels_difference},
     relu::relu,

@@ -98,7 +98,7 @@ fn tap(plan: &mut Builder, criterion: Criterion, difference: TensorId) {
 /// As [`one_step`](super::one_step).
 pub fn slopes(images: u32, channels: u32, [from, to]: [Region; 2], kept: u32) -> Result<Vec<Plan>> {
     let mut plans = vec![];
-    for criterion in Criterion::ALL {
+    for criterion in Criterion::POINTWISE {
         for (adds, masked) in [(false, false), (false, true), (true, false), (true, true)] {
             let mut plan = Builder::new();
             let mut reads = vec![plan.tensor("difference", images, channels, from)];
@@ -125,7 +125,7 @@ pub fn slopes(images: u32, channels: u32, [from, to]: [Region; 2], kept: u32) ->
 /// As [`one_step`](super::one_step).
 pub fn led(images: u32, channels: u32, [from, to]: [Region; 2], kept: u32) -> Result<Vec<Plan>> {
     let mut plans = vec![];
-    for criterion in [None].into_iter().chain(Criterion::ALL.map(Some)) {
+    for criterion in [None].into_iter().chain(Criterion::POINTWISE.map(Some)) {
         for masked in [false, true] {
             let mut plan = Builder::new();
             let mut reads = vec![plan.tensor("gradient", images, channels, from)];
@@ -153,6 +153,7 @@ pub fn led(images: u32, channels: u32, [from, to]: [Region; 2], kept: u32) -> Re
 pub fn is_masked(plan: &Plan) -> bool {
     match plan.steps()[0].operation {
         Operation::DifferenceGradient { masked, .. }
+        | Operation::LpipsGradient { masked, .. }
         | Operation::MaxPoolGradient { masked, .. }
         | Operation::Conv3x3Gradient { masked, .. } => masked,
         _ => false,

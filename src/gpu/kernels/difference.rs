@@ -11,7 +11,7 @@ use crate::{
         kernel::{Kernel, WORKGROUP, kernel},
         program::{Binding, Dispatch, Params},
     },
-    plan::{self, Cost, Region},
+    plan::{Cost, Region},
 };
 
 /// Elements of a span that a thread sums by itself first, and such spans that it sums.
@@ -113,7 +113,7 @@ pub(in crate::gpu) fn lower(summed: Summed, from: &Operand<'_>, first: u32, cost
         // Densely packed: one long row.
         (width, height, channels) = (tensor.image_stride() as u32, 1, 1);
     }
-    let groups = partials_of(tensor);
+    let groups = partials_in(region.owned_extent(), tensor.channels);
     let params = Difference {
         offset: corner as u32,
         stride: tensor.image_stride() as u32,
@@ -135,15 +135,19 @@ pub(in crate::gpu) fn lower(summed: Summed, from: &Operand<'_>, first: u32, cost
         images: tensor.images,
         cost,
     };
-    let sum = Dispatch {
+    [difference, sum_of(groups, first, tensor.images)]
+}
+
+/// The sum of so many partial sums of each image, to place `first` of all sums on.
+pub(super) fn sum_of(partials: u64, first: u32, images: u32) -> Dispatch {
+    Dispatch {
         kernel: &SUM,
         bindings: vec![Binding::Partials, Binding::Sums],
-        params: sum_params(groups as u32, first),
+        params: sum_params(partials as u32, first),
         groups: 1,
-        images: tensor.images,
-        cost: Cost { flops: groups, bytes: 4 * groups },
-    };
-    [difference, sum]
+        images,
+        cost: Cost { flops: partials, bytes: 4 * partials },
+    }
 }
 
 /// Parameters of the second stage.
@@ -202,13 +206,8 @@ pub(in crate::gpu) fn lower_gradient(
     Dispatch { kernel: &GRADIENT, bindings, params, groups, images: to.tensor.images, cost }
 }
 
-/// Partial sums of one image of a tensor.
-pub(in crate::gpu) fn partials_of(tensor: &plan::Tensor) -> u64 {
-    partials_in(tensor.region.owned_extent(), tensor.channels)
-}
-
 /// Partial sums over so many columns and rows of so many channels.
-pub(in crate::gpu) fn partials_in(owned: [u32; 2], channels: u32) -> u64 {
+pub(super) fn partials_in(owned: [u32; 2], channels: u32) -> u64 {
     let [width, height] = owned.map(u64::from);
     (width * height).saturating_mul(channels.into()).div_ceil(DIFFERENCE_ELEMENTS)
 }

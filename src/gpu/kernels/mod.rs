@@ -8,6 +8,7 @@ pub(super) mod conv3x3;
 pub(super) mod copy;
 mod criterion;
 pub(super) mod difference;
+pub(super) mod lpips;
 pub(super) mod max_pool;
 pub(super) mod peak;
 pub(super) mod pixels;
@@ -17,7 +18,7 @@ pub(super) mod tensor;
 pub(super) mod total;
 
 use super::{kernel::Kernel, program::Binding};
-use crate::plan;
+use crate::{criterion::Criterion, plan};
 
 /// Bytes of the uniform window that a dispatch binds: the largest `Params` of any shader, rounded up.
 pub(super) const PARAMS_BYTES: u64 = 256;
@@ -49,6 +50,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Kernel> {
         &difference::MAP,
         &difference::GRADIENT,
         &difference::SUM,
+        &lpips::KERNEL,
+        &lpips::GRADIENT,
         &total::KERNEL,
         &peak::FMA,
         &peak::COPY,
@@ -60,6 +63,14 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Kernel> {
 /// WebGPU's baseline limits and need no feature.
 pub fn shaders() -> impl Iterator<Item = (&'static str, String)> {
     all().map(|kernel| (kernel.name, kernel.source()))
+}
+
+/// Partial sums of a tap of a criterion over so many columns and rows of so many channels.
+pub(super) fn partials_of(criterion: Criterion, owned: [u32; 2], channels: u32) -> u64 {
+    match criterion {
+        Criterion::Lpips => lpips::partials_in(owned),
+        _ => difference::partials_in(owned, channels),
+    }
 }
 
 /// Workgroups of a kernel whose threads have an element each.

@@ -9,6 +9,7 @@ use crate::{
             conv3x3::{Job, Map, Shape},
             copy,
             difference::{self, Slope, Summed},
+            lpips,
             max_pool::{self, Beside},
             pixels::{self, Pictures},
             relu,
@@ -57,6 +58,14 @@ impl<'a> Lowering<'a> {
             Operation::Difference { criterion, tap, input_relu } => {
                 self.difference(step, tap, Summed { criterion, input_relu }, cost)
             }
+            Operation::Lpips { tap, input_relu } => {
+                let [from, ref target @ ..] = *step.reads else { return Ok(vec![]) };
+                let features = self.features(tap, from, target.first(), input_relu);
+                lpips::lower(&features, tap as u32 * self.plan.images(), cost).to_vec()
+            }
+            Operation::LpipsGradient { tap, input_relu, adds, .. } => {
+                self.lpips_gradient(step, tap, (input_relu, adds), cost)
+            }
             Operation::ReluMask => match (&*step.reads, &*step.writes) {
                 (&[target, from], &[to]) => {
                     let written = self.written(step, to);
@@ -89,7 +98,7 @@ impl<'a> Lowering<'a> {
 
     /// What a tap compares, and its derivative.
     fn tap_gradient(&self, of: TapGradient, difference: TensorId) -> (Slope, Operand<'a>) {
-        (Slope::new(of.criterion, self.plan.factor(of)), self.operand(difference))
+        (Slope::new(of.criterion, self.plan.factor(of.tap)), self.operand(difference))
     }
 
     /// Zeros a gradient in place where there is a mask without its bit.
@@ -106,6 +115,35 @@ impl<'a> Lowering<'a> {
         let (slope, from) = self.tap_gradient(of, from);
         let added = added.first().map(|&added| self.operand(added));
         let made = difference::lower_gradient(slope, from, added, self.operand(to), &written, cost);
+        [made].into_iter().chain(self.masked(mask.first(), to, &written)).collect()
+    }
+
+    /// What a tap of LPIPS's compares.
+    fn features(
+        &self,
+        tap: usize,
+        difference: TensorId,
+        target: Option<&TensorId>,
+        input_relu: bool,
+    ) -> lpips::Features<'a> {
+        let (difference, target) = (self.operand(difference), target.map(|&target| self.operand(target)));
+        lpips::Features { difference, target, input_relu, layer: self.plan.taps()[tap].name }
+    }
+
+    fn lpips_gradient(
+        &self,
+        step: &Step,
+        tap: usize,
+        (input_relu, adds): (bool, bool),
+        cost: Cost,
+    ) -> Vec<Dispatch> {
+        let (&[from, target, ref beside @ ..], &[to]) = (&*step.reads, &*step.writes) else { return vec![] };
+        let written = self.written(step, to);
+        let (added, mask) = beside.split_at(usize::from(adds));
+        let features = self.features(tap, from, Some(&target), input_relu);
+        let added = added.first().map(|&added| self.operand(added));
+        let (factor, gradient) = (self.plan.factor(tap), self.operand(to));
+        let made = lpips::lower_gradient(&features, factor, added, gradient, &written, cost);
         [made].into_iter().chain(self.masked(mask.first(), to, &written)).collect()
     }
 
