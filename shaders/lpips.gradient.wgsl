@@ -4,6 +4,7 @@
 #include "tensor"
 #include "grid"
 #include "activation"
+#include "features"
 #include "lpips"
 
 struct Params {

@@ -6,6 +6,7 @@
 #include "grid"
 #include "tree"
 #include "activation"
+#include "features"
 #include "lpips"
 
 struct Params {

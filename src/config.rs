@@ -209,11 +209,13 @@ pub enum Preset {
     Pix2PixHd,
     /// Zhang et al. 2018, version 0.1 over VGG16: needs [`ModelOptions::linears`](crate::ModelOptions::linears).
     LpipsVgg,
+    /// Gatys et al. 2016: style alone, the Gram matrices of five taps.
+    Gram,
 }
 
 impl Preset {
     /// Every preset, the default first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Vgg19,
         Self::StudyCard,
         Self::Johnson,
@@ -222,6 +224,7 @@ impl Preset {
         Self::RealEsrgan,
         Self::Pix2PixHd,
         Self::LpipsVgg,
+        Self::Gram,
     ];
 
     /// The name that the command and reports use.
@@ -236,13 +239,14 @@ impl Preset {
             Self::RealEsrgan => "real-esrgan",
             Self::Pix2PixHd => "pix2pixhd",
             Self::LpipsVgg => "lpips-vgg",
+            Self::Gram => "gram",
         }
     }
 
     /// The loss it stands for.
     #[must_use]
     pub fn config(self) -> Config {
-        use Criterion::{Lpips, Mae, Mse};
+        use Criterion::{Gram, Lpips, Mae, Mse};
         use Network::{Vgg16, Vgg19};
         const IMAGENET: Normalization = Normalization::IMAGENET;
         const STUDY_CARD: &[(&str, f64)] =
@@ -272,6 +276,12 @@ impl Preset {
                 ],
             ),
             Self::LpipsVgg => (Vgg16, IMAGENET, Lpips, &Linears::TAPS.map(|layer| (layer, 1.0))),
+            Self::Gram => (
+                Vgg19,
+                IMAGENET,
+                Gram,
+                &["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"].map(|layer| (layer, 1.0)),
+            ),
         };
         Config { network, taps: Tap::list(taps), normalization }.with_criterion(criterion)
     }

@@ -31,6 +31,9 @@ pub enum Criterion {
     /// 1e-10, and the squares of what they then differ by are summed over the channels, each times a [weight](crate::weights::Linears)
     /// that was fitted to people's judgements. Of VGG16's relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3.
     Lpips,
+    /// The squared difference of Gram matrices, F Fᵀ / (C H W) of features F of C channels and H W positions, over C x C (Gatys et al.
+    /// 2016): which textures there are, wherever they are.
+    Gram,
 }
 
 /// Of what a criterion's parameter may be, float32 has the reciprocal, too.
@@ -38,8 +41,14 @@ const PARAMETERS: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
 impl Criterion {
     /// Every criterion there is, with the parameter that it has where none is given.
-    pub const ALL: [Self; 5] =
-        [Self::Mse, Self::Mae, Self::SmoothL1 { beta: 1.0 }, Self::Charbonnier { eps: 1e-3 }, Self::Lpips];
+    pub const ALL: [Self; 6] = [
+        Self::Mse,
+        Self::Mae,
+        Self::SmoothL1 { beta: 1.0 },
+        Self::Charbonnier { eps: 1e-3 },
+        Self::Lpips,
+        Self::Gram,
+    ];
 
     /// Those that count each difference by itself.
     pub const POINTWISE: [Self; 4] =
@@ -54,6 +63,7 @@ impl Criterion {
             Self::SmoothL1 { .. } => "smooth-l1",
             Self::Charbonnier { .. } => "charbonnier",
             Self::Lpips => "lpips",
+            Self::Gram => "gram",
         }
     }
 
@@ -61,7 +71,7 @@ impl Criterion {
     #[must_use]
     pub fn parameter(self) -> Option<f64> {
         match self {
-            Self::Mse | Self::Mae | Self::Lpips => None,
+            Self::Mse | Self::Mae | Self::Lpips | Self::Gram => None,
             Self::SmoothL1 { beta: parameter } | Self::Charbonnier { eps: parameter } => Some(parameter),
         }
     }
@@ -69,7 +79,7 @@ impl Criterion {
     /// The same with another parameter; none where it has none.
     fn with_parameter(self, parameter: f64) -> Option<Self> {
         match self {
-            Self::Mse | Self::Mae | Self::Lpips => None,
+            Self::Mse | Self::Mae | Self::Lpips | Self::Gram => None,
             Self::SmoothL1 { .. } => Some(Self::SmoothL1 { beta: parameter }),
             Self::Charbonnier { .. } => Some(Self::Charbonnier { eps: parameter }),
         }
@@ -92,7 +102,7 @@ impl Criterion {
     /// Whether it counts each difference by itself.
     #[must_use]
     pub fn is_pointwise(self) -> bool {
-        self != Self::Lpips
+        !matches!(self, Self::Lpips | Self::Gram)
     }
 
     /// What a difference counts, by a criterion that counts each by itself. It is 0 at 0, and keeps its digits next to it.
@@ -101,7 +111,7 @@ impl Criterion {
     pub(crate) fn term(self, difference: f64) -> f64 {
         let magnitude = difference.abs();
         match self {
-            Self::Mse | Self::Lpips => difference * difference,
+            Self::Mse | Self::Lpips | Self::Gram => difference * difference,
             Self::Mae => magnitude,
             Self::SmoothL1 { beta } if magnitude < beta => 0.5 * difference * difference / beta,
             Self::SmoothL1 { beta } => magnitude - 0.5 * beta,
@@ -117,7 +127,7 @@ impl Criterion {
     #[cfg_attr(not(feature = "cpu"), allow(dead_code, reason = "the twins' and the CPU's"))]
     pub(crate) fn slope(self, difference: f64) -> f64 {
         match self {
-            Self::Mse | Self::Lpips => 2.0 * difference,
+            Self::Mse | Self::Lpips | Self::Gram => 2.0 * difference,
             Self::Mae if difference == 0.0 => 0.0,
             Self::Mae => 1.0f64.copysign(difference),
             Self::SmoothL1 { beta } => (difference / beta).clamp(-1.0, 1.0),
@@ -181,7 +191,7 @@ mod tests {
         }
         assert_eq!("smooth-l1".parse::<Criterion>().unwrap().to_string(), "smooth-l1:1");
         for (text, part) in [
-            ("l2", "no criterion is called 'l2'; there are mse, mae, smooth-l1, charbonnier, lpips"),
+            ("l2", "no criterion is called 'l2'; there are mse, mae, smooth-l1, charbonnier, lpips, gram"),
             ("mse:1", "mse has no parameter; leave ':1' out"),
             ("smooth-l1:", "'' is no parameter; smooth-l1 has a number, as smooth-l1:1"),
             ("charbonnier:x", "has a number, as charbonnier:0.001"),

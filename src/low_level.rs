@@ -43,8 +43,8 @@ pub mod gpu {
 #[cfg(all(feature = "gpu", feature = "cpu"))]
 pub mod doctor {
     pub use crate::doctor::{
-        AnyExecutor, Bounds, CONV3X3, Deviation, Finding, GRADIENT, LOSS, LPIPS, LPIPS_GRADIENT,
-        MIXED_PIXELS, PIXELS, SOURCE, SUM, TERM, TOTAL, bounds, compare, compare_sums, examine, first_step,
-        judge, on_twin, plans, source_bounds, values,
+        AnyExecutor, Bounds, CONV3X3, Deviation, Finding, GRADIENT, GRAM, GRAM_GRADIENT, LOSS, LPIPS,
+        LPIPS_GRADIENT, MIXED_PIXELS, PIXELS, SOURCE, SUM, TERM, TOTAL, bounds, compare, compare_sums,
+        examine, first_step, judge, on_twin, plans, source_bounds, values,
     };
 }

@@ -58,7 +58,8 @@ pub struct LayerReport {
     pub weight: f64,
     /// What was averaged. As JSON it is text, with a parameter behind a colon: `smooth-l1:0.5`.
     pub criterion: Criterion,
-    /// Its mean over channels, rows and columns; of `lpips` the sum over channels, and the mean over rows and columns.
+    /// Its mean over channels, rows and columns; of `lpips` the sum over channels, and the mean over rows and
+    /// columns; of `gram` the mean over pairs of channels.
     pub loss: f64,
     /// Channels, height and width of the features compared.
     pub shape: [u32; 3],

@@ -19,6 +19,21 @@ pub(super) struct Packed<'a> {
     pub(super) targets: Vec<Cow<'a, [u32]>>,
 }
 
+/// What is summed at each tap, an image after another.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    pub(super) sums: Vec<Vec<f64>>,
+    /// What Gram matrices differ by, shape (C, C), of all parts so far.
+    pub(super) matrices: Vec<Vec<Vec<f64>>>,
+}
+
+impl Sums {
+    /// Nothing yet, at so many taps.
+    pub(super) fn new(taps: usize) -> Self {
+        Self { sums: vec![vec![]; taps], matrices: vec![vec![]; taps] }
+    }
+}
+
 /// Computes a step: of both maps the target's first.
 pub(super) fn compute(
     plan: &Plan,
@@ -26,7 +41,7 @@ pub(super) fn compute(
     step: &Step,
     packed: &Packed<'_>,
     (reads, writes): (&[Input<'_>], Vec<Output<'_>>),
-    sums: &mut [Vec<f64>],
+    Sums { sums, matrices }: &mut Sums,
 ) -> Result<()> {
     let mut writes = writes.into_iter();
     let (first, second) = (writes.next(), writes.next());
@@ -104,6 +119,42 @@ pub(super) fn compute(
             sums[tap] = (0..tensor.images).map(sum).collect();
             Ok(())
         }
+        (Operation::Gram { tap, input_relu, adds }, &[difference, ref target @ ..], None, None) => {
+            let features = Features { difference, target: target.first().copied(), input_relu };
+            let divisor = plan.gram_divisor(tap);
+            let images = 0..difference.0.images as usize;
+            let made = images.map(|image| kernels.gram(features, image, divisor));
+            let all = &mut matrices[tap];
+            if adds && !all.is_empty() {
+                for (all, part) in all.iter_mut().zip(made) {
+                    all.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+                }
+            } else {
+                *all = made.collect();
+            }
+            let squares = |matrix: &Vec<f64>| matrix.iter().map(|value| value * value).sum();
+            sums[tap] = all.iter().map(squares).collect();
+            Ok(())
+        }
+        (
+            Operation::GramGradient { tap, input_relu, adds, .. },
+            &[difference, target, ref beside @ ..],
+            Some(to),
+            None,
+        ) => {
+            let features = Features { difference, target: Some(target), input_relu };
+            let (added, mask) = beside.split_at(usize::from(adds));
+            let (added, mask) = (added.first().copied(), mask.first().copied());
+            let matrices = &matrices[tap];
+            if matrices.len() != difference.0.images as usize {
+                return Err(Error::Config(format!(
+                    "step '{}' is of a matrix that was not made yet",
+                    step.name
+                )));
+            }
+            let factor = 4.0 * plan.factor(tap) / plan.gram_divisor(tap);
+            kernels.gram_gradient(features, (matrices, factor), added, mask, to)
+        }
         (
             Operation::LpipsGradient { tap, input_relu, adds, .. },
             &[difference, target, ref beside @ ..],
@@ -153,6 +204,8 @@ pub(super) fn compute(
             | Operation::Difference { .. }
             | Operation::Lpips { .. }
             | Operation::LpipsGradient { .. }
+            | Operation::Gram { .. }
+            | Operation::GramGradient { .. }
             | Operation::ReluMask
             | Operation::MaxPoolRoutes { .. }
             | Operation::DifferenceGradient { .. }

@@ -101,7 +101,9 @@ pub(crate) fn outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory
 /// # Errors
 /// As [`outline`].
 pub(crate) fn gradient_outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
-    outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)
+    let (memory, parts) = outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)?;
+    parts.plan().check_parts(parts.is_cut())?;
+    Ok((memory, parts))
 }
 
 fn outline_of(pair: Plan, plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
@@ -115,7 +117,7 @@ fn outline_of(pair: Plan, plans: &Plans, border: u32, memory: u64) -> Result<(Me
     let takes = |parts: &Parts| Memory {
         features: parts.bytes(),
         pictures: picture(parts.largest_picture()).saturating_mul(2),
-        scratch: 0,
+        scratch: parts.plan().gram_bytes(),
         target: of_target,
     };
     let needs = |parts: &Parts| takes(parts).counted();

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, mem, ops::Range, sync::Arc};
 
 use super::{
-    compute::{Packed, compute},
+    compute::{Packed, Sums, compute},
     fast::{Factors, Fast},
     kernels::{Input, Kernels, Output},
     lines::Lines,
@@ -29,7 +29,7 @@ pub struct Executor {
     kernels: Arc<dyn Kernels>,
     values: Values,
     /// For each tap and image, the sum of its difference.
-    sums: Vec<Vec<f64>>,
+    sums: Sums,
     /// Which tensors keep rows for the next part, and which will hold them there.
     kept: Vec<[TensorId; 2]>,
 }
@@ -68,7 +68,7 @@ impl Executor {
     /// An executor of `plan`, through kernels that others share.
     pub(super) fn with_kernels(plan: Plan, kernels: Arc<dyn Kernels>) -> Result<Self> {
         check(&plan, &*kernels)?;
-        let (values, sums) = (Values::new(plan.tensors().len()), vec![vec![]; plan.taps().len()]);
+        let (values, sums) = (Values::new(plan.tensors().len()), Sums::new(plan.taps().len()));
         Ok(Self { plan, kernels, values, sums, kept: vec![] })
     }
 
@@ -82,7 +82,7 @@ impl Executor {
         let Part { plan, kept, .. } = part;
         check(&plan, &*self.kernels)?;
         self.values.go_on(&self.plan, &mem::take(&mut self.kept), features, &plan);
-        self.sums = vec![vec![]; plan.taps().len()];
+        self.sums.sums = vec![vec![]; plan.taps().len()];
         (self.plan, self.kept) = (plan, kept);
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Executor {
         check(&plan, &*self.kernels)?;
         self.kept.clear();
         self.values.release_all(&self.plan, plan.tensors().len());
-        self.sums = vec![vec![]; plan.taps().len()];
+        self.sums = Sums::new(plan.taps().len());
         self.plan = plan;
         Ok(())
     }
@@ -138,10 +138,11 @@ impl Executor {
         Ok(())
     }
 
-    /// For each tap and each image, the sum of its difference; of taps whose steps have not run, nothing.
+    /// For each tap and each image, the sum of its difference; of taps whose steps have not run, nothing. That of a Gram matrix is of all
+    /// parts so far.
     #[must_use]
     pub fn sums(&self) -> &[Vec<f64>] {
-        &self.sums
+        &self.sums.sums
     }
 
     /// Positions that each image of a tensor has around it in memory.

@@ -151,6 +151,10 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
     /// The sum of LPIPS's distances over an image, as far as its region owns it.
     fn lpips(&self, features: Features<'_>, image: usize, weights: &[f32]) -> f64;
 
+    /// What the generated picture's Gram matrix has more than the target's, shape (C, C), of an image, as far as its region owns it: sums
+    /// of products over positions, divided by `divisor`.
+    fn gram(&self, features: Features<'_>, image: usize, divisor: f64) -> Vec<f64>;
+
     /// The bits of where max(a, 0) + d is positive, of a target's map a before its activation and a difference d behind it.
     fn relu_mask(&self, target: Input<'_>, difference: Input<'_>, mask: Output<'_>) -> Result<()>;
 
@@ -179,6 +183,17 @@ pub(super) trait Kernels: fmt::Debug + Send + Sync {
         &self,
         features: Features<'_>,
         weights: (&[f32], f64),
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        output: Output<'_>,
+    ) -> Result<()>;
+
+    /// `factor` times each image's matrix times the generated picture's features, and the gradient that is there; 0 where there is a mask
+    /// without its bit.
+    fn gram_gradient(
+        &self,
+        features: Features<'_>,
+        matrices: (&[Vec<f64>], f64),
         added: Option<Input<'_>>,
         mask: Option<Input<'_>>,
         output: Output<'_>,

@@ -241,8 +241,9 @@ async fn run(
             wait.give_way().await;
         }
         // A part may have nothing of a deep tap.
-        for (sum, of_part) in sums.iter_mut().zip(executor.sums()) {
-            *sum += of_part.iter().sum::<f64>();
+        for (tap, (sum, of_part)) in sums.iter_mut().zip(executor.sums()).enumerate() {
+            let so_far = if executor.plan().is_of_all(tap) && !of_part.is_empty() { 0.0 } else { *sum };
+            *sum = so_far + of_part.iter().sum::<f64>();
         }
         done(executor)?;
     }

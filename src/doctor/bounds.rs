@@ -75,6 +75,13 @@ pub const LPIPS: f64 = 1e-5;
 /// result. What the two vectors differ by is right to a few roundings of |d|, and what is along the generated one is taken from it.
 pub const LPIPS_GRADIENT: f64 = 2e-6;
 
+/// A sum of squares of what Gram matrices differ by may differ from its twin's by this, relative to it: a few roundings of sums of
+/// products are left of thousands, and each counts twice.
+pub const GRAM: f64 = 1e-5;
+
+/// What a tap of Gram matrices adds to a gradient, relative to the sum of the magnitudes that it is made of.
+pub const GRAM_GRADIENT: f64 = 1e-6;
+
 /// A value that a source's shader converts may differ from its twin's by this, relative to it, or to 0.04 where it is
 /// less.
 ///
@@ -127,9 +134,11 @@ pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<V
         }
         // Twins round as float32 does: sums of two values by float64 are rounded to the same float32.
         Operation::Relu | Operation::MaxPool { .. } => Ok(vec![Bounds::Values; step.writes.len()]),
-        Operation::Copy | Operation::Lpips { .. } | Operation::ReluMask | Operation::MaxPoolRoutes { .. } => {
-            Ok(vec![Bounds::Bits; step.writes.len()])
-        }
+        Operation::Copy
+        | Operation::Gram { .. }
+        | Operation::Lpips { .. }
+        | Operation::ReluMask
+        | Operation::MaxPoolRoutes { .. } => Ok(vec![Bounds::Bits; step.writes.len()]),
         Operation::Difference { criterion: Criterion::Mse | Criterion::Mae, .. } => {
             Ok(vec![Bounds::Bits; step.writes.len()])
         }
@@ -137,7 +146,8 @@ pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<V
             let of = |&map: &TensorId| Ok(Bounds::Relative(TERM, absolute(&values(map)?.1)));
             step.writes.iter().map(of).collect()
         }
-        Operation::LpipsGradient { tap, input_relu, .. } => {
+        Operation::LpipsGradient { tap, input_relu, .. }
+        | Operation::GramGradient { tap, input_relu, .. } => {
             let of = [step.reads[0], step.reads[1], step.writes[0]];
             let [difference, target, to] = of.map(values);
             let (difference, target) = (difference?, target?);
@@ -146,6 +156,10 @@ pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<V
                 target: Some((target.0, &target.1)),
                 input_relu,
             };
+            if let Operation::GramGradient { .. } = step.operation {
+                let factor = 4.0 * plan.factor(tap) / plan.gram_divisor(tap).powi(2);
+                return Ok(vec![gram_bounds(features, factor, to?)]);
+            }
             let weights = parameters.channel_weights(plan.taps()[tap].name, difference.0.channels)?;
             Ok(vec![lpips_bounds(features, (weights, plan.factor(tap)), to?)])
         }
@@ -209,6 +223,39 @@ fn lpips_bounds(
         magnitudes.extend(of_values.map(|(index, value)| own[index % plane] as f32 + value.abs()));
     }
     Bounds::Relative(LPIPS_GRADIENT, magnitudes)
+}
+
+/// The bounds of a gradient that a tap of Gram matrices has added to: `factor` times |a + d/2| |d|ᵀ and its transpose, of all that the
+/// region owns, times |b|; and the result.
+fn gram_bounds(features: Features<'_>, factor: f64, (to, result): (&Tensor, Vec<f32>)) -> Bounds {
+    let (from, _) = features.difference;
+    let channels = to.channels as usize;
+    let ([left, top, ..], [width, height]) = (from.region.halo, from.region.owned_extent());
+    let [x, y] = [0, 1].map(|axis| (to.region.origin[axis] - from.region.origin[axis]) as usize);
+    let (plane, columns) = (to.channel_stride() as usize, to.row_stride() as usize);
+    let mut magnitudes = vec![0.0; result.len()];
+    for image in 0..to.images as usize {
+        let mut matrix = vec![0.0; channels * channels];
+        for (row, column) in (top..top + height).flat_map(|row| (left..left + width).map(move |x| (row, x))) {
+            let vectors = features.at(image, [row as usize, column as usize]);
+            let both: Vec<_> = (vectors.generated.iter().zip(&vectors.target))
+                .map(|(b, a)| ((a + b).abs() / 2.0, (b - a).abs()))
+                .collect();
+            for (index, value) in matrix.iter_mut().enumerate() {
+                let ((middle, d), (other_middle, other_d)) = (both[index / channels], both[index % channels]);
+                *value += middle * other_d + other_middle * d;
+            }
+        }
+        for position in 0..plane {
+            let vectors = features.at(image, [y + position / columns, x + position % columns]);
+            for (channel, row) in matrix.chunks_exact(channels).enumerate() {
+                let sum: f64 = row.iter().zip(&vectors.generated).map(|(value, b)| value * b.abs()).sum();
+                let index = (image * channels + channel) * plane + position;
+                magnitudes[index] = (factor * sum) as f32 + result[index].abs();
+            }
+        }
+    }
+    Bounds::Relative(GRAM_GRADIENT, magnitudes)
 }
 
 /// One of the maps that a step makes.

@@ -33,8 +33,8 @@ use serde::Serialize;
 use self::{bounds::mixed_pixels_bounds, deviation::compare_totals, subject::Subject};
 pub use self::{
     bounds::{
-        Bounds, CONV3X3, GRADIENT, LOSS, LPIPS, LPIPS_GRADIENT, MIXED_PIXELS, PIXELS, SOURCE, SUM, TERM,
-        TOTAL, bounds, source_bounds,
+        Bounds, CONV3X3, GRADIENT, GRAM, GRAM_GRADIENT, LOSS, LPIPS, LPIPS_GRADIENT, MIXED_PIXELS, PIXELS,
+        SOURCE, SUM, TERM, TOTAL, bounds, source_bounds,
     },
     deviation::{Deviation, compare, compare_sums},
     executor::AnyExecutor,

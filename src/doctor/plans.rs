@@ -1,11 +1,13 @@
 //! Plans of one step, in each of the forms that it has, and what to feed them with.
 
 mod gradients;
+mod gram;
 mod lpips;
 
 pub use self::gradients::{
-    conv3x3_gradients, is_masked, is_plain, led, masks, pixels_gradient, routes, slopes,
+    conv3x3_gradients, is_last_masked, is_masked, is_plain, led, masks, pixels_gradient, routes, slopes,
 };
+pub use self::gram::{matrices, matrix_gradients};
 pub use self::lpips::{LAYER, distance_gradients, distances};
 use super::values::Rng;
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     error::Result,
     network::Layer,
     normalization::Normalization,
-    plan::{Builder, Element, Maps, Operation, Plan, Region, Step},
+    plan::{Builder, Element, Maps, Operation, Plan, Region, Step, Tensor, TensorId},
 };
 
 /// What a tensor holds: so many images, so many channels, of a region.
@@ -158,30 +160,59 @@ pub fn maps(images: u32, channels: u32, [from, map]: [Region; 2]) -> Result<Vec<
 #[must_use]
 pub fn inputs(plan: &Plan, seed: u64, values: fn(u64, u64) -> Vec<f32>) -> Vec<Vec<f32>> {
     let step = &plan.steps()[0];
-    let difference = match step.operation {
+    let difference = difference_of(step.operation);
+    let of = |(place, &id): (usize, &TensorId)| {
+        let is_difference = Some(place) == difference;
+        random(&plan.tensors()[id], (seed, place as u64), is_difference, values)
+    };
+    step.reads.iter().enumerate().map(of).collect()
+}
+
+/// The same of every tensor that no step of a plan makes.
+#[must_use]
+pub fn given(plan: &Plan, seed: u64, values: fn(u64, u64) -> Vec<f32>) -> Vec<(TensorId, Vec<f32>)> {
+    let first = &plan.steps()[0];
+    let difference = difference_of(first.operation).map(|place| first.reads[place]);
+    let is_given = |id: &TensorId| !plan.steps().iter().any(|step| step.writes.contains(id));
+    let ids = (0..plan.tensors().len()).filter(is_given);
+    ids.map(|id| (id, random(&plan.tensors()[id], (seed, id as u64), Some(id) == difference, values)))
+        .collect()
+}
+
+/// Which of the tensors that a step reads is a difference.
+fn difference_of(operation: Operation) -> Option<usize> {
+    match operation {
         Operation::Conv3x3 { maps, .. } | Operation::MaxPool { maps, .. } => {
             maps.difference().then_some(usize::from(maps.target()))
         }
-        Operation::Relu | Operation::Lpips { .. } | Operation::LpipsGradient { .. } => Some(0),
+        Operation::Relu
+        | Operation::Lpips { .. }
+        | Operation::LpipsGradient { .. }
+        | Operation::Gram { .. } => Some(0),
         Operation::ReluMask | Operation::MaxPoolRoutes { .. } => Some(1),
         _ => None,
-    };
-    let of = |(place, &id): (usize, &usize)| {
-        let tensor = &plan.tensors()[id];
-        let seed_of_tensor = 2 * seed + place as u64;
-        if tensor.element == Element::Bits {
-            let mut rng = Rng::new(seed_of_tensor);
-            return (0..tensor.elements()).map(|_| f32::from_bits(rng.bits() as u32)).collect();
-        }
-        let mut values = values(seed_of_tensor, tensor.elements());
-        if Some(place) == difference {
-            for (image, values) in values.chunks_mut(tensor.image_stride() as usize).enumerate() {
-                if (image as u64 + seed) % 2 == 1 {
-                    values.iter_mut().for_each(|value| *value /= 4096.0);
-                }
+    }
+}
+
+/// A tensor's values, or random bits.
+fn random(
+    tensor: &Tensor,
+    (seed, place): (u64, u64),
+    is_difference: bool,
+    values: fn(u64, u64) -> Vec<f32>,
+) -> Vec<f32> {
+    let seed_of_tensor = 2 * seed + place;
+    if tensor.element == Element::Bits {
+        let mut rng = Rng::new(seed_of_tensor);
+        return (0..tensor.elements()).map(|_| f32::from_bits(rng.bits() as u32)).collect();
+    }
+    let mut values = values(seed_of_tensor, tensor.elements());
+    if is_difference {
+        for (image, values) in values.chunks_mut(tensor.image_stride() as usize).enumerate() {
+            if (image as u64 + seed) % 2 == 1 {
+                values.iter_mut().for_each(|value| *value /= 4096.0);
             }
         }
-        values
-    };
-    step.reads.iter().enumerate().map(of).collect()
+    }
+    values
 }

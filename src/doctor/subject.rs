@@ -1,8 +1,8 @@
 //! What the doctor examines.
 
 use super::{
-    CONV3X3, Deviation, GRADIENT, LOSS, LPIPS, LPIPS_GRADIENT, MIXED_PIXELS, PIXELS, SOURCE, SUM, TERM,
-    TOTAL, frames, kernels,
+    CONV3X3, Deviation, GRADIENT, GRAM, GRAM_GRADIENT, LOSS, LPIPS, LPIPS_GRADIENT, MIXED_PIXELS, PIXELS,
+    SOURCE, SUM, TERM, TOTAL, frames, kernels,
 };
 use crate::{Context, Tuning, error::Result};
 
@@ -21,6 +21,7 @@ pub(super) enum Subject {
     Difference,
     Map,
     Lpips,
+    Gram,
     ReluMask,
     MaxPoolRoutes,
     PixelsGradient,
@@ -29,6 +30,7 @@ pub(super) enum Subject {
     MaxPoolGradient,
     DifferenceGradient,
     LpipsGradient,
+    GramGradient,
     Sum,
     Total,
     Loss(Option<Tuning>),
@@ -55,10 +57,16 @@ impl Subject {
             .chain([Self::Pixels, Self::PixelsDifference])
             .chain(tuned(Self::Conv3x3))
             .chain([Self::Relu, Self::MaxPool, Self::MaxPoolDifference, Self::Copy])
-            .chain([Self::Difference, Self::Map, Self::Lpips])
+            .chain([Self::Difference, Self::Map, Self::Lpips, Self::Gram])
             .chain([Self::ReluMask, Self::MaxPoolRoutes, Self::PixelsGradient])
             .chain(tuned(Self::Conv3x3Gradient))
-            .chain([Self::ReluGradient, Self::MaxPoolGradient, Self::DifferenceGradient, Self::LpipsGradient])
+            .chain([
+                Self::ReluGradient,
+                Self::MaxPoolGradient,
+                Self::DifferenceGradient,
+                Self::LpipsGradient,
+                Self::GramGradient,
+            ])
             .chain(ends.iter().copied())
             .chain(tuned(Self::Loss))
             .collect()
@@ -82,6 +90,7 @@ impl Subject {
             Self::Difference => "difference".to_owned(),
             Self::Map => "difference.map".to_owned(),
             Self::Lpips => "lpips".to_owned(),
+            Self::Gram => "gram".to_owned(),
             Self::ReluMask => "relu.mask".to_owned(),
             Self::MaxPoolRoutes => "max_pool.routes".to_owned(),
             Self::PixelsGradient => "pixels.gradient".to_owned(),
@@ -90,6 +99,7 @@ impl Subject {
             Self::MaxPoolGradient => "max_pool.gradient".to_owned(),
             Self::DifferenceGradient => "difference.gradient".to_owned(),
             Self::LpipsGradient => "lpips.gradient".to_owned(),
+            Self::GramGradient => "gram.gradient".to_owned(),
             Self::Sum => "sum".to_owned(),
             Self::Total => "total".to_owned(),
             Self::Loss(tuning) => tuned("loss", tuning),
@@ -108,6 +118,8 @@ impl Subject {
             Self::Relu | Self::MaxPool | Self::MaxPoolDifference | Self::Copy => 0.0,
             Self::Map => TERM,
             Self::Lpips => LPIPS,
+            Self::Gram => GRAM,
+            Self::GramGradient => GRAM_GRADIENT,
             Self::LpipsGradient => LPIPS_GRADIENT,
             Self::ReluMask | Self::MaxPoolRoutes | Self::ReluGradient | Self::MaxPoolGradient => 0.0,
             Self::DifferenceGradient => GRADIENT,
@@ -132,6 +144,7 @@ impl Subject {
             Self::Difference => kernels::difference(context),
             Self::Map => kernels::map(context),
             Self::Lpips => kernels::lpips(context),
+            Self::Gram => kernels::gram(context),
             Self::ReluMask => kernels::relu_mask(context),
             Self::MaxPoolRoutes => kernels::max_pool_routes(context),
             Self::PixelsGradient => kernels::pixels_gradient(context),
@@ -140,6 +153,7 @@ impl Subject {
             Self::MaxPoolGradient => kernels::max_pool_gradient(context),
             Self::DifferenceGradient => kernels::difference_gradient(context),
             Self::LpipsGradient => kernels::lpips_gradient(context),
+            Self::GramGradient => kernels::gram_gradient(context),
             Self::Sum => kernels::sum(context),
             Self::Total => frames::total(context),
             Self::Loss(tuning) => kernels::loss(context, tuning),

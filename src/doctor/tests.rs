@@ -30,6 +30,9 @@ fn named<'a>(findings: &'a [Finding], kernel: &str) -> &'a Finding {
 
 /// A kernel's subject: all stages of a tuning are one.
 fn subject_of(kernel: &str) -> String {
+    if kernel == "gram.sum" {
+        return "gram".to_owned();
+    }
     kernel.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
@@ -39,9 +42,11 @@ fn nothing_is_wrong_on_the_gpu_and_on_the_cpu() {
     let cpu = examine(|| Ok(Context::cpu())).unwrap();
     let tunings: Vec<_> = Tuning::all().iter().map(|tuning| format!("conv3x3.{tuning}")).collect();
     let pixels = ["pixels", "pixels.difference"];
-    let rest = ["relu", "max_pool", "max_pool.difference", "copy", "difference", "difference.map"];
+    let rest =
+        ["relu", "max_pool", "max_pool.difference", "copy", "difference", "difference.map", "lpips", "gram"];
     let noted = ["relu.mask", "max_pool.routes", "pixels.gradient"];
-    let gradients = ["relu.gradient", "max_pool.gradient", "difference.gradient"];
+    let gradients =
+        ["relu.gradient", "max_pool.gradient", "difference.gradient", "lpips.gradient", "gram.gradient"];
     let convolved: Vec<_> = Tuning::all().iter().map(|tuning| format!("conv3x3.gradient.{tuning}")).collect();
     let of_gpu = ["source.texture", "source.buffer"]
         .into_iter()
@@ -65,8 +70,8 @@ fn nothing_is_wrong_on_the_gpu_and_on_the_cpu() {
         // Rounding shows that there was something to compare.
         assert!(findings.iter().filter(|finding| finding.largest > Some(0.0)).count() >= 3, "{findings:?}");
     }
-    assert_eq!(gpu.len(), 18 + 3 * Tuning::all().len());
-    assert_eq!(cpu.len(), 17);
+    assert_eq!(gpu.len(), 22 + 3 * Tuning::all().len());
+    assert_eq!(cpu.len(), 21);
 }
 
 /// One tap, one operator, one element: the mistakes that one makes. Other kernels are not wrong with them; losses may
@@ -124,15 +129,46 @@ fn a_wrong_kernel_is_named() {
         ("sum", "if i < params.count {", "if i + 1 < params.count {"),
         ("sum", "outer_sum += span_sum", "outer_sum = span_sum"),
         ("sum", "sum += outer_sum", "sum = outer_sum"),
-        ("difference", "abs(difference)", "difference"),
+        ("difference", "magnitude = abs(difference)", "magnitude = difference"),
         ("difference", "group.z * params.stride", "0u"),
         ("difference", "if element < elements {", "if element + 1 < elements {"),
+        // Criteria: where squares end, and roots.
+        (
+            "difference",
+            "0.5 * difference * (difference / parameter)",
+            "difference * (difference / parameter)",
+        ),
+        ("difference.map", "magnitude < parameter", "magnitude > parameter"),
+        ("difference.map", "length_of(magnitude, parameter) + parameter", "length_of(magnitude, parameter)"),
+        ("difference.gradient", "clamp(difference / parameter, -1.0, 1.0)", "difference / parameter"),
+        ("difference.gradient", "1.0 + share * share", "1.0 + share"),
+        // Vectors of channels: of both lengths the right one, the weights, the target through its activation, its own target.
+        ("lpips", "* lengths.longer_by", ""),
+        ("lpips", "select(both.x, both.x + both.y, lengths.is_shorter)", "both.x"),
+        ("lpips", "weights[channel] *", "weights[0] *"),
+        (
+            "lpips",
+            "loaded(beside[address(params.beside, image, place)], params.input_floor)",
+            "beside[address(params.beside, image, place)]",
+        ),
+        ("lpips", "address(params.beside, image, place)", "address(params.beside, 0u, place)"),
+        ("lpips.gradient", "- pull *", "+ pull *"),
+        ("lpips.gradient", "(lengths.generated * whole)", "whole"),
+        ("lpips.gradient", "params.adds != 0u", "params.adds == 2u"),
+        ("gram", "0.5 * both.y", "both.y"),
+        ("gram", "rows[k * FOURS + block.y]", "rows[k * FOURS + block.x]"),
+        ("gram", "if position >= end {", "if position > end {"),
+        ("gram.sum", "products[at + transposed]", "products[at + element]"),
+        ("gram.sum", "group.z * params.chunks * elements", "0u"),
+        ("gram.gradient", "params.factor * sums[i][j]", "params.factor * sums[j][i]"),
+        ("gram.gradient", "if first + k < channels {", "if first + k + 1 < channels {"),
+        ("gram.gradient", "group.z * channels * channels", "0u"),
         ("pixels", "* params.scale[c]", "* params.scale_8bit[c]"),
         ("pixels", "16 * (channel % 2)", "16 * (1 - channel % 2)"),
         ("pixels.difference", "257u", "256u"),
         ("pixels.difference", "params.scale_16bit[c], wide", "params.scale_16bit[c], !wide"),
         ("pixels.difference", "select(255.0, 65535.0", "select(256.0, 65535.0"),
-        ("difference.map", "abs(difference)", "difference"),
+        ("difference.map", "magnitude = abs(difference)", "magnitude = difference"),
         ("difference.map", "input[address(params.input, group.z", "input[address(params.input, 0u"),
         ("copy", "= input[address(", "= 1u + input[address("),
         ("relu.mask", "max(beside[beside_at], 0.0)", "beside[beside_at]"),
@@ -173,6 +209,10 @@ fn a_wrong_kernel_is_named() {
         // A gradient is made by the same convolution, and what goes through a mask by another kernel first.
         let follows = |found: &str| match subject.as_str() {
             "max_pool.gradient" => found == "relu.gradient",
+            // The sums of others, and the squares of matrices.
+            "sum" => matches!(found, "lpips" | "gram"),
+            "difference" => found == "gram",
+            "gram" => found == "gram.gradient",
             subject => subject.starts_with("conv3x3.") && found.starts_with("conv3x3.gradient."),
         };
         found.retain(|found| !follows(found));

@@ -5,7 +5,7 @@ use super::{
     kernels::{PARAMS_BYTES, partials_of},
     lower::{Asked, Host, Keeper, convolutions, lower},
     program::Program,
-    sizes::{Sizes, packed_bytes, pictures_bytes},
+    sizes::{Sizes, matrices_of, packed_bytes, pictures_bytes, products_of},
     target,
 };
 use crate::{
@@ -94,7 +94,9 @@ fn within(plan: Plan, memory: u64, means: Means<'_>) -> Result<Parts> {
 /// # Errors
 /// As [`arrange`].
 pub(crate) fn arrange_gradient(plans: &Plans, memory: u64, means: Means<'_>) -> Result<Parts> {
-    within(plans.pairs(1)?.with_gradient()?, memory, means)
+    let parts = within(plans.pairs(1)?.with_gradient()?, memory, means)?;
+    parts.plan().check_parts(parts.is_cut())?;
+    Ok(parts)
 }
 
 /// Columns and rows that convolutions compute together at the least.
@@ -162,6 +164,8 @@ pub(super) fn part_sizes(parts: &Parts, means: Means<'_>) -> Sizes {
     let mut sizes = Sizes {
         pictures: [packed_bytes(parts.largest_picture()); 2],
         slots: parts.slots().to_vec(),
+        scratch: products_of(plan, |tap| (parts.largest(tap.tensor), 1)),
+        matrices: matrices_of(plan),
         partials: plan.taps().iter().map(partials).max().unwrap_or(0),
         sums: plan.taps().len() as u64 * 4,
         notes: 4,
@@ -195,7 +199,9 @@ pub(super) fn most_params(parts: &Parts, means: Means<'_>) -> u64 {
             Operation::Conv3x3 { .. } => maps * (of_convolutions.next().unwrap_or(1) + 2),
             // With a mask.
             Operation::Conv3x3Gradient { .. } => of_convolutions.next().unwrap_or(1) + 3,
+            Operation::Gram { .. } => 4,
             Operation::DifferenceGradient { .. }
+            | Operation::GramGradient { .. }
             | Operation::LpipsGradient { .. }
             | Operation::MaxPoolGradient { .. } => 4,
             Operation::Pixels { .. }

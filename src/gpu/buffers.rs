@@ -14,6 +14,8 @@ pub(super) struct Buffers {
     pub(super) pictures: [wgpu::Buffer; 2],
     pub(super) slots: Vec<wgpu::Buffer>,
     scratch: Vec<wgpu::Buffer>,
+    /// What Gram matrices differ by, for each tap; of taps that have none, nothing of use.
+    pub(super) matrices: Vec<wgpu::Buffer>,
     pub(super) partials: wgpu::Buffer,
     pub(super) sums: wgpu::Buffer,
     /// What convolutions have noted of each image.
@@ -57,6 +59,7 @@ impl Buffers {
             pictures: [gpu.buffer("pictures", generated, map), gpu.buffer("target pictures", targets, map)],
             slots: all("features", &sizes.slots, map),
             scratch: all("scratch", &sizes.scratch, Usage::STORAGE),
+            matrices: all("matrices", &sizes.matrices, map),
             // Copied for diagnosis alone.
             partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE | Usage::COPY_SRC),
             sums: gpu.buffer("sums", sizes.sums, map),
@@ -103,6 +106,7 @@ impl Buffers {
             Binding::KeptPicture => target.map(|target| &target.picture),
             Binding::Kept(map) => target?.maps.get(map),
             Binding::Scratch(index) => self.scratch.get(index),
+            Binding::Matrix(tap) => self.matrices.get(tap),
             Binding::Partials => Some(&self.partials),
             Binding::Sums => Some(&self.sums),
             Binding::Notes => Some(&self.notes),

@@ -74,6 +74,7 @@ impl Kernel {
                 r#"#include "convolution""# => include_str!("../../shaders/include/convolution.wgsl"),
                 r#"#include "criterion""# => include_str!("../../shaders/include/criterion.wgsl"),
                 r#"#include "lpips""# => include_str!("../../shaders/include/lpips.wgsl"),
+                r#"#include "features""# => include_str!("../../shaders/include/features.wgsl"),
                 r#"#include "tree""# => include_str!("../../shaders/include/tree.wgsl"),
                 r#"#include "color""# => include_str!("../../shaders/include/color.wgsl"),
                 r#"#include "picture""# => include_str!("../../shaders/include/picture.wgsl"),

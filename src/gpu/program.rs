@@ -26,6 +26,8 @@ pub(crate) enum Binding {
     Bias { layer: &'static str, transposed: bool, tuning: Tuning },
     /// What LPIPS weighs the channels of a layer by.
     ChannelWeights { layer: &'static str },
+    /// What a tap's Gram matrices differ by, an image after another.
+    Matrix(usize),
     /// Partial sums.
     Partials,
     /// Sums, at tap * images + image.

@@ -1,12 +1,13 @@
 //! The bytes of the buffers that pictures go through a device in.
 
 use super::{
-    kernels::{partials_of, total},
+    kernels::{gram, partials_of, total},
     lower::{Host, Keeper},
     program::Side,
     target::NOTES,
 };
 use crate::{
+    criterion::Criterion,
     image::Image,
     memory::Memory,
     plan::{Maps, Plan, TapPlan},
@@ -20,6 +21,8 @@ pub(crate) struct Sizes {
     pub(crate) slots: Vec<u64>,
     /// What a step's dispatches hand on to each other.
     pub(crate) scratch: Vec<u64>,
+    /// What Gram matrices differ by, for each tap: nothing of others.
+    pub(crate) matrices: Vec<u64>,
     pub(crate) partials: u64,
     pub(crate) sums: u64,
     /// What convolutions note of each image.
@@ -31,7 +34,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// What a plan's program works on, but for scratch; sizes that no machine has saturate.
+    /// What a plan's program works on, but for convolutions' scratch; sizes that no machine has saturate.
     pub(super) fn of(plan: &Plan, host: Host, keeper: Keeper) -> Self {
         let images = u64::from(plan.images());
         let maps = plan.pixels().map(|(maps, _)| maps);
@@ -53,7 +56,11 @@ impl Sizes {
                 Keeper::Target => plan.shared_slots(),
             }
             .to_vec(),
-            scratch: vec![],
+            scratch: products_of(plan, |tap| {
+                let tensor = &plan.tensors()[tap.tensor];
+                (tensor.region.owned_extent(), tensor.images)
+            }),
+            matrices: matrices_of(plan),
             partials: taps.iter().map(partials).max().unwrap_or(0),
             sums: taps.len() as u64 * images * 4,
             notes: images * 4,
@@ -72,10 +79,11 @@ impl Sizes {
 
     /// Buffers that fit these programs and those.
     pub(super) fn and(mut self, other: &Self) -> Self {
-        let Self { pictures, slots, scratch, partials, sums, notes, gradient, loss } = other;
+        let Self { pictures, slots, scratch, matrices, partials, sums, notes, gradient, loss } = other;
         self.pictures.iter_mut().zip(pictures).for_each(|(own, other)| *own = (*own).max(*other));
         grow(&mut self.slots, slots);
         grow(&mut self.scratch, scratch);
+        grow(&mut self.matrices, matrices);
         self.partials = self.partials.max(*partials);
         self.sums = self.sums.max(*sums);
         self.notes = self.notes.max(*notes);
@@ -92,8 +100,13 @@ impl Sizes {
 
     /// Bytes of the largest.
     pub(super) fn largest(&self) -> u64 {
-        let Self { pictures, slots, scratch, partials, sums, notes, gradient, loss } = self;
-        let all = pictures.iter().chain(slots).chain(scratch).chain([partials, sums, notes, gradient, loss]);
+        let Self { pictures, slots, scratch, matrices, partials, sums, notes, gradient, loss } = self;
+        let all = pictures
+            .iter()
+            .chain(slots)
+            .chain(scratch)
+            .chain(matrices)
+            .chain([partials, sums, notes, gradient, loss]);
         all.copied().max().unwrap_or(0)
     }
 
@@ -104,11 +117,36 @@ impl Sizes {
             features: sum(&self.slots),
             pictures: sum(&self.pictures),
             scratch: sum(&self.scratch)
+                .saturating_add(sum(&self.matrices))
                 .saturating_add(self.partials)
                 .saturating_add(self.sums + self.notes + self.gradient + self.result() + self.loss + params),
             target: 0,
         }
     }
+}
+
+/// Bytes of what Gram matrices differ by, for each tap of a plan.
+pub(super) fn matrices_of(plan: &Plan) -> Vec<u64> {
+    let of = |tap: &TapPlan| {
+        let tensor = &plan.tensors()[tap.tensor];
+        match tap.criterion {
+            Criterion::Gram => gram::bytes_of(tensor.channels).saturating_mul(tensor.images.into()),
+            _ => 0,
+        }
+    };
+    let sizes: Vec<u64> = plan.taps().iter().map(of).collect();
+    if sizes.iter().all(|&bytes| bytes == 0) { vec![] } else { sizes }
+}
+
+/// Scratch for products of a plan's Gram matrices, of which one is made at a time, over what there is `of` each tap: columns and rows, and
+/// images.
+pub(super) fn products_of(plan: &Plan, of: impl Fn(&TapPlan) -> ([u32; 2], u32)) -> Vec<u64> {
+    let taps = plan.taps().iter().filter(|tap| tap.criterion == Criterion::Gram);
+    let bytes = |tap: &TapPlan| {
+        let (owned, images) = of(tap);
+        gram::scratch(owned, plan.tensors()[tap.tensor].channels).saturating_mul(images.into())
+    };
+    taps.map(bytes).max().into_iter().collect()
 }
 
 fn grow(own: &mut Vec<u64>, other: &[u64]) {

@@ -133,6 +133,8 @@ impl Parts {
             | Operation::Difference { .. }
             | Operation::Lpips { .. }
             | Operation::LpipsGradient { .. }
+            | Operation::Gram { .. }
+            | Operation::GramGradient { .. }
             | Operation::ReluMask
             | Operation::MaxPoolRoutes { .. }
             | Operation::DifferenceGradient { .. }

@@ -264,6 +264,14 @@ impl Network {
             {
                 self.plan.lpips_tap(name, weight, difference, target, self.before_relu);
             }
+            (Compared::Pairs | Compared::Candidates, target, Some(difference))
+                if criterion == Criterion::Gram =>
+            {
+                self.plan.gram_tap(name, weight, difference, target, self.before_relu);
+            }
+            (Compared::Magnitudes, Some(target), _) if criterion == Criterion::Gram => {
+                self.plan.gram_tap(name, weight, target, None, self.before_relu);
+            }
             (Compared::Magnitudes, Some(target), _) if criterion == Criterion::Lpips => {
                 self.plan.lpips_tap(name, weight, target, None, self.before_relu);
             }

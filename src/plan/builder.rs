@@ -120,10 +120,33 @@ impl Builder {
         target: Option<TensorId>,
         input_relu: bool,
     ) {
-        let tap = self.taps.len();
-        self.taps.push(TapPlan { name, weight, criterion: Criterion::Lpips, tensor });
+        let operation = Operation::Lpips { tap: self.taps.len(), input_relu };
+        self.beside_tap((name, weight, Criterion::Lpips), tensor, target, operation);
+    }
+
+    /// The same of [`Criterion::Gram`].
+    pub fn gram_tap(
+        &mut self,
+        name: &'static str,
+        weight: f64,
+        tensor: TensorId,
+        target: Option<TensorId>,
+        input_relu: bool,
+    ) {
+        let operation = Operation::Gram { tap: self.taps.len(), input_relu, adds: false };
+        self.beside_tap((name, weight, Criterion::Gram), tensor, target, operation);
+    }
+
+    /// A tap whose step reads a target's map beside its tensor, if there is one.
+    fn beside_tap(
+        &mut self,
+        (name, weight, criterion): (&'static str, f64, Criterion),
+        tensor: TensorId,
+        target: Option<TensorId>,
+        operation: Operation,
+    ) {
+        self.taps.push(TapPlan { name, weight, criterion, tensor });
         let reads: Vec<_> = [tensor].into_iter().chain(target).collect();
-        let operation = Operation::Lpips { tap, input_relu };
         self.step(Step::new(format!("{name} {}", operation.kernel()), operation, reads, []));
     }
 

@@ -94,7 +94,9 @@ impl Builder {
             Operation::DifferenceGradient { adds, masked, .. } => {
                 (1 + usize::from(adds), usize::from(masked), 0)
             }
-            Operation::LpipsGradient { adds, masked, .. } => (2 + usize::from(adds), usize::from(masked), 0),
+            Operation::LpipsGradient { adds, masked, .. } | Operation::GramGradient { adds, masked, .. } => {
+                (2 + usize::from(adds), usize::from(masked), 0)
+            }
             Operation::MaxPoolGradient { masked, .. } => (1, 1 + usize::from(masked), 0),
             Operation::Conv3x3Gradient { masked, .. } => (1, usize::from(masked), 0),
             Operation::Pixels { .. }
@@ -103,6 +105,7 @@ impl Builder {
             | Operation::MaxPool { .. }
             | Operation::Difference { .. }
             | Operation::Lpips { .. }
+            | Operation::Gram { .. }
             | Operation::PixelsGradient { .. } => (0, 0, 0),
         };
         let of_bits = |places: std::ops::Range<usize>, ids: &[TensorId]| {
@@ -167,9 +170,9 @@ impl Builder {
                     |map: &Tensor| alike(map, input) && input.region.holds(&map.region.below(step.kept));
                 is_tap && writes.len() <= 1 && writes.iter().all(|map| is_map(map))
             }
-            (Operation::Lpips { tap, .. }, [input, target @ ..], []) => {
+            (Operation::Lpips { tap, .. } | Operation::Gram { tap, .. }, [input, target @ ..], []) => {
                 self.is_tap(tap, step.input())
-                    && self.taps[tap].criterion == Criterion::Lpips
+                    && self.taps[tap].criterion == criterion_of(step.operation)
                     && target.len() <= 1
                     && target.iter().all(|target| {
                         alike_but_images(target, input) && target.region.holds(&input.region.owned())
@@ -201,13 +204,18 @@ impl Builder {
                     && mask.len() == usize::from(masked)
                     && mask.iter().all(|mask| masks(mask, out) && mask.region.holds(&written))
             }
-            (Operation::LpipsGradient { tap, adds, masked, .. }, reads, [out]) => {
+            (
+                Operation::LpipsGradient { tap, adds, masked, .. }
+                | Operation::GramGradient { tap, adds, masked, .. },
+                reads,
+                [out],
+            ) => {
                 let [difference, target, beside @ ..] = reads else { return false };
                 let added = beside.get(..usize::from(adds));
                 let mask = beside.get(usize::from(adds)..).unwrap_or(&[]);
                 let written = out.region.below(step.kept);
                 self.is_tap(tap, step.input())
-                    && self.taps[tap].criterion == Criterion::Lpips
+                    && self.taps[tap].criterion == criterion_of(step.operation)
                     && lies_under(difference, out, &written)
                     && alike_but_images(target, out)
                     && target.region.holds(&written)
@@ -243,6 +251,14 @@ impl Builder {
             }
             _ => false,
         }
+    }
+}
+
+/// The criterion of an operation that reads a target's map beside a difference.
+fn criterion_of(operation: Operation) -> Criterion {
+    match operation {
+        Operation::Gram { .. } | Operation::GramGradient { .. } => Criterion::Gram,
+        _ => Criterion::Lpips,
     }
 }
 

@@ -79,6 +79,16 @@ impl Plan {
             Operation::Lpips { .. } => (times(6, read), moved),
             // The same, and a product and a sum of what is written.
             Operation::LpipsGradient { .. } => (times(6, read).saturating_add(times(3, output)), moved),
+            // A multiply-add for each pair of channels at each position.
+            Operation::Gram { .. } => {
+                let channels = step.reads.first().map_or(0, |&id| u64::from(self.tensors[id].channels));
+                let values = step.reads.first().map_or(0, |&id| of(id).0);
+                (times(times(2, channels), values), moved)
+            }
+            Operation::GramGradient { .. } => {
+                let channels = step.writes.first().map_or(0, |&id| u64::from(self.tensors[id].channels));
+                (times(times(2, channels), output), moved)
+            }
             // Square or take the absolute value, and add.
             Operation::Difference { .. } => (times(2, read), moved),
         };

@@ -84,6 +84,7 @@ struct Of {
 enum TapOf {
     Pointwise(TapGradient),
     Lpips { tap: usize, target: TensorId, input_relu: bool },
+    Gram { tap: usize, target: TensorId, input_relu: bool },
 }
 
 /// What reads a difference, with the gradient of what it makes.
@@ -115,6 +116,10 @@ impl<'a> Backward<'a> {
             }
             (Operation::Lpips { tap, input_relu }, &[from, target], _) => {
                 self.of[from].taps.push(TapOf::Lpips { tap, target, input_relu });
+                return Ok(());
+            }
+            (Operation::Gram { tap, input_relu, .. }, &[from, target], _) => {
+                self.of[from].taps.push(TapOf::Gram { tap, target, input_relu });
                 return Ok(());
             }
             (Operation::Pixels { maps, .. }, ..) if maps.difference() => (None, step.writes.last()),
@@ -226,6 +231,9 @@ impl<'a> Backward<'a> {
             }
             TapOf::Lpips { tap, target, input_relu } => {
                 (Operation::LpipsGradient { tap, input_relu, adds, masked }, tap, "lpips", Some(target))
+            }
+            TapOf::Gram { tap, target, input_relu } => {
+                (Operation::GramGradient { tap, input_relu, adds, masked }, tap, "gram", Some(target))
             }
         };
         let name = format!("{} {what} gradient", self.plan.taps[tap].name);

@@ -140,6 +140,18 @@ pub enum Operation {
         /// Whether the target's map is read through max(x, 0); or the features, where there are no others.
         input_relu: bool,
     },
+    /// What the generated picture's Gram matrix has more than the target's, and the sum of its squares. It reads the difference and the
+    /// target's map, or features alone, which are compared with zeros. Executors keep the matrix for its gradient.
+    ///
+    /// It is M + Mᵀ with M = (a + d/2) dᵀ / (C H W) over all positions that the region owns.
+    Gram {
+        /// Index into [`Plan::taps`].
+        tap: usize,
+        /// Whether the target's map is read through max(x, 0); or the features, where there are no others.
+        input_relu: bool,
+        /// Whether it adds to what parts of the picture before this one have made of the matrix.
+        adds: bool,
+    },
     /// Where the generated picture's activations are positive: of max(a, 0) + d, a bit. It reads the target's map before its activation,
     /// and the difference behind it.
     ReluMask,
@@ -163,6 +175,17 @@ pub enum Operation {
     /// The same of LPIPS's distances: it reads the difference, the target's map, that gradient, and the mask. Where the generated picture's
     /// features are all zero, the distance's part of it is 0.
     LpipsGradient {
+        /// Index into [`Plan::taps`].
+        tap: usize,
+        /// Whether the target's map is read through max(x, 0).
+        input_relu: bool,
+        /// Whether there is a gradient from deeper layers.
+        adds: bool,
+        /// Whether there is a mask.
+        masked: bool,
+    },
+    /// The same of a Gram matrix, which the step before has made.
+    GramGradient {
         /// Index into [`Plan::taps`].
         tap: usize,
         /// Whether the target's map is read through max(x, 0).
@@ -221,6 +244,8 @@ impl Operation {
             | Self::Difference { .. }
             | Self::Lpips { .. }
             | Self::LpipsGradient { .. }
+            | Self::Gram { .. }
+            | Self::GramGradient { .. }
             | Self::ReluMask
             | Self::DifferenceGradient { .. }
             | Self::MaxPoolGradient { .. }
@@ -233,7 +258,7 @@ impl Operation {
     #[must_use]
     pub fn tap(&self) -> Option<usize> {
         match *self {
-            Self::Difference { tap, .. } | Self::Lpips { tap, .. } => Some(tap),
+            Self::Difference { tap, .. } | Self::Lpips { tap, .. } | Self::Gram { tap, .. } => Some(tap),
             _ => None,
         }
     }
@@ -250,6 +275,8 @@ impl Operation {
             Self::Difference { .. } => "difference",
             Self::Lpips { .. } => "lpips",
             Self::LpipsGradient { .. } => "lpips.gradient",
+            Self::Gram { .. } => "gram",
+            Self::GramGradient { .. } => "gram.gradient",
             Self::ReluMask => "relu.mask",
             Self::MaxPoolRoutes { .. } => "max_pool.routes",
             Self::DifferenceGradient { .. } => "difference.gradient",
@@ -374,6 +401,40 @@ impl Plan {
         self.taps.get(tap).map_or(0.0, |tap| tap.weight / self.divisor(tap))
     }
 
+    /// What products of a tap's features are divided by in a Gram matrix.
+    pub(crate) fn gram_divisor(&self, tap: usize) -> f64 {
+        self.taps.get(tap).map_or(1.0, |tap| {
+            let tensor = &self.tensors[tap.tensor];
+            let [width, height] = tensor.region.whole.map(f64::from);
+            f64::from(tensor.channels) * width * height
+        })
+    }
+
+    /// Whether a tap's sum is of all parts of a picture so far, and not of one.
+    pub(crate) fn is_of_all(&self, tap: usize) -> bool {
+        self.taps.get(tap).is_some_and(|tap| tap.criterion == Criterion::Gram)
+    }
+
+    /// Bytes of all taps' Gram matrices of an image, as float64.
+    pub(crate) fn gram_bytes(&self) -> u64 {
+        let taps = self.taps.iter().filter(|tap| tap.criterion == Criterion::Gram);
+        taps.map(|tap| 8 * u64::from(self.tensors[tap.tensor].channels).pow(2)).sum()
+    }
+
+    /// # Errors
+    /// [`Error::TooLarge`] where a gradient is to be made in parts, and is of a Gram matrix, which is of the whole picture.
+    pub(crate) fn check_parts(&self, is_cut: bool) -> Result<()> {
+        let of_whole = |step: &Step| matches!(step.operation, Operation::GramGradient { .. });
+        if !is_cut || !self.steps.iter().any(of_whole) {
+            return Ok(());
+        }
+        let [width, height] = self.picture_size().unwrap_or_default();
+        Err(Error::TooLarge(format!(
+            "the gradient of a Gram matrix is made of pictures as a whole, and of {width}x{height} there is room for parts alone; \
+             allow more memory, or use a smaller picture"
+        )))
+    }
+
     /// What a tap's sum over a whole picture is divided by, to be its mean.
     pub(crate) fn divisor(&self, tap: &TapPlan) -> f64 {
         let tensor = &self.tensors[tap.tensor];
@@ -381,6 +442,7 @@ impl Plan {
         match tap.criterion {
             // Summed over channels.
             Criterion::Lpips => width * height,
+            Criterion::Gram => f64::from(tensor.channels).powi(2),
             _ => f64::from(tensor.channels) * width * height,
         }
     }

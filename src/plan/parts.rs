@@ -279,7 +279,12 @@ impl Parts {
                         there = above;
                     }
                 }
-                plan.step(step.clone().keeping(there));
+                let mut step = step.clone().keeping(there);
+                // A matrix is of all parts.
+                if let (Operation::Gram { adds, .. }, Some(&id)) = (&mut step.operation, step.reads.first()) {
+                    *adds = band > 0 || before[id].end > 0;
+                }
+                plan.step(step);
             }
             // A target's map may have no reader but the step that writes it.
             let used: Vec<TensorId> = step.reads.iter().chain(&step.writes).copied().collect();

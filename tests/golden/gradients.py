@@ -12,7 +12,7 @@ import pathlib
 import torch
 from safetensors.numpy import save_file
 
-from losses import FOUR, LPIPS_FIVE, MIXED, OWN, PRESETS, compare, distort, features, normalized, scene, tapped
+from losses import FOUR, GRAM_FIVE, LPIPS_FIVE, MIXED, OWN, PRESETS, compare, distort, features, normalized, scene, tapped
 
 # network, taps, criterion, norm, size: before activations and behind them, at pools, channels in another order, odd sizes.
 MORE = [
@@ -28,6 +28,8 @@ MORE = [
     ("vgg16", "relu1_2=1.0,conv2_2=0.5,pool2=1.0:mae,pool2=2.0", "charbonnier:0.001", "signed", (19, 22)),
     ("vgg16", LPIPS_FIVE, "lpips", "imagenet", (35, 33)),
     ("vgg16", "relu1_2=1.0:mse,relu1_2=0.5,relu2_2=2.0:mse,relu3_3=1.0", "lpips", "none", (21, 19)),
+    ("vgg19", GRAM_FIVE, "gram", "imagenet", (37, 33)),
+    ("vgg16", "conv1_1=1.0,relu1_2=0.5:mse,relu1_2=2.0,pool2=1.0,conv3_1=0.5", "gram", "none", (21, 19)),
 ]
 
 

@@ -37,6 +37,7 @@ NORMS = {
     "caffe": "mean=103.939/116.779/123.68,scale=255,order=bgr",
 }
 LPIPS_FIVE = "relu1_2=1.0,relu2_2=1.0,relu3_3=1.0,relu4_3=1.0,relu5_3=1.0"
+GRAM_FIVE = "relu1_1=1.0,relu2_1=1.0,relu3_1=1.0,relu4_1=1.0,relu5_1=1.0"
 MIXED = "relu1_1=1.0,relu2_1=0.5:mae,relu2_1=2.0,pool2=1.0:charbonnier:0.01,relu3_1=1.0:smooth-l1:0.2"
 OWN = "mean=0.5/0.4/0.3,std=0.2/0.3/0.4,scale=2,order=bgr"
 
@@ -73,6 +74,9 @@ EXPLICIT = [
     ("vgg16", LPIPS_FIVE, "lpips", "imagenet", (45, 35)),
     ("vgg16", LPIPS_FIVE, "lpips", "imagenet", (67, 40)),
     ("vgg16", "relu1_2=1.0:mae,relu1_2=0.5,relu2_2=2.0:mse,relu3_3=1.0", "lpips", "none", (32, 32)),
+    ("vgg19", GRAM_FIVE, "gram", "imagenet", (45, 35)),
+    ("vgg19", GRAM_FIVE, "gram", "caffe", (67, 40)),
+    ("vgg16", "conv1_1=1.0,relu1_2=0.5:mae,relu1_2=2.0,pool2=1.0,conv3_1=0.5", "gram", "none", (32, 32)),
 ]
 
 
@@ -181,6 +185,11 @@ def lpips(u, v, k):
     return (weights * (unit(u) - unit(v)).square()).sum(1).mean()
 
 
+def gram(x):
+    x = x.flatten(2)
+    return x @ x.transpose(1, 2) / x[0].numel()
+
+
 def compare(criterion, layer):
     """The function of two feature maps of a layer that a text such as smooth-l1:0.5 stands for."""
     name, _, parameter = criterion.partition(":")
@@ -190,6 +199,8 @@ def compare(criterion, layer):
         return lambda u, v: F.smooth_l1_loss(u, v, beta=float(parameter))
     if name == "charbonnier":
         return lambda u, v: (((u - v).square() + float(parameter) ** 2).sqrt() - float(parameter)).mean()
+    if name == "gram":
+        return lambda u, v: F.mse_loss(gram(u), gram(v))
     return {"mse": F.mse_loss, "mae": F.l1_loss}[name]
 
 

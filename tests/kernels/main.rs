@@ -15,6 +15,7 @@ mod difference;
 #[path = "../common/gpu.rs"]
 mod gpu_device;
 mod gradients;
+mod gram;
 mod kept;
 #[path = "../common/loss.rs"]
 mod loss;

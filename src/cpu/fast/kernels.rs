@@ -8,6 +8,7 @@ use super::{
     copy::copy,
     difference::{difference, difference_gradient, difference_map},
     filters::Filters,
+    gram::{gram, gram_gradient},
     lpips::{Features as OfImage, lpips, lpips_gradient},
     max_pool::{max_pool, max_pool_both, max_pool_difference, max_pool_gradient, max_pool_routes},
     pixels::{pixels, pixels_difference, pixels_gradient},
@@ -235,6 +236,25 @@ impl Kernels for Fast {
         for (index, out) in images_mut(to, output).enumerate() {
             let [added, mask] = [added, mask].map(|input| input.map(|input| self.of_image(input, index)));
             lpips_gradient(self.features_of(features, index), weights, added, mask, (to, kept, out));
+        }
+        Ok(())
+    }
+
+    fn gram(&self, features: Features<'_>, image: usize, divisor: f64) -> Vec<f64> {
+        gram(self.features_of(features, image), divisor)
+    }
+
+    fn gram_gradient(
+        &self,
+        features: Features<'_>,
+        (matrices, factor): (&[Vec<f64>], f64),
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        (to, kept, output): Output<'_>,
+    ) -> Result<()> {
+        for (index, (out, matrix)) in images_mut(to, output).zip(matrices).enumerate() {
+            let [added, mask] = [added, mask].map(|input| input.map(|input| self.of_image(input, index)));
+            gram_gradient(self.features_of(features, index), (matrix, factor), added, mask, (to, kept, out));
         }
         Ok(())
     }

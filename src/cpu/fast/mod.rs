@@ -9,6 +9,7 @@ mod conv3x3;
 mod copy;
 mod difference;
 mod filters;
+mod gram;
 mod kernels;
 mod lpips;
 mod max_pool;

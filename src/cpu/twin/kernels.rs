@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Features, conv3x3, conv3x3_difference, copy, difference, difference_gradient, difference_map, lpips,
-    lpips_gradient, max_pool, max_pool_difference, max_pool_gradient, max_pool_routes, pixels,
-    pixels_difference, pixels_gradient, relu, relu_gradient, relu_mask,
+    Features, conv3x3, conv3x3_difference, copy, difference, difference_gradient, difference_map, gram,
+    gram_gradient, lpips, lpips_gradient, max_pool, max_pool_difference, max_pool_gradient, max_pool_routes,
+    pixels, pixels_difference, pixels_gradient, relu, relu_gradient, relu_mask,
 };
 use crate::{
     cpu::kernels::{Input, Kernels, Output, PoolDifference, TapSlope},
@@ -189,6 +189,26 @@ impl Kernels for Twins {
         below_kept(output, |(to, gradient)| {
             begin(added, (to, gradient));
             lpips_gradient(features, weights, factor, (to, gradient));
+            masked(mask, (to, gradient));
+            Ok(())
+        })
+    }
+
+    fn gram(&self, features: Features<'_>, image: usize, divisor: f64) -> Vec<f64> {
+        gram(features, image, divisor)
+    }
+
+    fn gram_gradient(
+        &self,
+        features: Features<'_>,
+        (matrices, factor): (&[Vec<f64>], f64),
+        added: Option<Input<'_>>,
+        mask: Option<Input<'_>>,
+        output: Output<'_>,
+    ) -> Result<()> {
+        below_kept(output, |(to, gradient)| {
+            begin(added, (to, gradient));
+            gram_gradient(features, matrices, factor, (to, gradient));
             masked(mask, (to, gradient));
             Ok(())
         })

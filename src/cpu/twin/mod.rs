@@ -4,6 +4,7 @@
 mod conv3x3;
 mod copy;
 mod difference;
+mod gram;
 mod kernels;
 mod lpips;
 mod max_pool;
@@ -19,6 +20,7 @@ pub use self::{
     conv3x3::{conv3x3, conv3x3_difference},
     copy::copy,
     difference::{difference, difference_gradient, difference_map},
+    gram::{gram, gram_gradient},
     lpips::{Features, lpips, lpips_gradient},
     max_pool::{max_pool, max_pool_difference, max_pool_gradient, max_pool_routes},
     pixels::{pixels, pixels_difference, pixels_gradient},

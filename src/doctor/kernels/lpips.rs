@@ -28,7 +28,7 @@ fn part(origin: [u32; 2], extent: [u32; 2]) -> Region {
 /// Fewer positions than a workgroup has threads, and more; of a part that has a halo, beside a target that holds more.
 pub(in crate::doctor) fn lpips(context: &Context) -> Result<Deviation> {
     let shapes = [
-        (1, 1, [whole([1, 1]); 2]),
+        (1, 2, [whole([1, 1]); 2]),
         (2, 35, [whole([17, 9]); 2]),
         (3, 64, [whole([9, 8]); 2]),
         (2, 7, [part([2, 5], [30, 20]), part([5, 6], [21, 12]).with_halo([2, 1, 3, 4])]),

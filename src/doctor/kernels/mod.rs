@@ -5,6 +5,7 @@ mod conv3x3;
 mod copy;
 mod difference;
 mod gradients;
+mod gram;
 mod loss;
 mod lpips;
 mod max_pool;
@@ -21,6 +22,7 @@ pub(super) use self::{
         conv3x3_gradient, difference_gradient, max_pool_gradient, max_pool_routes, pixels_gradient,
         relu_gradient, relu_mask,
     },
+    gram::{gram, gram_gradient},
     loss::loss,
     lpips::{lpips, lpips_gradient},
     max_pool::{max_pool, max_pool_difference},

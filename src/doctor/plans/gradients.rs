@@ -151,9 +151,20 @@ pub fn led(images: u32, channels: u32, [from, to]: [Region; 2], kept: u32) -> Re
 /// Whether a plan's first step goes through a mask.
 #[must_use]
 pub fn is_masked(plan: &Plan) -> bool {
-    match plan.steps()[0].operation {
+    plan.steps().first().is_some_and(is_through_mask)
+}
+
+/// Whether its last one does.
+#[must_use]
+pub fn is_last_masked(plan: &Plan) -> bool {
+    plan.steps().last().is_some_and(is_through_mask)
+}
+
+fn is_through_mask(step: &Step) -> bool {
+    match step.operation {
         Operation::DifferenceGradient { masked, .. }
         | Operation::LpipsGradient { masked, .. }
+        | Operation::GramGradient { masked, .. }
         | Operation::MaxPoolGradient { masked, .. }
         | Operation::Conv3x3Gradient { masked, .. } => masked,
         _ => false,

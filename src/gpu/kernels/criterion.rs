@@ -20,7 +20,7 @@ impl From<Criterion> for Numbered {
             Criterion::SmoothL1 { .. } => 2,
             Criterion::Charbonnier { .. } => 3,
             // The check of a plan lets none of the others through.
-            Criterion::Lpips => 0,
+            Criterion::Lpips | Criterion::Gram => 0,
         };
         Self { criterion: number, parameter: criterion.parameter().unwrap_or(1.0) as f32 }
     }

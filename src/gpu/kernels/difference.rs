@@ -138,6 +138,40 @@ pub(in crate::gpu) fn lower(summed: Summed, from: &Operand<'_>, first: u32, cost
     [difference, sum_of(groups, first, tensor.images)]
 }
 
+/// Values of each image whose squares are summed.
+pub(super) struct Squares {
+    pub(super) binding: Binding,
+    pub(super) elements: u32,
+    pub(super) images: u32,
+}
+
+/// The sums of squares, from place `first` of all sums on.
+pub(super) fn lower_squares(Squares { binding, elements, images }: Squares, first: u32) -> [Dispatch; 2] {
+    let groups = u64::from(elements).div_ceil(DIFFERENCE_ELEMENTS);
+    let params = Difference {
+        offset: 0,
+        stride: elements,
+        width: elements,
+        height: 1,
+        channels: 1,
+        row_stride: elements,
+        channel_stride: elements,
+        input_floor: input_floor(false),
+        criterion: Criterion::Mse.into(),
+        groups: groups as u32,
+        first_group: 0,
+    };
+    let squares = Dispatch {
+        kernel: &KERNEL,
+        bindings: vec![binding, Binding::Partials],
+        params: Params::divisible(&params, offset_of!(Difference, first_group)),
+        groups,
+        images,
+        cost: Cost { flops: 2 * u64::from(elements), bytes: 4 * u64::from(elements) },
+    };
+    [squares, sum_of(groups, first, images)]
+}
+
 /// The sum of so many partial sums of each image, to place `first` of all sums on.
 pub(super) fn sum_of(partials: u64, first: u32, images: u32) -> Dispatch {
     Dispatch {

@@ -4,7 +4,9 @@ use std::mem::offset_of;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Operand, activation::input_floor, difference::sum_of, groups_of, tensor::Tensor};
+use super::{
+    Operand, activation::input_floor, difference::sum_of, features::Features, groups_of, tensor::Tensor,
+};
 use crate::{
     gpu::{
         kernel::{Kernel, WORKGROUP, kernel},
@@ -44,26 +46,13 @@ struct Gradient {
     pad: [u32; 2],
 }
 
-/// What is compared at a tap.
-pub(in crate::gpu) struct Features<'a> {
-    pub(in crate::gpu) difference: Operand<'a>,
-    pub(in crate::gpu) target: Option<Operand<'a>>,
-    /// Whether the target, or the difference where there is none, is read through max(x, 0).
-    pub(in crate::gpu) input_relu: bool,
-    /// Whose channels' weights.
-    pub(in crate::gpu) layer: &'static str,
-}
-
-impl Features<'_> {
-    /// The target's tensor under `region`, and its binding; something is bound where there is none.
-    fn beside(&self, region: &Region) -> (Tensor, Binding) {
-        let Operand { tensor, binding } = self.target.as_ref().unwrap_or(&self.difference);
-        (Tensor::part(tensor, region), binding.clone())
-    }
-}
-
-/// The sums over each image, from place `first` of all sums on.
-pub(in crate::gpu) fn lower(features: &Features<'_>, first: u32, cost: Cost) -> [Dispatch; 2] {
+/// The sums over each image, by the weights of the channels of `layer`, from place `first` of all sums on.
+pub(in crate::gpu) fn lower(
+    features: &Features<'_>,
+    layer: &'static str,
+    first: u32,
+    cost: Cost,
+) -> [Dispatch; 2] {
     let Operand { tensor, binding } = &features.difference;
     let owned = tensor.region.owned();
     let groups = partials_in(owned.extent);
@@ -76,7 +65,7 @@ pub(in crate::gpu) fn lower(features: &Features<'_>, first: u32, cost: Cost) -> 
         groups: groups as u32,
         first_group: 0,
     };
-    let weights = Binding::ChannelWeights { layer: features.layer };
+    let weights = Binding::ChannelWeights { layer };
     let lpips = Dispatch {
         kernel: &KERNEL,
         bindings: vec![binding.clone(), of_target, weights, Binding::Partials],
@@ -91,7 +80,7 @@ pub(in crate::gpu) fn lower(features: &Features<'_>, first: u32, cost: Cost) -> 
 /// The gradient of that sum, times `factor`, and the gradient that there is, if there is one.
 pub(in crate::gpu) fn lower_gradient(
     features: &Features<'_>,
-    factor: f64,
+    (layer, factor): (&'static str, f64),
     added: Option<Operand<'_>>,
     to: Operand<'_>,
     written: &Region,
@@ -115,7 +104,7 @@ pub(in crate::gpu) fn lower_gradient(
         pad: [0; 2],
     };
     let params = Params::divisible(&params, offset_of!(Gradient, first_group));
-    let weights = Binding::ChannelWeights { layer: features.layer };
+    let weights = Binding::ChannelWeights { layer };
     let bindings = vec![features.difference.binding.clone(), of_target, weights, added.binding, to.binding];
     Dispatch { kernel: &GRADIENT, bindings, params, groups, images: to.tensor.images, cost }
 }

@@ -8,6 +8,8 @@ pub(super) mod conv3x3;
 pub(super) mod copy;
 mod criterion;
 pub(super) mod difference;
+pub(super) mod features;
+pub(super) mod gram;
 pub(super) mod lpips;
 pub(super) mod max_pool;
 pub(super) mod peak;
@@ -52,6 +54,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Kernel> {
         &difference::SUM,
         &lpips::KERNEL,
         &lpips::GRADIENT,
+        &gram::KERNEL,
+        &gram::SUM,
+        &gram::GRADIENT,
         &total::KERNEL,
         &peak::FMA,
         &peak::COPY,
@@ -69,6 +74,7 @@ pub fn shaders() -> impl Iterator<Item = (&'static str, String)> {
 pub(super) fn partials_of(criterion: Criterion, owned: [u32; 2], channels: u32) -> u64 {
     match criterion {
         Criterion::Lpips => lpips::partials_in(owned),
+        Criterion::Gram => gram::partials_in(channels),
         _ => difference::partials_in(owned, channels),
     }
 }

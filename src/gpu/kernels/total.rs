@@ -32,7 +32,7 @@ pub(in crate::gpu) fn lower(plan: &Plan, target: Binding, target_notes: Binding)
     let taps = plan.taps();
     let mut params = Total { taps: taps.len() as u32, pad: [0; 3], factors: [[0.0; 4]; 10] };
     for (k, tap) in taps.iter().enumerate() {
-        let factor = tap.weight / plan.tensors()[tap.tensor].image_stride() as f64;
+        let factor = tap.weight / plan.divisor(tap);
         *params.factors.as_flattened_mut().get_mut(k).ok_or_else(|| {
             Error::Config(format!("{} taps are more than a network has layers", taps.len()))
         })? = factor as f32;

@@ -9,6 +9,8 @@ use crate::{
             conv3x3::{Job, Map, Shape},
             copy,
             difference::{self, Slope, Summed},
+            features::Features,
+            gram::{self, Matrix},
             lpips,
             max_pool::{self, Beside},
             pixels::{self, Pictures},
@@ -60,11 +62,27 @@ impl<'a> Lowering<'a> {
             }
             Operation::Lpips { tap, input_relu } => {
                 let [from, ref target @ ..] = *step.reads else { return Ok(vec![]) };
-                let features = self.features(tap, from, target.first(), input_relu);
-                lpips::lower(&features, tap as u32 * self.plan.images(), cost).to_vec()
+                let features = self.features(from, target.first(), input_relu);
+                let layer = self.plan.taps()[tap].name;
+                lpips::lower(&features, layer, tap as u32 * self.plan.images(), cost).to_vec()
+            }
+            Operation::Gram { tap, input_relu, adds } => {
+                let [from, ref target @ ..] = *step.reads else { return Ok(vec![]) };
+                let features = self.features(from, target.first(), input_relu);
+                let matrix = Matrix { tap, adds, divisor: self.plan.gram_divisor(tap) };
+                gram::lower(&features, matrix, tap as u32 * self.plan.images(), cost)
+            }
+            Operation::GramGradient { tap, input_relu, adds, .. } => {
+                self.beside_gradient(step, (input_relu, adds), |features, added, to, written| {
+                    let factor = 4.0 * self.plan.factor(tap) / self.plan.gram_divisor(tap);
+                    gram::lower_gradient(features, (tap, factor), added, to, written, cost)
+                })
             }
             Operation::LpipsGradient { tap, input_relu, adds, .. } => {
-                self.lpips_gradient(step, tap, (input_relu, adds), cost)
+                self.beside_gradient(step, (input_relu, adds), |features, added, to, written| {
+                    let weights = (self.plan.taps()[tap].name, self.plan.factor(tap));
+                    lpips::lower_gradient(features, weights, added, to, written, cost)
+                })
             }
             Operation::ReluMask => match (&*step.reads, &*step.writes) {
                 (&[target, from], &[to]) => {
@@ -118,32 +136,25 @@ impl<'a> Lowering<'a> {
         [made].into_iter().chain(self.masked(mask.first(), to, &written)).collect()
     }
 
-    /// What a tap of LPIPS's compares.
-    fn features(
-        &self,
-        tap: usize,
-        difference: TensorId,
-        target: Option<&TensorId>,
-        input_relu: bool,
-    ) -> lpips::Features<'a> {
+    /// What a tap compares whose kernel reads the target's map, too.
+    fn features(&self, difference: TensorId, target: Option<&TensorId>, input_relu: bool) -> Features<'a> {
         let (difference, target) = (self.operand(difference), target.map(|&target| self.operand(target)));
-        lpips::Features { difference, target, input_relu, layer: self.plan.taps()[tap].name }
+        Features { difference, target, input_relu }
     }
 
-    fn lpips_gradient(
+    /// Its gradient, by what makes a dispatch of the features, what is there already, what is written and where; and the mask.
+    fn beside_gradient(
         &self,
         step: &Step,
-        tap: usize,
         (input_relu, adds): (bool, bool),
-        cost: Cost,
+        lower: impl FnOnce(&Features<'_>, Option<Operand<'_>>, Operand<'_>, &Region) -> Dispatch,
     ) -> Vec<Dispatch> {
         let (&[from, target, ref beside @ ..], &[to]) = (&*step.reads, &*step.writes) else { return vec![] };
         let written = self.written(step, to);
         let (added, mask) = beside.split_at(usize::from(adds));
-        let features = self.features(tap, from, Some(&target), input_relu);
+        let features = self.features(from, Some(&target), input_relu);
         let added = added.first().map(|&added| self.operand(added));
-        let (factor, gradient) = (self.plan.factor(tap), self.operand(to));
-        let made = lpips::lower_gradient(&features, factor, added, gradient, &written, cost);
+        let made = lower(&features, added, self.operand(to), &written);
         [made].into_iter().chain(self.masked(mask.first(), to, &written)).collect()
     }
 

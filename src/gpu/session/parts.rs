@@ -67,12 +67,13 @@ impl InParts {
         let (count, bytes) = (parts.count() as usize, workspace.buffers.result_bytes());
         let mut seconds = vec![0.0; whole.steps().len()];
         let mut sums = vec![0.0; whole.taps().len()];
-        let mut pending = 0;
+        // Of the parts that are pending, which sums they make that are of all parts so far.
+        let mut of_all: Vec<Vec<usize>> = vec![];
         for (index, (band, strip)) in parts.order().enumerate() {
             let mut follow = follow.share(index, count);
             follow.at(0.0)?;
             begin(workspace, program, parts.part(band, strip)?)?;
-            let place = Some((&*readback, pending * bytes));
+            let place = Some((&*readback, of_all.len() as u64 * bytes));
             let mut round = Round { readback: place, ..Round::of(1, pair, words) };
             let last = if let Some(watch) = watch.as_deref_mut() {
                 let (last, times) = run_timed(workspace, program, &mut round, &mut flight, watch).await?;
@@ -83,18 +84,20 @@ impl InParts {
             } else {
                 run(workspace, program, &mut round, &mut flight, &mut follow).await?
             };
-            pending += 1;
+            let taps = program.plan.steps().iter().filter_map(|step| step.operation.tap());
+            of_all.push(taps.filter(|&tap| whole.is_of_all(tap)).collect());
+            let pending = of_all.len() as u64;
             if pending * bytes < readback.size() && index + 1 < count {
                 flight.submit(last).await?;
                 continue;
             }
             let read = submit_and_read(gpu, last, readback, wait).await?;
-            for part in read.chunks_exact((bytes / 4) as usize).take(pending as usize) {
+            for (part, of_all) in read.chunks_exact((bytes / 4) as usize).zip(of_all.drain(..)) {
                 let ReadBack { sums: of_part, notes, .. } = workspace.buffers.read_back(part);
                 whole.check_notes(notes.iter().copied())?;
+                of_all.into_iter().for_each(|tap| sums[tap] = 0.0);
                 sums.iter_mut().zip(of_part).for_each(|(sum, part)| *sum += f64::from(f32::from_bits(*part)));
             }
-            pending = 0;
         }
         follow.at(1.0)?;
         if let Some(watch) = watch {

@@ -2,7 +2,7 @@
 
 mod bf16;
 mod direct;
-mod product;
+pub(super) mod product;
 mod thin;
 mod winograd;
 

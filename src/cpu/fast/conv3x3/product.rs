@@ -6,32 +6,32 @@
 use pulp::Simd;
 
 /// Rows whose sums stay in registers together: a block.
-pub(super) const ROWS: usize = 6;
+pub(in crate::cpu::fast) const ROWS: usize = 6;
 
 /// Products that are summed before the sum is added to those before it: each addition rounds by a part of the sum so far, and
 /// Winograd's transforms make that more. So many factors of a panel stay in the first-level cache for all blocks.
-pub(super) const SUMMED: usize = 64;
+pub(in crate::cpu::fast) const SUMMED: usize = 64;
 
 /// Registers that a panel of outputs is wide. With [`ROWS`] rows and the factors, that many sums fill what there is: 32
 /// registers with AVX-512, 16 with AVX2.
-pub(super) const fn registers(lanes: usize) -> usize {
+pub(in crate::cpu::fast) const fn registers(lanes: usize) -> usize {
     if lanes == 8 { 2 } else { 4 }
 }
 
 /// How far apart a matrix's elements lie.
 #[derive(Clone, Copy)]
-pub(super) struct Strides {
+pub(in crate::cpu::fast) struct Strides {
     /// From a row to the next one of its block; where this is a constant, registers for addresses are saved.
-    pub(super) row: usize,
+    pub(in crate::cpu::fast) row: usize,
     /// From a block to the next.
-    pub(super) block: usize,
+    pub(in crate::cpu::fast) block: usize,
     /// From a row's element to the [`SUMMED`]th after it, between which they lie side by side.
-    pub(super) piece: usize,
+    pub(in crate::cpu::fast) piece: usize,
 }
 
 /// For each of `count` rows, `output[row][..]` = sum over k of `rows[row][k] * panel[k][..]`. `panel` is k by its width.
 #[inline(always)] // so that it is compiled for the registers that it is handed
-pub(super) fn product<S: Simd>(
+pub(in crate::cpu::fast) fn product<S: Simd>(
     simd: S,
     count: usize,
     panel: &[f32],
