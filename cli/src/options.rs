@@ -35,7 +35,8 @@ pub struct LossOptions {
     taps: Option<String>,
 
     /// What is averaged, instead of the preset's: squared differences (mse), absolute ones (mae), smooth-l1:BETA,
-    /// charbonnier:EPS; where no parameter is given, smooth-l1:1 and charbonnier:0.001.
+    /// charbonnier:EPS, LPIPS's distance (lpips), or squared differences of Gram matrices (gram). Where no parameter is given,
+    /// smooth-l1:1 and charbonnier:0.001.
     #[arg(long, value_name = "NAME[:PARAMETER]")]
     criterion: Option<Criterion>,
 

@@ -52,6 +52,8 @@ fn columns(line: &Line) -> Result<Vec<(Cow<'static, str>, String)>, Failure> {
         ("weights", name(&report.weights.origin)),
         ("weights_sha256", report.weights.sha256.clone()),
         ("weights_trained", report.weights.trained.map(|trained| trained.to_string()).unwrap_or_default()),
+        ("linears", report.linears.as_ref().map(|linears| name(&linears.origin)).unwrap_or_default()),
+        ("linears_sha256", report.linears.as_ref().map(|linears| linears.sha256.clone()).unwrap_or_default()),
         ("pictures", pictures),
         ("precision", report.precision.to_string()),
         ("backend", report.backend.to_string()),

@@ -21,7 +21,7 @@ impl Folder {
     }
 
     /// One JSON object a line.
-    fn json(&self, arguments: &str) -> Vec<Value> {
+    pub fn json(&self, arguments: &str) -> Vec<Value> {
         let output = self.run(&format!("{arguments} --json"));
         assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
@@ -46,7 +46,6 @@ fn json_holds_what_is_needed_to_get_the_number_again() {
         ("preset", "vgg19"),
         ("network", "vgg19"),
         ("normalization", "imagenet"),
-        ("criterion", "mse"),
         ("precision", "f32"),
         ("tuning", "blocked"),
         ("generated", "a.png"),
@@ -55,7 +54,8 @@ fn json_holds_what_is_needed_to_get_the_number_again() {
     ] {
         assert_eq!(report[key], value, "{key}");
     }
-    assert!(report["adapter"].is_string());
+    assert!(report["layers"].as_array().unwrap().iter().all(|layer| layer["criterion"] == "mse"));
+    assert!(report["adapter"].is_string() && report["linears"].is_null());
     assert_eq!((report["width"].as_u64(), report["height"].as_u64()), (Some(40), Some(24)));
     assert_eq!(report["weights"]["origin"], "default-1");
     assert_eq!(report["weights"]["trained"], false);
@@ -71,7 +71,7 @@ fn every_backend_gives_the_same_and_the_cpu_has_neither_adapter_nor_tuning() {
     let total = |report: &Value| report["total"].as_f64().unwrap();
     let twin = on("--backend twin");
     assert_eq!(
-        (&twin["preset"], &twin["criterion"], &twin["normalization"]),
+        (&twin["preset"], &twin["layers"][1]["criterion"], &twin["normalization"]),
         (&Value::Null, &"mae".into(), &"caffe".into())
     );
     for (more, backend) in [
@@ -447,6 +447,14 @@ fn bad_usage_and_input_end_with_code_2_and_one_line() {
         ),
         ("compare a.png b.png --preset nope", "no preset is called 'nope'"),
         ("compare a.png b.png --criterion l3", "no criterion is called 'l3'"),
+        ("compare a.png b.png --criterion smooth-l1:0", "the parameter 0 of smooth-l1 is not usable"),
+        ("compare a.png b.png --taps relu1_1:l3", "no criterion is called 'l3'"),
+        (
+            "compare a.png b.png --criterion lpips",
+            "lpips is of vgg16's relu1_2, relu2_2, relu3_3, relu4_3, relu5_3",
+        ),
+        ("compare a.png b.png --preset lpips-vgg", "bring it with 'perceptual-loss weights fetch lpips-vgg'"),
+        ("compare a.png b.png --preset lpips-vgg --lin gone.pth", "gone.pth"),
         ("compare a.png b.png --norm 3", "'3' is no normalisation"),
         ("compare a.png b.png --tuning warp", "no tuning is called 'warp'"),
         ("compare a.png b.png --adapter no-such-adapter", "no adapter here is called 'no-such-adapter'"),

@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod compare;
+mod criteria;
 mod demo;
 mod devices;
 mod fetch;

@@ -71,7 +71,7 @@ fn a_csv_has_a_row_a_picture_and_a_column_a_layer() {
     let csv = folder.written(arguments, "r.csv");
     let lines: Vec<_> = csv.lines().collect();
     let names = "generated,target,total,relu1_2,pool1,width,height,network,preset,taps,criterion,normalization,\
-                 weights,weights_sha256,weights_trained,pictures,precision,backend,adapter,tuning,version";
+                 weights,weights_sha256,weights_trained,linears,linears_sha256,pictures,precision,backend,adapter,tuning,version";
     assert_eq!((lines.len(), lines[0]), (3, names), "{csv}");
     let printed = texts(&folder.run(&format!("{arguments} --json"))).0;
     for ((report, generated), line) in
@@ -84,7 +84,7 @@ fn a_csv_has_a_row_a_picture_and_a_column_a_layer() {
             if text == "0.0" { "0" } else { text }
         };
         let expected = format!(
-            r#"{generated},b.png,{},{},{},36,20,vgg19,,"relu1_2=1,pool1=0.5",mse,imagenet,default-1,{},false,"{{""crop"":2}}",f32,cpu,,,{}"#,
+            r#"{generated},b.png,{},{},{},36,20,vgg19,,"relu1_2=1,pool1=0.5",mse,imagenet,default-1,{},false,,,"{{""crop"":2}}",f32,cpu,,,{}"#,
             field("total", 0),
             field("loss", 0),
             field("loss", 1),
