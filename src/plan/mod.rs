@@ -416,6 +416,7 @@ impl Plan {
     }
 
     /// Bytes of all taps' Gram matrices of an image, as float64.
+    #[cfg(feature = "cpu")]
     pub(crate) fn gram_bytes(&self) -> u64 {
         let taps = self.taps.iter().filter(|tap| tap.criterion == Criterion::Gram);
         taps.map(|tap| 8 * u64::from(self.tensors[tap.tensor].channels).pow(2)).sum()

@@ -15,6 +15,7 @@ mod sum;
 mod texel;
 mod total;
 
+#[cfg(feature = "gpu")]
 pub(crate) use self::lpips::length;
 pub use self::{
     conv3x3::{conv3x3, conv3x3_difference},
