@@ -7,7 +7,8 @@ use std::{
 };
 
 use perceptual_loss::{
-    CancelToken, Context, Criterion, Error, Gradient, Image, Model, ModelOptions, Preset, Report, Weights,
+    CancelToken, Config, Context, Criterion, Error, Gradient, Image, Model, ModelOptions, Network, Preset,
+    Report, Weights,
 };
 use safetensors::SafeTensors;
 
@@ -90,6 +91,27 @@ fn gradients_of_twins_agree_with_pytorch() {
     agrees_with_pytorch(&Context::twin());
 }
 
+/// A loss by each criterion, of a few layers.
+fn by_each_criterion() -> impl Iterator<Item = (Criterion, Config)> {
+    Criterion::ALL.into_iter().map(|criterion| {
+        // LPIPS is of VGG16's layers behind their activations alone.
+        let config = match criterion {
+            Criterion::Lpips => {
+                let mut config = config_by("relu1_2=1,relu2_2=0.5,relu3_3=2", criterion);
+                config.network = Network::Vgg16;
+                config
+            }
+            _ => config_by("conv1_1=1,relu1_2=1,conv2_1=0.5,pool2=0.25,relu3_1=2", criterion),
+        };
+        (criterion, config)
+    })
+}
+
+fn model_of(context: &Context, config: &Config) -> Model {
+    let options = ModelOptions::default().linears(linears());
+    Model::with_options(context, config, &Weights::default(), &options).unwrap()
+}
+
 /// What the loss gains along its gradient, by that and by the losses a little before and behind.
 #[test]
 fn gradients_are_what_the_loss_gains() {
@@ -99,11 +121,9 @@ fn gradients_are_what_the_loss_gains() {
     // Planar, and beyond 0 to 1 here and there.
     let of = |at: usize| f32::from(a.rgb[at % plane * 3 + at / plane]) / 200.0 - 0.1;
     let planes: Vec<f32> = (0..3 * plane).map(of).collect();
-    for criterion in Criterion::POINTWISE {
-        let mut config = config("conv1_1=1,relu2_1=0.5,pool2=0.25");
-        config = config.with_criterion(criterion);
+    for (criterion, config) in by_each_criterion() {
         for context in [&Context::cpu(), gpu_device::context()] {
-            let model = Model::new(context, &config, &Weights::default()).unwrap();
+            let model = model_of(context, &config);
             let mut session = model.session(width, height).unwrap();
             let target = session.target(image(&b)).unwrap();
             let picture = Image::planar_f32(&planes, width, height);
@@ -138,10 +158,8 @@ fn gradients_are_finite_everywhere() {
     let noise = Scene::new(width, height, 5).distort(Distortion::Noise, 1).rgb;
     let pictures = [flat(0), flat(100), flat(255), noise];
     for context in [&Context::cpu(), gpu_device::context()] {
-        for criterion in Criterion::POINTWISE {
-            let mut config = config("relu1_2=1,conv2_1=0.5,pool3=2");
-            config = config.with_criterion(criterion);
-            let model = Model::new(context, &config, &Weights::default()).unwrap();
+        for (criterion, config) in by_each_criterion() {
+            let model = model_of(context, &config);
             let mut session = model.session(width, height).unwrap();
             for (place, target) in pictures.iter().enumerate() {
                 let target = session.target(Image::rgb8(target, width, height)).unwrap();

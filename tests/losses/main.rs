@@ -7,6 +7,7 @@
 mod bf16;
 #[path = "../common/comparison.rs"]
 mod comparison;
+mod criteria;
 mod cut;
 #[path = "../common/float64.rs"]
 mod float64;

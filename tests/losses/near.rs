@@ -2,7 +2,7 @@
 //! two pictures differ by keeps its own precision. And a search for the pair that is worst.
 
 use perceptual_loss::{
-    Context, Image, Model, ModelOptions, Preset, Report, Tuning, Weights, low_level::splitmix64,
+    Context, Criterion, Image, Model, ModelOptions, Preset, Report, Tuning, Weights, low_level::splitmix64,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -157,6 +157,11 @@ fn losses_in_float64_are_pytorchs() {
     }
 }
 
+/// Whether its criterion is one that float64 is computed of here.
+fn is_pointwise(preset: Preset) -> bool {
+    preset.config().criterion().is_some_and(Criterion::is_pointwise)
+}
+
 /// Holds the CPU against float64 on `tries` pairs of 8 bits that are drawn by chance, each also the other way round, and gives the
 /// errors, the largest first.
 fn search(tries: u64) -> Vec<(f64, String)> {
@@ -167,8 +172,7 @@ fn search(tries: u64) -> Vec<(f64, String)> {
                 drawn += 1;
                 (splitmix64(splitmix64(number).wrapping_add(drawn)) % many as u64) as usize
             };
-            let presets: Vec<_> =
-                Preset::ALL.into_iter().filter(|preset| !preset.config().uses_linears()).collect();
+            let presets: Vec<_> = Preset::ALL.into_iter().filter(|preset| is_pointwise(*preset)).collect();
             let preset = presets[draw(presets.len())];
             let (base, change) = (BASES[draw(BASES.len())], ["one", "slight", "bright"][draw(3)]);
             let size = [33 + draw(40) as u32, 33 + draw(40) as u32];
