@@ -17,7 +17,8 @@ fn not_one_partial_sum_is_missed() {
         let elements = if partials == 4096 { 1 << 24 } else { partials * 4096 - 1 };
         let plan = difference::plan(1, 1, Region::whole(elements, 1));
         let features = vec![1.0f32; elements as usize];
-        assert_eq!(difference::on_gpu(&plan, &features), [[elements as f32]; 4], "{elements}");
+        // Squares and magnitudes of ones are ones; by the other criteria they are not.
+        assert_eq!(difference::on_gpu(&plan, &features)[..4], [[elements as f32]; 4], "{elements}");
     }
 }
 

@@ -6,15 +6,12 @@ use rayon::prelude::*;
 use super::{
     bordered::{Bordered, Lying},
     conv3x3::product::{ROWS, SUMMED, Strides, product, registers},
-    lpips::Features,
+    features::{Features, Rows},
     relu::zero_unmasked,
 };
 use crate::{
-    cpu::{
-        kernels::least,
-        simd::{arch, lanes},
-    },
-    plan::{Region, Tensor},
+    cpu::simd::{arch, lanes},
+    plan::Tensor,
 };
 
 /// Positions whose products are summed in float32 before they are added to others in float64.
@@ -30,7 +27,7 @@ const POSITIONS: usize = 1 << 14;
 pub(super) fn gram(features: Features<'_>, divisor: f64) -> Vec<f64> {
     let (shape, _) = features.difference;
     let owned = shape.region.owned();
-    let rows = Rows::of(features, &owned);
+    let rows = Rows::under(features, &owned);
     let channels = shape.channels as usize;
     let [width, height] = owned.extent.map(|side| side as usize);
     // Rows of the picture that a task goes through.
@@ -70,7 +67,7 @@ pub(super) fn gram_gradient(
     (to, kept, output): (&Tensor, u32, &mut [f32]),
 ) {
     let written = to.region.below(kept);
-    let rows = Rows::of(features, &written);
+    let rows = Rows::under(features, &written);
     let [added, mask] =
         [added, mask].map(|read| read.map(|(tensor, image)| Lying::under(tensor, image, &written)));
     let channels = to.channels as usize;
@@ -110,33 +107,15 @@ fn panels(matrix: &[f64], channels: usize, factor: f64) -> Vec<f32> {
     values
 }
 
-/// The features under what is read or written of another tensor.
-struct Rows<'a> {
-    difference: Lying<'a>,
-    target: Option<Lying<'a>>,
-    least: [f32; 2],
-}
-
-impl<'a> Rows<'a> {
-    fn of(Features { difference, target, input_relu }: Features<'a>, region: &Region) -> Self {
-        let under = |(tensor, image)| Lying::under(tensor, image, region);
-        let least = match target {
-            Some(_) => [least(input_relu), least(false)],
-            None => [least(false), least(input_relu)],
-        };
-        Self { difference: under(difference), target: target.map(under), least }
-    }
-
-    /// The target's value and the difference of a channel, at a place of row `y`.
-    #[inline(always)] // so that it is compiled for the registers that there are
-    fn of_row(&self, y: usize) -> impl Fn(usize) -> [f32; 2] {
-        let difference = self.difference.row(y);
-        let target = self.target.as_ref().map(|target| target.row(y));
-        let [of_target, of_difference] = self.least;
-        move |place| {
-            let a = target.map_or(0.0, |target| target[place].max(of_target));
-            [a, difference[place].max(of_difference)]
-        }
+/// The target's value and the difference of a channel, at a place of row `y`.
+#[inline(always)] // so that it is compiled for the registers that there are
+fn both_of_row(rows: &Rows<'_>, y: usize) -> impl Fn(usize) -> [f32; 2] {
+    let difference = rows.difference.row(y);
+    let target = rows.target.as_ref().map(|target| target.row(y));
+    let [of_target, of_difference] = rows.least;
+    move |place| {
+        let a = target.map_or(0.0, |target| target[place].max(of_target));
+        [a, difference[place].max(of_difference)]
     }
 }
 
@@ -172,7 +151,7 @@ impl WithSimd for Products<'_> {
             }
             for k in 0..together {
                 let (y, x) = ((start + k) / width, (start + k) % width);
-                let of = rows.of_row(y);
+                let of = both_of_row(rows, y);
                 for (row, factor) in factors[k / SUMMED * count * SUMMED + k % SUMMED..]
                     .iter_mut()
                     .step_by(SUMMED)
@@ -223,7 +202,7 @@ impl WithSimd for Applied<'_> {
         let padded = channels.next_multiple_of(panel);
         let mut generated = vec![0.0; POSITIONS * channels];
         let mut made = vec![0.0; POSITIONS * padded];
-        let of = rows.of_row(y);
+        let of = both_of_row(rows, y);
         for (index, row) in row.chunks_mut(POSITIONS * channels).enumerate() {
             let from = index * POSITIONS * channels;
             for (place, value) in generated.iter_mut().take(row.len()).enumerate() {

@@ -4,33 +4,25 @@ use rayon::prelude::*;
 
 use super::{
     bordered::{Bordered, Lying},
+    features::{Features, Rows},
     relu::zero_unmasked,
 };
 use crate::{
-    cpu::{kernels::least, simd::arch},
+    cpu::simd::arch,
     plan::{Region, Tensor},
 };
 
 /// What is added to lengths, as the package lpips has it.
 const EPSILON: f64 = 1e-10;
 
-/// One image's difference, and the target beside it, if there is one: it may be read through max(x, 0), or the difference where there
-/// is none.
-#[derive(Clone, Copy)]
-pub(super) struct Features<'a> {
-    pub(super) difference: (&'a Tensor, &'a [f32]),
-    pub(super) target: Option<(&'a Tensor, &'a [f32])>,
-    pub(super) input_relu: bool,
-}
-
 /// The sum over the positions that the region owns of the distance there, by channels' `weights`.
 pub(super) fn lpips(features: Features<'_>, weights: &[f32]) -> f64 {
     let owned = features.difference.0.region.owned();
     let [width, height] = owned.extent.map(|side| side as usize);
-    let rows = Rows::of(features, &owned);
+    let pairs = Pairs::under(features, &owned);
     let row = |y: usize| -> f64 {
         // Compiled for the registers there are.
-        arch().dispatch(|| (0..width).map(|x| rows.pair(x, y).distance(weights)).sum())
+        arch().dispatch(|| (0..width).map(|x| pairs.at(x, y).distance(weights)).sum())
     };
     let sums: Vec<f64> = (0..height).into_par_iter().map(row).collect();
     // One after another, whichever thread made them: the same bits each time.
@@ -46,7 +38,7 @@ pub(super) fn lpips_gradient(
     (to, kept, output): (&Tensor, u32, &mut [f32]),
 ) {
     let written = to.region.below(kept);
-    let rows = Rows::of(features, &written);
+    let pairs = Pairs::under(features, &written);
     let [added, mask] =
         [added, mask].map(|read| read.map(|(tensor, image)| Lying::under(tensor, image, &written)));
     let channels = to.channels as usize;
@@ -58,7 +50,7 @@ pub(super) fn lpips_gradient(
                 None => row.fill(0.0),
             }
             for (x, out) in row.chunks_exact_mut(channels).enumerate() {
-                rows.pair(x, y).add_gradient(weights, factor, out);
+                pairs.at(x, y).add_gradient(weights, factor, out);
             }
             if let Some(mask) = &mask {
                 zero_unmasked(row, mask.row(y), channels);
@@ -67,31 +59,25 @@ pub(super) fn lpips_gradient(
     });
 }
 
-/// The features under what is read or written of another tensor.
-struct Rows<'a> {
-    difference: Lying<'a>,
-    target: Option<Lying<'a>>,
+/// The features, and zeros where there is no target.
+struct Pairs<'a> {
+    rows: Rows<'a>,
     zeros: Vec<f32>,
-    least: [f32; 2],
 }
 
-impl<'a> Rows<'a> {
-    fn of(Features { difference, target, input_relu }: Features<'a>, region: &Region) -> Self {
-        let under = |(tensor, image)| Lying::under(tensor, image, region);
-        let zeros = if target.is_none() { vec![0.0; difference.0.channels as usize] } else { vec![] };
-        let least = match target {
-            Some(_) => [least(input_relu), least(false)],
-            None => [least(false), least(input_relu)],
-        };
-        Self { difference: under(difference), target: target.map(under), zeros, least }
+impl<'a> Pairs<'a> {
+    fn under(features: Features<'a>, region: &Region) -> Self {
+        let rows = Rows::under(features, region);
+        let zeros = if rows.target.is_none() { vec![0.0; rows.difference.channels()] } else { vec![] };
+        Self { rows, zeros }
     }
 
     #[inline(always)] // so that it is compiled for the registers that there are
-    fn pair(&self, x: usize, y: usize) -> Pair<'_> {
-        let channels = self.difference.channels();
+    fn at(&self, x: usize, y: usize) -> Pair<'_> {
+        let Rows { difference, target, least } = &self.rows;
+        let channels = difference.channels();
         let of = |lying: &Lying<'a>| &lying.row(y)[x * channels..][..channels];
-        let target = self.target.as_ref().map_or(&*self.zeros, of);
-        Pair::new(target, of(&self.difference), self.least)
+        Pair::new(target.as_ref().map_or(&*self.zeros, of), of(difference), *least)
     }
 }
 

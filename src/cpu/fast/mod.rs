@@ -8,6 +8,7 @@ mod bordered;
 mod conv3x3;
 mod copy;
 mod difference;
+mod features;
 mod filters;
 mod gram;
 mod kernels;

@@ -27,14 +27,14 @@ struct Total {
 /// Against the target of this picture, of which convolutions have left these notes.
 ///
 /// # Errors
-/// [`Error::Config`] where there are more taps than a network has layers.
+/// [`Error::Config`] where there are more taps than there is room for.
 pub(in crate::gpu) fn lower(plan: &Plan, target: Binding, target_notes: Binding) -> Result<Dispatch> {
     let taps = plan.taps();
     let mut params = Total { taps: taps.len() as u32, pad: [0; 3], factors: [[0.0; 4]; 10] };
     for (k, tap) in taps.iter().enumerate() {
         let factor = tap.weight / plan.divisor(tap);
         *params.factors.as_flattened_mut().get_mut(k).ok_or_else(|| {
-            Error::Config(format!("{} taps are more than a network has layers", taps.len()))
+            Error::Config(format!("{} taps are more than the 40 that a total has room for", taps.len()))
         })? = factor as f32;
     }
     Ok(Dispatch {

@@ -54,7 +54,7 @@ pub(crate) struct Asked<'a> {
 ///
 /// # Errors
 /// [`Error::TooLarge`] where a dispatch would need more workgroups than the device allows; [`Error::Config`] where the
-/// device cannot run a tuning that was asked for, or the plan's taps are more than a network has.
+/// device cannot run a tuning that was asked for, or the plan has more taps than a total has room for.
 pub(crate) fn lower(plan: &Plan, asked: Asked<'_>) -> Result<Program> {
     let sizes = Sizes::of(plan, asked.host, asked.keeper);
     let mut lowering = Lowering { plan, asked, program: Program { sizes, ..Program::default() } };
