@@ -89,6 +89,8 @@ fn the_doctor_trusts_every_adapter_and_the_cpu() {
         "copy",
         "difference",
         "difference.map",
+        "lpips",
+        "gram",
         "relu.mask",
         "max_pool.routes",
         "pixels.gradient",
@@ -96,15 +98,18 @@ fn the_doctor_trusts_every_adapter_and_the_cpu() {
         "relu.gradient",
         "max_pool.gradient",
         "difference.gradient",
+        "lpips.gradient",
+        "gram.gradient",
         "loss",
     ];
     assert_eq!(kernels(cpu), expected);
     for adapter in adapters {
         let names = kernels(adapter);
         for name in gpu::shaders().map(|(name, _)| name).filter(|name| !name.starts_with("peak.")) {
-            // The stages of a tuning are held together.
+            // The stages of a tuning are held together, and those of Gram matrices.
             let held = |kernel: &String| {
-                kernel == name || kernel.starts_with("conv3x3.") && name.starts_with(&format!("{kernel}."))
+                let has_stages = kernel.starts_with("conv3x3.") || kernel == "gram";
+                kernel == name || has_stages && name.starts_with(&format!("{kernel}."))
             };
             assert!(names.iter().any(held), "{name}: {names:?}");
         }
