@@ -8,7 +8,7 @@ use super::{
     Operand,
     activation::input_floor,
     difference::{self, Squares},
-    features::Features,
+    features::{self, Features, Slope},
     groups_of,
     tensor::Tensor,
 };
@@ -56,22 +56,6 @@ struct Sum {
     chunks: u32,
     adds: u32,
     factor: f32,
-    groups: u32,
-    first_group: u32,
-    pad: [u32; 2],
-}
-
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Gradient {
-    input: Tensor,
-    beside: Tensor,
-    added: Tensor,
-    output: Tensor,
-    input_floor: i32,
-    has_target: u32,
-    factor: f32,
-    adds: u32,
     groups: u32,
     first_group: u32,
     pad: [u32; 2],
@@ -152,27 +136,8 @@ pub(in crate::gpu) fn lower_gradient(
     cost: Cost,
 ) -> Dispatch {
     let groups = written.positions().div_ceil(TILE.into()) * u64::from(to.tensor.channels.div_ceil(TILE));
-    let (beside, of_target) = features.beside(written);
-    let adds = added.is_some();
-    // Something is bound where nothing is read.
-    let added = added.unwrap_or_else(|| features.difference.clone());
-    let params = Gradient {
-        input: Tensor::part(features.difference.tensor, written),
-        beside,
-        added: Tensor::part(added.tensor, written),
-        output: Tensor::part(to.tensor, written),
-        input_floor: input_floor(features.input_relu),
-        has_target: features.target.is_some().into(),
-        factor: factor as f32,
-        adds: adds.into(),
-        groups: groups as u32,
-        first_group: 0,
-        pad: [0; 2],
-    };
-    let params = Params::divisible(&params, offset_of!(Gradient, first_group));
-    let bindings =
-        vec![features.difference.binding.clone(), of_target, Binding::Matrix(tap), added.binding, to.binding];
-    Dispatch { kernel: &GRADIENT, bindings, params, groups, images: to.tensor.images, cost }
+    let slope = Slope { kernel: &GRADIENT, by: Binding::Matrix(tap), factor, groups };
+    features::lower_gradient(features, slope, added, to, written, cost)
 }
 
 /// Bytes of products of one image, over so many columns and rows of so many channels.

@@ -5,7 +5,12 @@ use std::mem::offset_of;
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    Operand, activation::input_floor, difference::sum_of, features::Features, groups_of, tensor::Tensor,
+    Operand,
+    activation::input_floor,
+    difference::sum_of,
+    features::{self, Features, Slope},
+    groups_of,
+    tensor::Tensor,
 };
 use crate::{
     gpu::{
@@ -28,22 +33,6 @@ struct Lpips {
     has_target: u32,
     groups: u32,
     first_group: u32,
-}
-
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Gradient {
-    input: Tensor,
-    beside: Tensor,
-    added: Tensor,
-    output: Tensor,
-    input_floor: i32,
-    has_target: u32,
-    factor: f32,
-    adds: u32,
-    groups: u32,
-    first_group: u32,
-    pad: [u32; 2],
 }
 
 /// The sums over each image, by the weights of the channels of `layer`, from place `first` of all sums on.
@@ -86,27 +75,15 @@ pub(in crate::gpu) fn lower_gradient(
     written: &Region,
     cost: Cost,
 ) -> Dispatch {
-    let groups = groups_of(written.positions());
-    let (beside, of_target) = features.beside(written);
-    let adds = added.is_some();
-    let added = added.unwrap_or_else(|| features.difference.clone());
-    let params = Gradient {
-        input: Tensor::part(features.difference.tensor, written),
-        beside,
-        added: Tensor::part(added.tensor, written),
-        output: Tensor::part(to.tensor, written),
-        input_floor: input_floor(features.input_relu),
-        has_target: features.target.is_some().into(),
-        factor: factor as f32,
-        adds: adds.into(),
-        groups: groups as u32,
-        first_group: 0,
-        pad: [0; 2],
-    };
-    let params = Params::divisible(&params, offset_of!(Gradient, first_group));
-    let weights = Binding::ChannelWeights { layer };
-    let bindings = vec![features.difference.binding.clone(), of_target, weights, added.binding, to.binding];
-    Dispatch { kernel: &GRADIENT, bindings, params, groups, images: to.tensor.images, cost }
+    let (by, groups) = (Binding::ChannelWeights { layer }, groups_of(written.positions()));
+    features::lower_gradient(
+        features,
+        Slope { kernel: &GRADIENT, by, factor, groups },
+        added,
+        to,
+        written,
+        cost,
+    )
 }
 
 /// Partial sums over so many columns and rows.
