@@ -152,8 +152,7 @@ pub(super) fn compute(
                     step.name
                 )));
             }
-            let factor = 4.0 * plan.factor(tap) / plan.gram_divisor(tap);
-            kernels.gram_gradient(features, (matrices, factor), added, mask, to)
+            kernels.gram_gradient(features, (matrices, plan.gram_factor(tap)), added, mask, to)
         }
         (
             Operation::LpipsGradient { tap, input_relu, adds, .. },

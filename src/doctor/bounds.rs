@@ -157,7 +157,7 @@ pub fn bounds(twin: &Executor, parameters: &Parameters, step: usize) -> Result<V
                 input_relu,
             };
             if let Operation::GramGradient { .. } = step.operation {
-                let factor = 4.0 * plan.factor(tap) / plan.gram_divisor(tap).powi(2);
+                let factor = plan.gram_factor(tap) / plan.gram_divisor(tap);
                 return Ok(vec![gram_bounds(features, factor, to?)]);
             }
             let weights = parameters.channel_weights(plan.taps()[tap].name, difference.0.channels)?;

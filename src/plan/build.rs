@@ -258,31 +258,17 @@ impl Network {
     }
 
     fn tap(&mut self, name: &'static str, &Tap { weight, criterion, .. }: &Tap) {
-        match (self.compared, self.target, self.difference) {
-            (Compared::Pairs | Compared::Candidates, target, Some(difference))
-                if criterion == Criterion::Lpips =>
-            {
-                self.plan.lpips_tap(name, weight, difference, target, self.before_relu);
-            }
-            (Compared::Pairs | Compared::Candidates, target, Some(difference))
-                if criterion == Criterion::Gram =>
-            {
-                self.plan.gram_tap(name, weight, difference, target, self.before_relu);
-            }
-            (Compared::Magnitudes, Some(target), _) if criterion == Criterion::Gram => {
-                self.plan.gram_tap(name, weight, target, None, self.before_relu);
-            }
-            (Compared::Magnitudes, Some(target), _) if criterion == Criterion::Lpips => {
-                self.plan.lpips_tap(name, weight, target, None, self.before_relu);
-            }
-            (Compared::Pairs | Compared::Candidates, _, Some(difference)) => {
-                self.plan.tap(name, weight, criterion, difference);
-            }
-            (Compared::Magnitudes, Some(target), _) => {
-                self.plan.tap_through(name, weight, criterion, target, self.before_relu);
-            }
+        // What is compared, and the target's map beside it; features alone are read through their activation.
+        let (tensor, beside, input_relu) = match (self.compared, self.target, self.difference) {
+            (Compared::Pairs | Compared::Candidates, target, Some(difference)) => (difference, target, false),
+            (Compared::Magnitudes, Some(target), _) => (target, None, self.before_relu),
             // A target by itself is compared with nothing.
-            _ => {}
+            _ => return,
+        };
+        match criterion {
+            Criterion::Lpips => self.plan.lpips_tap(name, weight, tensor, beside, self.before_relu),
+            Criterion::Gram => self.plan.gram_tap(name, weight, tensor, beside, self.before_relu),
+            pointwise => self.plan.tap_through(name, weight, pointwise, tensor, input_relu),
         }
     }
 }

@@ -410,6 +410,11 @@ impl Plan {
         })
     }
 
+    /// The factor of a Gram matrix's gradient: that times what the matrices differ by, times the features.
+    pub(crate) fn gram_factor(&self, tap: usize) -> f64 {
+        4.0 * self.factor(tap) / self.gram_divisor(tap)
+    }
+
     /// Whether a tap's sum is of all parts of a picture so far, and not of one.
     pub(crate) fn is_of_all(&self, tap: usize) -> bool {
         self.taps.get(tap).is_some_and(|tap| tap.criterion == Criterion::Gram)

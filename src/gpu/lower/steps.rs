@@ -74,8 +74,8 @@ impl<'a> Lowering<'a> {
             }
             Operation::GramGradient { tap, input_relu, adds, .. } => {
                 self.beside_gradient(step, (input_relu, adds), |features, added, to, written| {
-                    let factor = 4.0 * self.plan.factor(tap) / self.plan.gram_divisor(tap);
-                    gram::lower_gradient(features, (tap, factor), added, to, written, cost)
+                    let matrix = (tap, self.plan.gram_factor(tap));
+                    gram::lower_gradient(features, matrix, added, to, written, cost)
                 })
             }
             Operation::LpipsGradient { tap, input_relu, adds, .. } => {
