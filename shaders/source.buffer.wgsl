@@ -12,19 +12,31 @@ struct Params {
     pixel_stride: u32,
     channel_stride: u32,
     row_stride: u32,
-    // Whether elements are float16, two a word, the first one low.
-    half: u32,
+    // What an element is: one of the three below.
+    format: u32,
     // Whether the picture's first row is the last in memory.
     flip: u32,
+    background: vec4<f32>,
+    // How much of a pixel shows before the background: one of the three below.
+    mask: u32,
+    // The first element of the mask's buffer.
+    mask_offset: u32,
     groups: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
+    pad: u32,
 }
+
+const FLOAT32 = 0u;
+const FLOAT16 = 1u; // two a word, the first one low
+const LEVELS = 2u;  // a pixel: four bytes, red the lowest
+
+const NO_MASK = 0u;
+const MASK = 1u;  // what the mask's buffer says
+const ALPHA = 2u; // the pixel's fourth channel
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
-@group(0) @binding(2) var<storage, read_write> picture: array<atomic<u32>>;
+@group(0) @binding(2) var<storage, read> mask: array<f32>;
+@group(0) @binding(3) var<storage, read_write> picture: array<atomic<u32>>;
 
 // A float16 from its bits: unpack2x16float needs more of a device than the baseline.
 fn from_half(bits: u32) -> f32 {
@@ -40,10 +52,33 @@ fn from_half(bits: u32) -> f32 {
 }
 
 fn element(at: u32) -> f32 {
-    if params.half == 0 {
+    if params.format == FLOAT32 {
         return bitcast<f32>(source[at]);
     }
     return from_half((source[at / 2] >> (16 * (at % 2))) & 0xffff);
+}
+
+// A channel of the pixel whose first element this is.
+fn channel(at: u32, c: u32) -> f32 {
+    if params.format == LEVELS {
+        return f32((source[at] >> (8 * c)) & 255) / 255.0;
+    }
+    return element(at + c * params.channel_stride);
+}
+
+// A pixel before the background. Where nothing of it shows, it may be anything.
+fn composed(value: vec3<f32>, at: u32, position: u32) -> vec3<f32> {
+    if params.mask == NO_MASK {
+        return value;
+    }
+    var share: f32;
+    if params.mask == MASK {
+        share = mask[params.mask_offset + position];
+    } else {
+        share = channel(at, 3u);
+    }
+    let background = params.background.xyz;
+    return select(share * value + (1.0 - share) * background, background, share == 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -61,6 +96,6 @@ fn main(
     let row = position / params.size.x;
     let y = select(row, params.size.y - 1 - row, params.flip != 0);
     let at = params.offset + y * params.row_stride + x * params.pixel_stride;
-    let value = vec3(element(at), element(at + params.channel_stride), element(at + 2 * params.channel_stride));
-    store_pixel(position, params.size, value, params.color);
+    let value = vec3(channel(at, 0u), channel(at, 1u), channel(at, 2u));
+    store_pixel(position, params.size, composed(value, at, y * params.size.x + x), params.color);
 }

@@ -5,13 +5,16 @@ use super::{
     kernels::all,
     source_bounds,
     sources::{self, Filled},
-    values::{Rng, texels},
+    values::{Rng, texels, values},
 };
 use crate::{
     Config, Context, Image, Model, Normalization, Tap, ToneMap, Transfer, Weights,
     cpu::twin::{self, Conversion, NOT_FINITE, Texel, WRITTEN},
     error::Result,
-    gpu::{BufferLayout, BufferSource, FrameOptions, FrameSession, Gpu, Recorded, Source, TextureSource},
+    gpu::{
+        BufferLayout, BufferSource, FrameOptions, FrameSession, Gpu, GradientBuffer, Recorded, Source,
+        TextureSource,
+    },
 };
 
 /// What is asked of a source: a conversion, and the tone of the session that makes it that.
@@ -64,7 +67,38 @@ pub(super) fn source_texture(context: &Context) -> Result<Deviation> {
     }))
 }
 
-/// Each layout of either float, from odd elements on, as stored and as light.
+/// Where elements lie in a buffer, from an odd one on, with rows that are padded.
+struct Lie {
+    first: u32,
+    pixel: u32,
+    row: u32,
+    channel: u32,
+    last_row: u32,
+}
+
+impl Lie {
+    fn new(layout: BufferLayout, [width, height]: [u32; 2]) -> Self {
+        let pixel = match layout {
+            BufferLayout::Planar => 1,
+            BufferLayout::Interleaved(channels) => channels,
+        };
+        let row = width * pixel + 3;
+        let channel = if layout == BufferLayout::Planar { row * height } else { 1 };
+        Self { first: 5, pixel, row, channel, last_row: height - 1 }
+    }
+
+    /// The element of a channel of the pixel at (x, y) of the buffer.
+    fn element(&self, channel: usize, x: u32, y: u32) -> usize {
+        (self.first + y * self.row + x * self.pixel) as usize + channel * self.channel as usize
+    }
+
+    /// The same of the picture, which may be upside down there.
+    fn of_picture(&self, flip: bool, channel: usize, x: u32, y: u32) -> usize {
+        self.element(channel, x, if flip { self.last_row - y } else { y })
+    }
+}
+
+/// Each layout of either float, from odd elements on, as stored and as light, behind a mask and not; and words of levels.
 pub(super) fn source_buffer(context: &Context) -> Result<Deviation> {
     let size @ [width, height] = [13, 7];
     let cases = [
@@ -72,8 +106,14 @@ pub(super) fn source_buffer(context: &Context) -> Result<Deviation> {
         (BufferLayout::Interleaved(3), Transfer::Linear, light(ToneMap::Aces, 1.5)),
         (BufferLayout::Interleaved(4), Transfer::Linear, light(ToneMap::Reinhard, -2.0)),
     ];
-    all(cases.into_iter().flat_map(|(layout, transfer, (conversion, tone))| {
-        [(true, false), (false, true)].map(|(half, flip)| {
+    let background = [0.25, 0.5, 0.0];
+    let shares = shares(width * height);
+    let mask = sources::buffer(context, bytemuck::cast_slice(&shares))?;
+    // The first is another picture's.
+    let share = |x: u32, y: u32| f64::from(shares[(1 + y * width + x) as usize]);
+    let floats = cases.into_iter().flat_map(|(layout, transfer, (conversion, tone))| {
+        let mask = &mask;
+        [(true, false), (false, true)].map(move |(half, flip)| {
             // A texel is four elements, of which there are enough for every layout.
             let texel = if half { Texel::Rgba16Float } else { Texel::Rgba32Float };
             let bytes = texels(texel, 1, u64::from(2 * width * height));
@@ -83,23 +123,78 @@ pub(super) fn source_buffer(context: &Context) -> Result<Deviation> {
             } else {
                 bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes).into()).collect()
             };
-            let pixel = match layout {
-                BufferLayout::Planar => 1,
-                BufferLayout::Interleaved(channels) => channels,
-            };
-            let (first, row) = (5, width * pixel + 3);
-            let channel = if layout == BufferLayout::Planar { row * height } else { 1 };
-
+            let lie = Lie::new(layout, size);
             let buffer = sources::buffer(context, &bytes)?;
             let make = if half { BufferSource::f16 } else { BufferSource::f32 };
-            let source = make(&buffer, layout, width, height).offset(first.into()).row_stride(row);
+            let source = make(&buffer, layout, width, height).offset(lie.first.into()).row_stride(lie.row);
             let source = source.transfer(transfer);
             let source = if flip { source.flip_y() } else { source };
-            let load =
-                |x, y| [0, 1, 2].map(|c| elements[(first + y * row + x * pixel + c * channel) as usize]);
+            let masked = transfer == Transfer::Linear;
+            let source =
+                if masked { source.mask(mask, 1).background(background.map(|v| v as f32)) } else { source };
+            let load = |x, y| {
+                let value = [0, 1, 2].map(|c| elements[lie.element(c, x, y)]);
+                if masked { twin::composed(value, share(x, y), background) } else { value }
+            };
             let twin = twin::source(size, flip, conversion, false, load);
             hold_source(context, &source.into(), size, tone, (&twin, false))
         })
+    });
+    let bytes = texels(Texel::Rgba8, 1, u64::from(width * height));
+    let words = sources::buffer(context, &bytes)?;
+    let at = |x: u32, y: u32| &bytes[4 * (y * width + x) as usize..];
+    let levels = BufferSource::rgba8(&words, width, height);
+    let of_levels = twin::source(size, false, Conversion::AsStored, true, |x, y| Texel::Rgba8.load(at(x, y)));
+    let by_alpha = levels.clone().mask_by_alpha().background(background.map(|v| v as f32));
+    let of_alpha = twin::source(size, false, Conversion::AsStored, false, |x, y| {
+        twin::composed(Texel::Rgba8.load(at(x, y)), f64::from(at(x, y)[3]) / 255.0, background)
+    });
+    let words = [(levels, of_levels, true), (by_alpha, of_alpha, false)].map(|(source, twin, levels)| {
+        hold_source(context, &source.into(), size, (ToneMap::Clip, 0.0), (&twin, levels))
+    });
+    all(floats.chain(words))
+}
+
+/// A mask's values, and one before them: none, a little and all of a pixel.
+fn shares(pixels: u32) -> Vec<f32> {
+    (0..=pixels).map(|i| [0.5, 0.0, 1.0, 0.25][i as usize % 4]).collect()
+}
+
+/// A gradient in each layout, from odd elements on, over what is there and added to it, behind a mask and not, and of a loss with faults.
+/// Weights and masks are powers of two: what rounds is one sum.
+pub(super) fn source_gradient(context: &Context) -> Result<Deviation> {
+    let size @ [width, height] = [13, 7];
+    let pixels = width * height;
+    let shares = shares(pixels);
+    let mask = sources::buffer(context, bytemuck::cast_slice(&shares))?;
+    let pictures = sources::buffer(context, &vec![0; 12 * pixels as usize])?;
+    let source = BufferSource::f32(&pictures, BufferLayout::Planar, width, height);
+    let upside_down = source.clone().mask(&mask, 1).flip_y();
+    let share = |x: u32, y: u32| f64::from(shares[(1 + (height - 1 - y) * width + x) as usize]);
+    let gradient = values(2, u64::from(3 * pixels));
+    let before = values(3, u64::from(4 * (width + 1) * height + 5 + 3 * height));
+    let cases = [
+        (BufferLayout::Planar, (false, false, 0), 0.5),
+        (BufferLayout::Interleaved(3), (true, true, 0), 2.0),
+        (BufferLayout::Interleaved(4), (true, false, 0), -1.0),
+        (BufferLayout::Interleaved(4), (false, true, 2), 1.0),
+        (BufferLayout::Planar, (true, true, 256), 1.0),
+    ];
+    all(cases.into_iter().map(|(layout, (masked, adds, faults), weight)| {
+        let lie = Lie::new(layout, size);
+        let mut expected = before.clone();
+        let element = |channel, x, y| lie.of_picture(masked, channel, x, y);
+        let share = |x, y| if masked { share(x, y) } else { 1.0 };
+        let asked = (f64::from(weight), adds, faults);
+        twin::source_gradient(&gradient, size, asked, share, element, &mut expected);
+        let source = if masked { &upside_down } else { &source };
+        let made = sources::write_gradient(context, (&gradient, faults), source, &before, |buffer| {
+            let into = GradientBuffer::new(buffer, layout, width, height).weight(weight);
+            let into = into.offset(lie.first.into()).row_stride(lie.row);
+            let into = if masked { into.flip_y() } else { into };
+            if adds { into.adds() } else { into }
+        })?;
+        Ok(compare(&made, &expected, &Bounds::Bits))
     }))
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Context, Image, Normalization, ToneMap,
     cpu::twin::Texel,
     error::{Error, Result},
-    gpu::{self, Gpu, Source},
+    gpu::{self, BufferSource, Gpu, GradientBuffer, Source},
     plan::{Maps, Region},
 };
 
@@ -159,6 +159,30 @@ pub fn load(
         return Err(Error::Device("a source's shader wrote past the end of its picture".to_owned()));
     }
     Ok(values)
+}
+
+/// What is in a host's buffer of these elements once a gradient, shape (3, H, W), has been written to it as a frame of `source` does whose
+/// loss has such faults. `into` says where, of the buffer that it is given.
+///
+/// # Errors
+/// [`Error::Config`] where the context is not a GPU's; those of [`gpu::FrameSession::record_gradient`].
+pub fn write_gradient(
+    context: &Context,
+    (gradient, faults): (&[f32], u32),
+    source: &BufferSource,
+    elements: &[f32],
+    into: impl FnOnce(&wgpu::Buffer) -> GradientBuffer,
+) -> Result<Vec<f32>> {
+    let gpu = gpu_of(context)?;
+    let bytes = bytemuck::cast_slice(elements);
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+    let buffer = gpu.create("a gradient's buffer", bytes.len() as u64, || {
+        let buffer = gpu.buffer("host's gradient", bytes.len() as u64, usage);
+        gpu.queue.write_buffer(&buffer, 0, bytes);
+        buffer
+    })?;
+    gpu::write_gradient(gpu, (gradient, faults), source, &into(&buffer))?;
+    gpu.read(&buffer, 0, buffer.size())
 }
 
 /// The same of a picture as the twin packs it.

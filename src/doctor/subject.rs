@@ -11,6 +11,7 @@ use crate::{Context, Tuning, error::Result};
 pub(super) enum Subject {
     SourceTexture,
     SourceBuffer,
+    SourceGradient,
     Pixels,
     PixelsDifference,
     Conv3x3(Option<Tuning>),
@@ -48,7 +49,10 @@ impl Subject {
     pub(super) fn all(context: &Context) -> Vec<Self> {
         // The CPU adds its sums up as it goes, and no pictures lie in its textures.
         let (sources, ends) = match context.gpu_handle() {
-            Some(_) => (&[Self::SourceTexture, Self::SourceBuffer][..], &[Self::Sum, Self::Total][..]),
+            Some(_) => (
+                &[Self::SourceTexture, Self::SourceBuffer][..],
+                &[Self::Sum, Self::Total, Self::SourceGradient][..],
+            ),
             None => (&[][..], &[][..]),
         };
         let tunings = tunings(context);
@@ -80,6 +84,7 @@ impl Subject {
         match self {
             Self::SourceTexture => "source.texture".to_owned(),
             Self::SourceBuffer => "source.buffer".to_owned(),
+            Self::SourceGradient => "source.gradient".to_owned(),
             Self::Pixels => "pixels".to_owned(),
             Self::PixelsDifference => "pixels.difference".to_owned(),
             Self::Conv3x3(tuning) => tuned("conv3x3", tuning),
@@ -115,7 +120,7 @@ impl Subject {
             Self::Conv3x3(tuning) | Self::Conv3x3Gradient(tuning) => {
                 tuning.map_or(CONV3X3, |tuning| tuning.row().bound)
             }
-            Self::Relu | Self::MaxPool | Self::MaxPoolDifference | Self::Copy => 0.0,
+            Self::Relu | Self::MaxPool | Self::MaxPoolDifference | Self::Copy | Self::SourceGradient => 0.0,
             Self::Map => TERM,
             Self::Lpips => LPIPS,
             Self::Gram => GRAM,
@@ -134,6 +139,7 @@ impl Subject {
         match self {
             Self::SourceTexture => frames::source_texture(context),
             Self::SourceBuffer => frames::source_buffer(context),
+            Self::SourceGradient => frames::source_gradient(context),
             Self::Pixels => kernels::pixels(context),
             Self::PixelsDifference => kernels::pixels_difference(context),
             Self::Conv3x3(tuning) => kernels::conv3x3(context, tuning),

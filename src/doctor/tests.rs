@@ -56,7 +56,7 @@ fn nothing_is_wrong_on_the_gpu_and_on_the_cpu() {
         .chain(noted)
         .chain(convolved.iter().map(String::as_str))
         .chain(gradients)
-        .chain(["sum", "total"])
+        .chain(["sum", "total", "source.gradient"])
         .collect();
     let of_cpu = pixels.into_iter().chain(["conv3x3"]).chain(rest).chain(noted);
     let of_cpu: Vec<_> = of_cpu.chain(["conv3x3.gradient"]).chain(gradients).collect();
@@ -70,7 +70,7 @@ fn nothing_is_wrong_on_the_gpu_and_on_the_cpu() {
         // Rounding shows that there was something to compare.
         assert!(findings.iter().filter(|finding| finding.largest > Some(0.0)).count() >= 3, "{findings:?}");
     }
-    assert_eq!(gpu.len(), 22 + 3 * Tuning::all().len());
+    assert_eq!(gpu.len(), 23 + 3 * Tuning::all().len());
     assert_eq!(cpu.len(), 21);
 }
 
@@ -194,6 +194,14 @@ fn a_wrong_kernel_is_named() {
         ("source.buffer", "16 * (at % 2)", "16 * (1 - at % 2)"),
         ("source.buffer", "2.43 * x + 0.59", "2.43 * x + 0.58"),
         ("source.buffer", "* color.gain", ""),
+        ("source.buffer", "(1.0 - share) * background", "background"),
+        ("source.buffer", "share = channel(at, 3u);", "share = channel(at, 2u);"),
+        ("source.buffer", "y * params.size.x + x), params.color", "position), params.color"),
+        ("source.gradient", "select(pixel.y, turned, params.mask_flip != 0)", "pixel.y"),
+        ("source.gradient", "loss[1] == 0", "loss[0] != 0"),
+        ("source.gradient", "params.adds != 0", "params.adds == 2"),
+        ("source.gradient", "var factor = params.weight", "var factor = 1.0"),
+        ("source.gradient", "output[place] = value", "output[place] = value * 1.0000002"),
         ("total", "loss.number += 1;", ""),
         ("total", "tap / 4", "0"),
         ("total", "(target_header[0] >> 8)", "(picture[0] >> 8)"),

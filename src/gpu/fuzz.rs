@@ -82,21 +82,19 @@ pub(crate) fn hold_gradient(
     Ok(Some(parts))
 }
 
-/// Frames' programs, one picture whose dispatches can be divided into pieces, and those of their targets; with as much memory, and
-/// with none to keep a target's maps in.
+/// Frames' programs, one picture whose dispatches can be divided into pieces, those of their gradients and of their targets; with as much
+/// memory, and with none to keep a target's maps in.
 pub(crate) fn hold_frames(plans: &Plans, memory: u64, means: Means<'_>) -> TestCaseResult {
-    for memory in [memory, 0] {
-        let frames = match frames::arrange(plans, memory, means) {
+    for (memory, with_gradients) in [(memory, false), (memory, true), (0, true)] {
+        let frames = match frames::arrange(plans, with_gradients, memory, means) {
             Ok(frames) => frames,
             Err(Error::TooLarge(_)) => return Ok(()),
             Err(error) => return Err(unexpected(error)),
         };
         prop_assert!(memory > 0 || frames.target.is_none());
-        for plan in frames.target.iter().chain([&frames.frames]) {
+        prop_assert_eq!(frames.gradients.is_some(), with_gradients);
+        for plan in frames.target.iter().chain([&frames.frames]).chain(&frames.gradients) {
             hold_in(&frames.sizes, plan, (Host::Frame, Keeper::Target), means)?;
-        }
-        if frames.target.is_none() {
-            break;
         }
     }
     Ok(())

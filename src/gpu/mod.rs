@@ -10,6 +10,7 @@ mod arrange;
 mod buffers;
 mod capabilities;
 mod context;
+mod destination;
 mod executor;
 mod frame;
 #[cfg(all(test, feature = "cpu"))]
@@ -45,17 +46,18 @@ pub use wgpu;
 #[doc = include_str!("../../docs/engines.md")]
 pub mod engines {}
 
-#[cfg(feature = "cpu")]
-pub(crate) use self::kernels::difference::DIFFERENCE_ELEMENTS;
 pub use self::{
     adapter::{Adapter, AdapterKind},
     adapters::{AvailableAdapter, adapters, adapters_blocking},
     capabilities::Capabilities,
+    destination::GradientBuffer,
     frame::{FrameOptions, FrameReport, FrameSession, Progress, Recorded},
     requirements::Requirements,
     source::{BufferLayout, BufferSource, Source, TextureSource},
 };
 pub(crate) use self::{context::Gpu, model::Model, peak::peak, session::Session, target::Target};
+#[cfg(feature = "cpu")]
+pub(crate) use self::{destination::write as write_gradient, kernels::difference::DIFFERENCE_ELEMENTS};
 // What exists for diagnosis: see `crate::low_level`.
 pub use self::{executor::Executor, kernels::shaders, sum::sum_blocking};
 pub use crate::memory::Memory;

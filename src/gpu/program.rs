@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Clear { buffer: Binding, bytes: Option<u64> },
     /// A picture that is on the device already is packed, by the bind group of its source.
     Source,
+    /// The gradient goes to a buffer of the host's, by the bind group of its destination.
+    Destination,
     /// A kernel's dispatch.
     Dispatch {
         /// Index into [`Plan::steps`](crate::plan::Plan::steps); none of what ends a frame.

@@ -34,6 +34,8 @@ pub(super) struct Round<'a> {
     pub(super) target: Option<&'a Target>,
     /// What packs a picture that is on the device.
     pub(super) source: Option<Recorded<'a>>,
+    /// What writes the gradient to a buffer of the host's.
+    pub(super) destination: Option<Recorded<'a>>,
     /// Where the host reads the result, and at which byte.
     pub(super) readback: Option<(&'a wgpu::Buffer, u64)>,
 }
@@ -158,6 +160,7 @@ impl Workspace {
                 Some(Recorded::Copy { from, to, at: at + place, bytes: from.size() })
             }
             Command::Source => round.source,
+            Command::Destination => round.destination,
             Command::Dispatch { step, kernel, params, groups, pieces: all, .. } => {
                 let bound = prepared.bound(index)?;
                 let pieces = pieces.unwrap_or(0..all.count);

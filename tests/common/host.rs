@@ -5,7 +5,7 @@ use perceptual_loss::{
     gpu::{self, Requirements, wgpu},
 };
 
-use crate::{comparison, gpu_device, scene::Scene};
+use crate::{comparison, gpu_device, readback, scene::Scene};
 
 /// A host: its device is opened by itself, and only it submits and polls.
 pub struct Host {
@@ -71,6 +71,26 @@ impl Host {
             texture.size(),
         );
         texture
+    }
+
+    /// A storage buffer of these floats.
+    pub fn buffer(&self, values: &[f32]) -> wgpu::Buffer {
+        let buffer = self.empty_buffer(4 * values.len() as u64);
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.queue.write_buffer(&buffer, 0, &bytes);
+        buffer
+    }
+
+    /// One of zeros.
+    pub fn empty_buffer(&self, size: u64) -> wgpu::Buffer {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        let label = Some("the host's");
+        self.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+    }
+
+    /// The floats of a storage buffer, once all that was submitted is done.
+    pub fn read(&self, buffer: &wgpu::Buffer) -> Vec<f32> {
+        readback::read(&self.device, &self.queue, buffer).into_iter().map(f32::from_bits).collect()
     }
 
     pub fn encoder(&self) -> wgpu::CommandEncoder {

@@ -23,6 +23,8 @@ mod lpips;
 mod max_pool;
 mod pixels;
 mod plans;
+#[path = "../common/readback.rs"]
+mod readback;
 mod relu;
 mod shaders;
 mod short_factors;

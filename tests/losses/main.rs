@@ -30,6 +30,8 @@ mod not_finite;
 mod objects;
 mod pictures;
 mod pretrained;
+#[path = "../common/readback.rs"]
+mod readback;
 #[path = "../common/scene.rs"]
 mod scene;
 mod session;

@@ -14,6 +14,8 @@ mod host;
 #[path = "../common/objects.rs"]
 mod objects;
 mod profile;
+#[path = "../common/readback.rs"]
+mod readback;
 #[path = "../common/scene.rs"]
 mod scene;
 

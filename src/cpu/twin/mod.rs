@@ -26,7 +26,7 @@ pub use self::{
     max_pool::{max_pool, max_pool_difference, max_pool_gradient, max_pool_routes},
     pixels::{pixels, pixels_difference, pixels_gradient},
     relu::{relu, relu_gradient, relu_mask},
-    source::{Conversion, source},
+    source::{Conversion, composed, source, source_gradient},
     sum::sum,
     texel::{Texel, half},
     total::{faults, total},

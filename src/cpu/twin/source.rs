@@ -1,4 +1,4 @@
-//! Twin of `shaders/source.texture.wgsl` and `shaders/source.buffer.wgsl`.
+//! Twin of `shaders/source.texture.wgsl`, `source.buffer.wgsl` and `source.gradient.wgsl`.
 
 use crate::{
     color::{ToneMap, encode_srgb},
@@ -56,4 +56,35 @@ pub fn source(
     let faults = if finite { 0 } else { NOT_FINITE };
     let plane = |c: usize| values.iter().map(move |value| (conversion.of(value[c]) as f32).to_bits());
     [FORMAT_F32 | WRITTEN | faults, 1, area, width].into_iter().chain((0..3).flat_map(plane)).collect()
+}
+
+/// A pixel of which its mask shows a share before a background, before anything else is done to it. Where nothing of it shows it may be
+/// anything.
+#[must_use]
+pub fn composed(value: [f64; 3], share: f64, background: [f64; 3]) -> [f64; 3] {
+    if share == 0.0 {
+        return background;
+    }
+    std::array::from_fn(|c| share * value[c] + (1.0 - share) * background[c])
+}
+
+/// The gradient of a picture of `size`, shape (3, height, width), to a buffer whose element of a channel of the pixel at (x, y) is
+/// `element`: by the weight and what `share` says that the pixel's mask shows, over what is there or added to it. Where the loss has
+/// faults the gradient is 0.
+pub fn source_gradient(
+    gradient: &[f32],
+    [width, height]: [u32; 2],
+    (weight, adds, faults): (f64, bool, u32),
+    share: impl Fn(u32, u32) -> f64,
+    element: impl Fn(usize, u32, u32) -> usize,
+    output: &mut [f32],
+) {
+    let mut values = gradient.iter().map(|&value| f64::from(value));
+    for (channel, y) in (0..3).flat_map(|channel| (0..height).map(move |y| (channel, y))) {
+        for (x, value) in (0..width).zip(&mut values) {
+            let out = &mut output[element(channel, x, y)];
+            let made = if faults == 0 { weight * share(x, y) * value } else { 0.0 };
+            *out = (made + if adds { f64::from(*out) } else { 0.0 }) as f32;
+        }
+    }
 }

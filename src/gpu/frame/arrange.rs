@@ -22,17 +22,25 @@ pub(crate) struct Arrangement {
     /// What makes a target's maps, which frames are then compared with; none where every frame goes through with its target.
     pub(crate) target: Option<Plan>,
     pub(crate) frames: Plan,
-    /// Buffers that fit both.
+    /// What makes gradients beside, where they are asked for.
+    pub(crate) gradients: Option<Plan>,
+    /// Buffers that fit all of them.
     pub(crate) sizes: Sizes,
     /// What they take, without parameters.
     pub(crate) memory: Memory,
 }
 
-/// Arranges frames in `memory` bytes of features, scratch and a target's maps, or in what pairs take where that is not enough.
+/// Arranges frames, and their gradients where they are asked for, in `memory` bytes of features, scratch and a target's maps, or in what
+/// pairs take where that is not enough.
 ///
 /// # Errors
 /// [`Error::TooLarge`](crate::Error::TooLarge) where the device cannot bind a picture's feature map; else the plans'.
-pub(crate) fn arrange(plans: &Plans, memory: u64, means: Means<'_>) -> Result<Arrangement> {
+pub(crate) fn arrange(
+    plans: &Plans,
+    with_gradients: bool,
+    memory: u64,
+    means: Means<'_>,
+) -> Result<Arrangement> {
     let sizes = |plan: &Plan| -> Result<Sizes> {
         let mut sizes = Sizes::of(plan, FRAMES.0, FRAMES.1);
         let asked = means.asked(FRAMES.0, FRAMES.1);
@@ -42,15 +50,22 @@ pub(crate) fn arrange(plans: &Plans, memory: u64, means: Means<'_>) -> Result<Ar
         arrange::check(plan, &sizes, means.capabilities)?;
         Ok(sizes)
     };
-    let (target, frames) = (plans.target()?, plans.candidates(1)?);
-    let both = sizes(&target)?.and(&sizes(&frames)?);
-    let kept = both.memory(0).counted().saturating_add(target::bytes(&target));
-    if kept <= memory {
-        return Ok(Arrangement { target: Some(target), frames, memory: both.memory(0), sizes: both });
+    let arranged = |target: Option<Plan>, frames: Plan| -> Result<Arrangement> {
+        let gradients = with_gradients.then(|| frames.with_gradient()).transpose()?;
+        let plans = target.iter().chain([&frames]).chain(&gradients);
+        let all = plans.map(sizes).try_fold(Sizes::default(), |all, plan| Ok(all.and(&plan?)))?;
+        let mut memory = all.memory(0);
+        // A gradient is read back by nobody.
+        memory.scratch -= all.gradient;
+        Ok(Arrangement { target, frames, gradients, sizes: all, memory })
+    };
+    let target = plans.target()?;
+    let kept = target::bytes(&target);
+    let beside_maps = arranged(Some(target), plans.candidates(1)?)?;
+    if beside_maps.memory.counted().saturating_add(kept) <= memory {
+        return Ok(beside_maps);
     }
-    let frames = plans.pairs(1)?;
-    let sizes = sizes(&frames)?;
-    Ok(Arrangement { target: None, frames, memory: sizes.memory(0), sizes })
+    arranged(None, plans.pairs(1)?)
 }
 
 impl Arrangement {

@@ -1,10 +1,11 @@
 //! Inside a host's frame: comparing textures and buffers of the host's device by commands that the host submits.
 //!
 //! `arrange.rs` says what is kept of a target, `ring.rs` reads results back, `slices.rs` spreads a comparison over several frames,
-//! `faults.rs` is what a result may tell.
+//! `gradient.rs` makes gradients beside, `faults.rs` is what a result may tell.
 
 pub(super) mod arrange;
 mod faults;
+mod gradient;
 mod ring;
 mod slices;
 
@@ -18,6 +19,7 @@ use self::{
 };
 use super::{
     context::Gpu,
+    destination::Destinations,
     kernels::source,
     prepared::Prepared,
     program::Side,
@@ -68,6 +70,8 @@ pub struct FrameSession {
     arranged: Arrangement,
     workspace: Workspace,
     sources: Sources,
+    /// Where gradients go, where the session is to make them.
+    destinations: Option<Destinations>,
     ring: Ring,
     /// What [`record_target`](Self::record_target) writes; made by the first of them.
     own: Option<OwnTarget>,
@@ -84,7 +88,7 @@ struct OwnTarget {
     /// Commands that make it.
     keeping: Prepared,
     /// Commands that compare frames with it.
-    frames: Prepared,
+    comparing: Comparing,
 }
 
 #[derive(Debug)]
@@ -92,7 +96,22 @@ enum Against {
     Nothing,
     Own,
     /// Commands that compare frames with a target that was made elsewhere.
-    Given(Box<Prepared>),
+    Given(Box<Comparing>),
+}
+
+/// Commands that compare frames with a target.
+#[derive(Debug)]
+struct Comparing {
+    frames: Prepared,
+    /// The same, and what makes the gradient, where the session is to.
+    gradients: Option<Prepared>,
+}
+
+impl Comparing {
+    /// Bytes of their parameters.
+    fn bytes(&self) -> u64 {
+        self.frames.bytes + self.gradients.as_ref().map_or(0, |gradients| gradients.bytes)
+    }
 }
 
 /// What a [`FrameSession`] may be told when it is made.
@@ -108,12 +127,14 @@ pub struct FrameOptions {
     pub tone_map: ToneMap,
     /// Brightens it by as many stops (factors of 2) before.
     pub exposure: f32,
+    /// Whether there is room for gradients ([`FrameSession::record_gradient`]), which take about as much memory again as comparing does.
+    pub gradients: bool,
 }
 
 impl Default for FrameOptions {
-    /// Three frames in flight, eight sources, light clipped at 1.
+    /// Three frames in flight, eight sources, light clipped at 1, no gradients.
     fn default() -> Self {
-        Self { in_flight: 3, sources: 8, tone_map: ToneMap::Clip, exposure: 0.0 }
+        Self { in_flight: 3, sources: 8, tone_map: ToneMap::Clip, exposure: 0.0, gradients: false }
     }
 }
 
@@ -155,22 +176,27 @@ impl FrameSession {
     /// size is zero or too small for the deepest tap; [`Error::TooLarge`] where the device cannot bind a picture's
     /// feature map; [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn with_options(model: &Model, width: u32, height: u32, options: &FrameOptions) -> Result<Self> {
-        let FrameOptions { in_flight, sources, tone_map, exposure } = *options;
+        let FrameOptions { in_flight, sources: kept, tone_map, exposure, gradients } = *options;
         let tone = Tone { map: tone_map, exposure };
         tone.validate()?;
         let on_device = model.on_gpu()?;
         let gpu = &on_device.gpu;
         let _span = tracing::debug_span!("frame session", width, height, in_flight).entered();
-        let arranged = arrange::arrange(&model.plans(width, height), model.allowed(), on_device.means())?;
+        let arranged =
+            arrange::arrange(&model.plans(width, height), gradients, model.allowed(), on_device.means())?;
         let workspace = Workspace::new(Arc::clone(on_device), &arranged.sizes, arranged.memory)?;
         let size = [width, height];
-        let sources = Sources::new(gpu, size, tone, sources)?;
+        let sources = Sources::new(gpu, size, tone, kept)?;
+        let gradient = arranged.gradients.as_ref().and_then(|plan| Some(&plan.tensors()[plan.gradient()?]));
+        let destinations = gradient.map(|gradient| Destinations::new(gpu, gradient, kept)).transpose()?;
         let ring = Ring::new(gpu, in_flight, workspace.buffers.loss.size())?;
         // Compiled and uploaded now, and not in the first frame.
-        for kernel in [&source::TEXTURE, &source::BUFFER] {
+        for kernel in
+            [&source::TEXTURE, &source::BUFFER].into_iter().chain(gradients.then_some(&source::GRADIENT))
+        {
             gpu.pipeline(kernel)?;
         }
-        for plan in arranged.target.iter().chain([&arranged.frames]) {
+        for plan in arranged.target.iter().chain([&arranged.frames]).chain(&arranged.gradients) {
             on_device.warm_up(&on_device.lower(plan, FRAMES.0, FRAMES.1)?)?;
         }
         Ok(Self {
@@ -179,6 +205,7 @@ impl FrameSession {
             arranged,
             workspace,
             sources,
+            destinations,
             ring,
             own: None,
             against: Against::Nothing,
@@ -217,7 +244,7 @@ impl FrameSession {
     pub fn set_target(&mut self, target: &Target) -> Result<()> {
         self.check_idle()?;
         let target = target.on_gpu(&self.model, self.size)?;
-        self.against = Against::Given(Box::new(self.prepare_frames(target)?));
+        self.against = Against::Given(Box::new(self.prepare_comparing(target)?));
         Ok(())
     }
 
@@ -282,20 +309,21 @@ impl FrameSession {
     #[must_use]
     pub fn memory(&self) -> Memory {
         let mut memory = self.arranged.memory;
-        if let Some(OwnTarget { kept, keeping, frames }) = &self.own {
-            memory.scratch += keeping.bytes + frames.bytes;
+        if let Some(OwnTarget { kept, keeping, comparing }) = &self.own {
+            memory.scratch += keeping.bytes + comparing.bytes();
             memory.target = kept.bytes();
         }
-        if let Against::Given(frames) = &self.against {
-            memory.scratch += frames.bytes;
+        if let Against::Given(comparing) = &self.against {
+            memory.scratch += comparing.bytes();
         }
         memory
     }
 
-    /// Lets go of all textures and buffers that no frame in flight reads. Those that were compared last are kept
+    /// Lets go of all textures and buffers that no frame in flight reads or writes. Those that were compared last are kept
     /// otherwise, with what they hold of the device's memory, as far as [`FrameOptions::sources`] goes.
     pub fn forget_sources(&mut self) {
         self.sources.forget();
+        self.destinations.iter_mut().for_each(Destinations::forget);
     }
 
     /// Tells that the device was lost, for hosts that have the callback. Every session on the device gives
@@ -306,12 +334,17 @@ impl FrameSession {
     }
 
     /// The commands that compare frames with the target.
-    fn frames(&self) -> Option<&Prepared> {
+    fn comparing(&self) -> Option<&Comparing> {
         match &self.against {
             Against::Nothing => None,
-            Against::Own => self.own.as_ref().map(|own| &own.frames),
-            Against::Given(prepared) => Some(&**prepared),
+            Against::Own => self.own.as_ref().map(|own| &own.comparing),
+            Against::Given(comparing) => Some(&**comparing),
         }
+    }
+
+    /// Those that make no gradient.
+    fn frames(&self) -> Option<&Prepared> {
+        Some(&self.comparing()?.frames)
     }
 
     fn check_idle(&self) -> Result<()> {
@@ -345,15 +378,17 @@ impl FrameSession {
             let keeping = self.arranged.keeping(|plan| model.lower(plan, FRAMES.0, FRAMES.1))?;
             let kept = target::Target::new(&model.gpu, &keeping.0)?;
             let keeping = Prepared::new(model, keeping, buffers, Some(&kept))?;
-            let frames = self.prepare_frames(&kept)?;
-            self.own = Some(OwnTarget { kept, keeping, frames });
+            let comparing = self.prepare_comparing(&kept)?;
+            self.own = Some(OwnTarget { kept, keeping, comparing });
         }
         Ok(())
     }
 
     /// Commands that compare frames with a target.
-    fn prepare_frames(&self, target: &target::Target) -> Result<Prepared> {
-        self.workspace.prepare(self.arranged.frames.clone(), FRAMES, Some(target))
+    fn prepare_comparing(&self, target: &target::Target) -> Result<Comparing> {
+        let prepare = |plan: &Plan| self.workspace.prepare(plan.clone(), FRAMES, Some(target));
+        let gradients = self.arranged.gradients.as_ref().map(prepare).transpose()?;
+        Ok(Comparing { frames: prepare(&self.arranged.frames)?, gradients })
     }
 
     /// Records reading a frame's source, which a program begins with; nothing where there is no room for the frame. What must

@@ -67,7 +67,7 @@ impl FrameSession {
                 prepared.program.steps.clone().map(|index| prepared.program.commands[index].pieces());
             Ok(longer.zip(pieces).map(|(seconds, pieces)| seconds / f64::from(pieces)).collect())
         };
-        self.times = Some(Times { target: each(&own.keeping)?, frames: each(&own.frames)? });
+        self.times = Some(Times { target: each(&own.keeping)?, frames: each(&own.comparing.frames)? });
         // What was measured was no target.
         if matches!(self.against, Against::Own) {
             self.against = Against::Nothing;

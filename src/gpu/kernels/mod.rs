@@ -37,6 +37,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Kernel> {
     let plain = [
         &source::TEXTURE,
         &source::BUFFER,
+        &source::GRADIENT,
         &pixels::KERNEL,
         &pixels::DIFFERENCE,
         &pixels::GRADIENT,

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::plan::{self, Region};
 
-#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
 pub(in crate::gpu) struct Tensor {
     width: u32,

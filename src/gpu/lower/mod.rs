@@ -128,6 +128,9 @@ impl Lowering<'_> {
                 };
                 let dispatch = total::lower(self.plan, self.target_picture(), target_notes)?;
                 self.dispatch(None, dispatch)?;
+                // Behind the loss, which says whether the gradient means anything.
+                let gradient = self.plan.makes_gradient().then_some(Command::Destination);
+                self.program.commands.extend(gradient);
                 vec![Binding::Loss]
             }
         };

@@ -1,35 +1,25 @@
-//! Bind groups of the sources that were seen last, so that a frame from a known texture creates nothing.
+//! Bind groups of what a host has on the device, of what was seen last: a frame that has nothing new creates nothing.
 
 use std::sync::Arc;
 
-use super::{Place, Source, Tone};
 use crate::{
     error::Result,
-    gpu::{
-        context::Gpu, kernel::WORKGROUP, kernels::PARAMS_BYTES, lower::grid, prepared::Bound,
-        record::Recorded,
-    },
+    gpu::{context::Gpu, kernels::PARAMS_BYTES, prepared::Bound, program::Params, record::Recorded},
 };
 
-/// The sources of one session.
+/// Dispatches that read or write what is a host's, by what that is.
 #[derive(Debug)]
-pub(in crate::gpu) struct Sources {
-    size: [u32; 2],
-    tone: Tone,
+pub(in crate::gpu) struct Cache<K> {
     capacity: usize,
-    /// Workgroups that read a source.
-    groups: u32,
-    /// The same along x and y.
-    grid: [u32; 2],
-    /// A window for each source.
+    /// A window for each.
     params: wgpu::Buffer,
-    entries: Vec<Entry>,
+    entries: Vec<Entry<K>>,
     clock: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
-    source: Source,
+struct Entry<K> {
+    key: K,
     /// Which window of the parameters is its own.
     window: usize,
     bound: Bound,
@@ -37,76 +27,63 @@ struct Entry {
     in_use: Use,
 }
 
-/// Held by commands that read a source: its parameters may not change until they are done.
+/// Held by commands that work on what is a host's: its parameters may not change until they are done.
 pub(in crate::gpu) type Use = Arc<()>;
 
-impl Sources {
-    pub(in crate::gpu) fn new(gpu: &Gpu, size: [u32; 2], tone: Tone, capacity: usize) -> Result<Self> {
+impl<K: Clone + PartialEq> Cache<K> {
+    pub(in crate::gpu) fn new(gpu: &Gpu, capacity: usize) -> Result<Self> {
         let capacity = capacity.max(1);
-        let groups = (u64::from(size[0]) * u64::from(size[1])).div_ceil(WORKGROUP.into());
-        let grid = grid(groups, gpu.capabilities.max_workgroups)?;
         let bytes = capacity as u64 * PARAMS_BYTES;
         let params = gpu.create("the parameters of sources", bytes, || {
             let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
             gpu.buffer("source parameters", bytes, usage)
         })?;
-        Ok(Self { size, tone, capacity, groups: groups as u32, grid, params, entries: vec![], clock: 0 })
+        Ok(Self { capacity, params, entries: vec![], clock: 0 })
     }
 
-    /// Makes a source ready; one that is known is ready. None where as many others are in use as there is room for.
+    /// Makes a dispatch ready: one that is known is ready, any other is made over the buffer of parameters. None where as many others
+    /// are in use as there is room for.
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image) where the source cannot be read, [`Error::Device`](crate::Error::Device)
-    /// where the device refuses it: it is another device's, or destroyed.
+    /// Those of `make`, and the device's.
     pub(in crate::gpu) fn prepare(
         &mut self,
         gpu: &Gpu,
-        source: &Source,
-        picture: &wgpu::Buffer,
+        key: &K,
+        make: impl FnOnce(&wgpu::Buffer) -> Result<(Bound, Params)>,
     ) -> Result<Option<usize>> {
         self.clock += 1;
-        if let Some(known) = self.entries.iter().position(|entry| entry.source == *source) {
+        if let Some(known) = self.entries.iter().position(|entry| entry.key == *key) {
             self.entries[known].last_used = self.clock;
             return Ok(Some(known));
         }
-        source.validate(gpu, self.size)?;
         let place = if self.entries.len() < self.capacity {
             None
         } else {
-            let unused = |entry: &&(usize, &Entry)| Arc::strong_count(&entry.1.in_use) == 1;
+            let unused = |entry: &&(usize, &Entry<K>)| Arc::strong_count(&entry.1.in_use) == 1;
             let oldest = self
                 .entries
                 .iter()
                 .enumerate()
                 .filter(|entry| unused(&entry))
                 .min_by_key(|(_, entry)| entry.last_used);
-            match oldest {
-                Some((place, _)) => Some(place),
-                None => return Ok(None),
-            }
+            oldest.map(|(place, _)| place)
         };
+        let full = place.is_none() && self.entries.len() >= self.capacity;
+        // What is wrong with it is told where there is no room, too.
+        let (bound, params) = make(&self.params)?;
+        if full {
+            return Ok(None);
+        }
         let taken = |window: &usize| self.entries.iter().any(|entry| entry.window == *window);
         let window = match place {
             Some(place) => self.entries[place].window,
             None => (0..self.capacity).find(|window| !taken(window)).unwrap_or_default(),
         };
-        let pipeline = gpu.pipeline(source.kernel())?;
-        let bound = gpu.create("a source's bind group", 0, || {
-            let bind = |resource| {
-                let resources = [resource, picture.as_entire_binding()];
-                gpu.bind_resources(&pipeline, &self.params, &resources)
-            };
-            let bind_group = match &source.0 {
-                Place::Texture(texture) => bind(wgpu::BindingResource::TextureView(&texture.view())),
-                Place::Buffer(buffer) => bind(buffer.buffer.as_entire_binding()),
-            };
-            Bound { pipeline, bind_group }
-        })?;
-        // Only now: where the device refuses the source, whose window it was keeps its parameters.
-        let params = source.params(self.size, self.tone, self.groups);
+        // Only now: where the device refuses it, whose window it was keeps its parameters.
         gpu.write(&self.params, window as u64 * PARAMS_BYTES, &params.bytes)?;
         let in_use = Use::default();
-        let entry = Entry { source: source.clone(), window, bound, last_used: self.clock, in_use };
+        let entry = Entry { key: key.clone(), window, bound, last_used: self.clock, in_use };
         Ok(Some(match place {
             Some(place) => {
                 self.entries[place] = entry;
@@ -119,24 +96,24 @@ impl Sources {
         }))
     }
 
-    /// Reading a source that is ready into its picture, whose header's first word must be 0 before.
-    pub(in crate::gpu) fn recorded(&self, ready: usize) -> Recorded<'_> {
-        let Entry { source, window, bound, .. } = &self.entries[ready];
+    /// A dispatch that is ready.
+    pub(in crate::gpu) fn recorded(&self, ready: usize, groups: [u32; 2]) -> Recorded<'_> {
+        let Entry { window, bound: Bound { pipeline, bind_group }, .. } = &self.entries[ready];
         Recorded::Dispatch {
-            name: source.kernel().name,
-            pipeline: &bound.pipeline.pipeline,
-            bind_group: &bound.bind_group,
+            name: pipeline.kernel.name,
+            pipeline: &pipeline.pipeline,
+            bind_group,
             params: (*window as u64 * PARAMS_BYTES) as u32,
-            groups: [self.grid[0], self.grid[1], 1],
+            groups: [groups[0], groups[1], 1],
         }
     }
 
-    /// What must be held until a source that is ready has been read.
+    /// What must be held until a dispatch that is ready is done.
     pub(in crate::gpu) fn hold(&self, ready: usize) -> Use {
         Use::clone(&self.entries[ready].in_use)
     }
 
-    /// Lets go of every source that no command is using.
+    /// Lets go of all that no command is using.
     pub(in crate::gpu) fn forget(&mut self) {
         self.entries.retain(|entry| Arc::strong_count(&entry.in_use) > 1);
     }

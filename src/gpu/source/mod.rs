@@ -2,18 +2,23 @@
 
 mod buffer;
 mod cache;
+mod in_buffer;
+mod mask;
+mod sources;
 mod texture;
 
 use crate::{
     color::{ToneMap, Transfer},
     error::{Error, Result},
-    gpu::{context::Gpu, kernel::Kernel, kernels::source as kernels, program::Params},
+    gpu::{kernel::Kernel, kernels::source as kernels},
 };
 
-pub(super) use self::cache::{Sources, Use};
-pub use self::{
-    buffer::{BufferLayout, BufferSource},
-    texture::TextureSource,
+pub use self::{buffer::BufferSource, in_buffer::BufferLayout, texture::TextureSource};
+pub(super) use self::{
+    cache::{Cache, Use},
+    in_buffer::{InBuffer, Part},
+    mask::Mask,
+    sources::{Sources, groups_of},
 };
 
 /// A picture on the host's device. `&wgpu::Texture` becomes one by itself.
@@ -101,34 +106,10 @@ fn conversion_of_floats(transfer: Transfer) -> Conversion {
 }
 
 impl Source {
-    /// # Errors
-    /// [`Error::Image`] where it cannot be read, or is not of `size`.
-    pub(super) fn validate(&self, gpu: &Gpu, size: [u32; 2]) -> Result<()> {
-        let own = match &self.0 {
-            Place::Texture(source) => source.validate()?,
-            Place::Buffer(source) => source.validate(gpu)?,
-        };
-        if own == size {
-            return Ok(());
-        }
-        Err(Error::Image(format!(
-            "the source is {}x{} but the session compares {}x{}; a rectangle takes a part of a texture",
-            own[0], own[1], size[0], size[1]
-        )))
-    }
-
     pub(super) fn kernel(&self) -> &'static Kernel {
         match self.0 {
             Place::Texture(_) => &kernels::TEXTURE,
             Place::Buffer(_) => &kernels::BUFFER,
-        }
-    }
-
-    /// Of a valid one that is `size`.
-    fn params(&self, size: [u32; 2], tone: Tone, groups: u32) -> Params {
-        match &self.0 {
-            Place::Texture(texture) => Params::whole(&texture.params(size, tone, groups)),
-            Place::Buffer(buffer) => Params::whole(&buffer.params(size, tone, groups)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use perceptual_loss::{
     Image, Normalization, ToneMap, Transfer,
-    gpu::{BufferLayout, BufferSource, Source},
+    gpu::{BufferLayout, BufferSource},
     low_level::{
         cpu::twin::{self, Conversion, Texel},
         doctor::{SOURCE, source_bounds, values::texels},
@@ -40,7 +40,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    fn row_stride(&self) -> u32 {
+    pub fn row_stride(&self) -> u32 {
         self.padding
             + match self.layout {
                 BufferLayout::Interleaved(channels) => self.size[0] * channels,
@@ -49,7 +49,7 @@ impl Memory {
     }
 
     /// The element of a channel at (x, y).
-    fn at(&self, channel: usize, x: u32, y: u32) -> usize {
+    pub fn at(&self, channel: usize, x: u32, y: u32) -> usize {
         let rows = self.offset as usize + y as usize * self.row_stride() as usize;
         match self.layout {
             BufferLayout::Interleaved(channels) => rows + (x * channels) as usize + channel,
@@ -81,11 +81,11 @@ impl Memory {
         elements
     }
 
-    fn value(&self, bits: u32) -> f64 {
+    pub fn value(&self, bits: u32) -> f64 {
         if self.half { twin::half(bits) } else { f64::from(f32::from_bits(bits)) }
     }
 
-    pub fn source(&self, elements: &[u32]) -> Source {
+    pub fn source(&self, elements: &[u32]) -> BufferSource {
         let mut bytes: Vec<u8> = elements
             .iter()
             .flat_map(|bits| bits.to_le_bytes().into_iter().take(if self.half { 2 } else { 4 }))
@@ -102,7 +102,7 @@ impl Memory {
         if self.flip {
             source = source.flip_y();
         }
-        source.into()
+        source
     }
 
     /// Holds it against the twin and returns the largest relative difference.
@@ -119,12 +119,12 @@ impl Memory {
             Transfer::Srgb => Bounds::Bits,
             _ => source_bounds(&twin),
         };
-        compare(&load(&self.source(&elements), self.size, Normalization::NONE, tone), &twin, &bounds)
+        compare(&load(&self.source(&elements).into(), self.size, Normalization::NONE, tone), &twin, &bounds)
             .unwrap_or_else(|what| panic!("{self:?}, {tone:?}: {what}"))
     }
 }
 
-const LAYOUTS: [BufferLayout; 4] = [
+pub const LAYOUTS: [BufferLayout; 4] = [
     BufferLayout::Planar,
     BufferLayout::Interleaved(3),
     BufferLayout::Interleaved(4),
@@ -174,7 +174,7 @@ fn buffers_are_as_files() {
         };
         let image = image.with_row_stride(memory.row_stride() as usize);
         for normalization in NORMALIZATIONS {
-            let buffer = load(&memory.source(&elements), memory.size, normalization, NO_TONE);
+            let buffer = load(&memory.source(&elements).into(), memory.size, normalization, NO_TONE);
             assert_eq!(bits(&buffer), bits(&load_file(image, normalization)), "{layout:?}, {normalization}");
         }
     }
@@ -185,7 +185,7 @@ fn buffers_are_as_files() {
 fn every_float16() {
     let memory = Memory { half: true, size: [128, 171], ..Memory::default() };
     let elements: Vec<u32> = (0..128 * 171 * 3).map(|bits| bits & 0xffff).collect();
-    let result = load(&memory.source(&elements), memory.size, Normalization::NONE, NO_TONE);
+    let result = load(&memory.source(&elements).into(), memory.size, Normalization::NONE, NO_TONE);
     for (bits, result) in elements.iter().zip(result) {
         let value = twin::half(*bits) as f32;
         assert!(result == value || result.is_nan() && value.is_nan(), "{bits:x}: {result}, not {value}");

@@ -1,7 +1,9 @@
-//! `shaders/source.texture.wgsl` and `shaders/source.buffer.wgsl` against `src/cpu/twin/source.rs`, and against the
+//! `shaders/source.texture.wgsl`, `source.buffer.wgsl` and `source.gradient.wgsl` against `src/cpu/twin/source.rs`, and against the
 //! same pixels as files.
 
 mod buffer;
+mod gradient;
+mod mask;
 mod not_finite;
 mod refused;
 mod texture;

@@ -115,7 +115,7 @@ fn values_that_are_not_read_may_be_anything() {
     }
     for half in [false, true] {
         let memory = Memory { half, size: [5, 4], offset: 3, padding: 3, ..Memory::default() };
-        let source = memory.source(&memory.elements());
+        let source = memory.source(&memory.elements()).into();
         assert_eq!(frame(&mut session, &source, &source).unwrap(), 0.0);
     }
     // The pixel at (3, 2) of 5x4 is the one with the value.

@@ -1,6 +1,7 @@
 //! Inside a host's frame: commands recorded into its encoders, results polled, slices, and faults.
 
 mod faults;
+mod gradient;
 mod results;
 mod slices;
 mod sources;

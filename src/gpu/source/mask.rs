@@ -1,0 +1,52 @@
+//! Pixels of a source that do not count, or only in part.
+
+use super::in_buffer::Part;
+use crate::{
+    error::{Error, Result},
+    gpu::context::Gpu,
+};
+
+/// How much of each pixel shows before the background.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::gpu) enum Mask {
+    /// All of it.
+    #[default]
+    None,
+    /// What the buffer says from this element on: a float32 a pixel.
+    Buffer(wgpu::Buffer, u64),
+    /// The pixel's own fourth channel.
+    Alpha,
+}
+
+impl Mask {
+    /// As `shaders/source.buffer.wgsl` numbers them.
+    pub(in crate::gpu) fn kind(&self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Buffer(..) => 1,
+            Self::Alpha => 2,
+        }
+    }
+
+    /// What is bound of its buffer, if it has one, for a picture of `size`.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where the buffer holds no such mask, or the device cannot bind it.
+    pub(in crate::gpu) fn part(&self, gpu: &Gpu, size: [u32; 2]) -> Result<Option<(&wgpu::Buffer, Part)>> {
+        let Self::Buffer(buffer, first) = self else { return Ok(None) };
+        let [width, height] = size;
+        let wrong = |why: String| Error::Image(format!("the mask cannot be read: {why}"));
+        if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
+            return Err(wrong("its buffer was made without the usage STORAGE".to_owned()));
+        }
+        let end = first.saturating_add(u64::from(width) * u64::from(height));
+        let elements = buffer.size() / 4;
+        if end > elements {
+            return Err(wrong(format!(
+                "that of a picture of {width}x{height} ends at element {end}; its buffer has {elements}"
+            )));
+        }
+        let part = Part::of(gpu, buffer, (*first, end), 4);
+        Ok(Some((buffer, part.map_err(|why| wrong(format!("that of a picture of {width}x{height} {why}")))?)))
+    }
+}
