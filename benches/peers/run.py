@@ -35,9 +35,12 @@ RUST = {
     "burn-ndarray": ["peer-burn", "--device", "ndarray"],
     "burn-flex": ["peer-burn", "--device", "flex"],
     "burn-wgpu": ["peer-burn", "--device", "wgpu"],
+    "burn-flex-gradient": ["peer-burn", "--device", "flex", "--gradient", "yes"],
+    "burn-wgpu-gradient": ["peer-burn", "--device", "wgpu", "--gradient", "yes"],
 }
-GRADIENT_PEERS = [*OF_GRADIENTS, *(peer for peer in python_peers.PEERS if "gradient" in peer)]
-PEERS = [*OURS, *(peer for peer in python_peers.PEERS if "gradient" not in peer), *RUST]
+OTHERS = [*python_peers.PEERS, *RUST]
+GRADIENT_PEERS = [*OF_GRADIENTS, *(peer for peer in OTHERS if "gradient" in peer)]
+PEERS = [*OURS, *(peer for peer in OTHERS if "gradient" not in peer)]
 # How often a window may be run again because the machine was not quiet.
 RETRIES = 3
 

@@ -174,9 +174,9 @@ pub(super) fn source_gradient(context: &Context) -> Result<Deviation> {
     let gradient = values(2, u64::from(3 * pixels));
     let before = values(3, u64::from(4 * (width + 1) * height + 5 + 3 * height));
     let cases = [
-        (BufferLayout::Planar, (false, false, 0), 0.5),
+        (BufferLayout::Planar, (false, false, 0), -0.5),
         (BufferLayout::Interleaved(3), (true, true, 0), 2.0),
-        (BufferLayout::Interleaved(4), (true, false, 0), -1.0),
+        (BufferLayout::Interleaved(4), (true, false, 0), 4.0),
         (BufferLayout::Interleaved(4), (false, true, 2), 1.0),
         (BufferLayout::Planar, (true, true, 256), 1.0),
     ];

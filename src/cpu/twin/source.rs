@@ -84,7 +84,7 @@ pub fn source_gradient(
         for (x, value) in (0..width).zip(&mut values) {
             let out = &mut output[element(channel, x, y)];
             let made = if faults == 0 { weight * share(x, y) * value } else { 0.0 };
-            *out = (made + if adds { f64::from(*out) } else { 0.0 }) as f32;
+            *out = if adds { f64::from(*out) + made } else { made } as f32;
         }
     }
 }

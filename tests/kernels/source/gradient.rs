@@ -58,6 +58,8 @@ fn gradients_lie_in_memory_every_way() {
                 for mask in [None, Some(false), Some(true)] {
                     hold(to, weight, mask);
                 }
+                // Of what is hidden it would be a 0 with a sign, which drivers need not keep.
+                hold(to, -weight, None);
             }
         }
     }

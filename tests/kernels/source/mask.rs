@@ -1,7 +1,7 @@
 //! Masks: in a buffer of their own, or the picture's alpha.
 
 use perceptual_loss::{
-    Normalization,
+    Image, Normalization,
     gpu::{BufferLayout, BufferSource},
     low_level::{
         cpu::twin::{self, Conversion, Texel},
@@ -10,8 +10,8 @@ use perceptual_loss::{
     },
 };
 
-use super::{NO_TONE, buffer::Memory, load, on_twin};
-use crate::common::{Bounds, compare, context, sizes};
+use super::{NO_TONE, bits, buffer::Memory, load, load_file, on_twin};
+use crate::common::{compare, context, sizes};
 
 const BACKGROUND: [f32; 3] = [0.25, 1.5, -0.125];
 
@@ -49,7 +49,7 @@ fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// Words of levels: as they are, and behind their own alpha.
+/// Words of levels: those of the same picture as a file, and behind their own alpha.
 #[test]
 fn levels_and_their_alpha() {
     for size @ [width, height] in sizes("1x1 1x9 16x16 33x9") {
@@ -59,9 +59,11 @@ fn levels_and_their_alpha() {
         let source = BufferSource::rgba8(&words, width, height).offset(first.into()).row_stride(width + 2);
         let at = |x: u32, y: u32| &texels[4 * (first + y * (width + 2) + x) as usize..];
         let levels = |x, y| Texel::Rgba8.load(at(x, y));
-        let twin = on_twin(size, true, (Conversion::AsStored, true), levels);
+        let upright: Vec<u8> =
+            (0..height).rev().flat_map(|y| &at(0, y)[..4 * width as usize]).copied().collect();
+        let file = load_file(Image::rgba8(&upright, width, height), Normalization::NONE);
         let made = load(&source.clone().flip_y().into(), size, Normalization::NONE, NO_TONE);
-        compare(&made, &twin, &Bounds::Bits).unwrap_or_else(|what| panic!("{size:?}: {what}"));
+        assert_eq!(bits(&made), bits(&file), "{size:?}");
         let twin = on_twin(size, false, (Conversion::AsStored, false), |x, y| {
             composed(levels(x, y), f64::from(at(x, y)[3]) / 255.0)
         });
