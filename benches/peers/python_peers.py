@@ -1,4 +1,5 @@
 """The Python peers: python_peers.py NAME SIZE FOLDER WEIGHTS RUNS prints one line of JSON, as the Rust peers do."""
+import importlib.metadata
 import json
 import os
 import sys
@@ -109,6 +110,41 @@ def torch_gradient(work, channels_last=False, compiled=False):
     return run, f"torch {torch.__version__}"
 
 
+def lpips_gradient(work):
+    """The lpips package, whose features of the target cannot be kept, and its gradient."""
+    import lpips
+    import torch
+
+    torch.set_num_threads(THREADS)
+    # Its own weights of channels, and no network from elsewhere.
+    loss = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
+    _, weights = work.arrays()
+    state = {name.removeprefix("features."): torch.from_numpy(array) for name, array in weights.items()}
+    slices = [loss.net.slice1, loss.net.slice2, loss.net.slice3, loss.net.slice4, loss.net.slice5]
+    layers = {name: module for part in slices for name, module in part.named_children()}
+    for name, module in layers.items():
+        if f"{name}.weight" in state:
+            module.load_state_dict({part: state[f"{name}.{part}"] for part in ("weight", "bias")})
+    loss.requires_grad_(False)
+    generated, target = (torch.from_numpy(picture[None]) * 2 - 1 for picture in work.values())
+    generated.requires_grad_(True)
+
+    def run():
+        generated.grad = None
+        total = loss(generated, target).sum()
+        total.backward()
+        return total.item()
+
+    return run, f"lpips {importlib.metadata.version('lpips')}, torch {torch.__version__}"
+
+
+def lpips_weights():
+    """The file of the package's weights of channels."""
+    import lpips
+
+    return os.path.join(os.path.dirname(lpips.__file__), "weights", "v0.1", "vgg.pth")
+
+
 def onnxruntime_loss(work):
     import onnxruntime
 
@@ -191,6 +227,7 @@ PEERS = {
     "torch-gradient": torch_gradient,
     "torch-gradient-channels-last": lambda work: torch_gradient(work, channels_last=True),
     "torch-gradient-compiled": lambda work: torch_gradient(work, compiled=True),
+    "lpips-package-gradient": lpips_gradient,
     "onnxruntime": onnxruntime_loss,
     "openvino": openvino_loss,
     "ncnn": ncnn_features,

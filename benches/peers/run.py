@@ -18,7 +18,7 @@ import tempfile
 import python_peers
 import table
 from measure import watch
-from work import COMMAND, ROOT, Work
+from work import COMMAND, ROOT, Work, write_vgg16
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = {"perceptual-loss": "cpu", "perceptual-loss-gpu": "gpu"}
@@ -29,6 +29,12 @@ OF_GRADIENTS = {
     "perceptual-loss-gpu-gradient": ("gpu", ["--cached-target", "--gradient"]),
     "perceptual-loss-gpu-kept": ("gpu", ["--cached-target"]),
 }
+# What --lpips times: LPIPS and its gradient, whose target is kept where that can be.
+OF_LPIPS = {
+    "perceptual-loss-lpips-gradient": ("cpu", ["--cached-target", "--gradient"]),
+    "perceptual-loss-gpu-lpips-gradient": ("gpu", ["--cached-target", "--gradient"]),
+}
+OUR_GRADIENTS = OF_GRADIENTS | OF_LPIPS
 RUST = {
     "candle": ["peer-candle"],
     "tract": ["peer-tract"],
@@ -39,17 +45,18 @@ RUST = {
     "burn-wgpu-gradient": ["peer-burn", "--device", "wgpu", "--gradient", "yes"],
 }
 OTHERS = [*python_peers.PEERS, *RUST]
-GRADIENT_PEERS = [*OF_GRADIENTS, *(peer for peer in OTHERS if "gradient" in peer)]
+LPIPS_PEERS = [*OF_LPIPS, *(peer for peer in OTHERS if "lpips" in peer)]
+GRADIENT_PEERS = [*OF_GRADIENTS, *(peer for peer in OTHERS if "gradient" in peer and "lpips" not in peer)]
 PEERS = [*OURS, *(peer for peer in OTHERS if "gradient" not in peer)]
 # How often a window may be run again because the machine was not quiet.
 RETRIES = 3
 
 
 def command(peer, work, runs):
-    if peer in OF_GRADIENTS:
-        backend, options = OF_GRADIENTS[peer]
+    if peer in OUR_GRADIENTS:
+        backend, options = OUR_GRADIENTS[peer]
         size = ["--size", str(work.size), "--runs", str(runs)]
-        return [COMMAND, "bench", "--json", "--backend", backend, "--weights", work.weights, *size, *options]
+        return [COMMAND, "bench", "--json", "--backend", backend, "--weights", work.weights, *work.loss_options, *size, *options]
     if peer in OURS:
         return [COMMAND, "bench", "--json", "--backend", OURS[peer], "--weights", work.weights, "--size", str(work.size), "--runs", str(runs)]
     if peer in RUST:
@@ -61,7 +68,7 @@ def command(peer, work, runs):
 
 def figures(peer, printed):
     """What counts of a line that a peer printed."""
-    if peer in OURS or peer in OF_GRADIENTS:
+    if peer in OURS or peer in OUR_GRADIENTS:
         adapter = f" on {printed['adapter']}" if printed["adapter"] else ""
         whole = printed["whole"]
         return {"median_s": whole["median_s"], "min_s": whole["min_s"], "peak_bytes": whole["peak_bytes"],
@@ -93,7 +100,7 @@ def sitting(work, peers, options):
     print(f"{work.size}x{work.size}", flush=True)
     truth = work.loss("cpu")
     # The bench compares pictures of its own, so that its loss is looked at here.
-    backends = OURS | {peer: backend for peer, (backend, _) in OF_GRADIENTS.items()}
+    backends = OURS | {peer: backend for peer, (backend, _) in OUR_GRADIENTS.items()}
     ours = {peer: work.loss(backend) for peer, backend in backends.items() if peer in peers}
     results = {peer: [] for peer in peers}
     for number in range(options.windows):
@@ -133,29 +140,35 @@ def main():
     parser.add_argument("--timeout", type=int, default=300, help="seconds that a window may take (300)")
     parser.add_argument("--foreign", type=float, default=0.05, help="the part of the machine that others may use in a window that counts (0.05)")
     parser.add_argument("--gradient", action="store_true", help="time the gradient, against a target whose features are kept")
-    parser.add_argument("--only", help="peers, separated by commas: " + ", ".join([*PEERS, *GRADIENT_PEERS]))
-    parser.add_argument("--weights", help="VGG19 as float32 safetensors; seeded weights by default")
+    parser.add_argument("--lpips", action="store_true", help="time LPIPS over VGG16 and its gradient, and the package whose it is")
+    parser.add_argument("--only", help="peers, separated by commas: " + ", ".join([*PEERS, *GRADIENT_PEERS, *LPIPS_PEERS]))
+    parser.add_argument("--weights", help="VGG19 (for --lpips VGG16) as float32 safetensors; random weights by default")
     parser.add_argument("--output", help="the JSON file; benches/results/DATE.json by default")
     options = parser.parse_args()
-    all_peers = GRADIENT_PEERS if options.gradient else PEERS
+    all_peers = LPIPS_PEERS if options.lpips else GRADIENT_PEERS if options.gradient else PEERS
+    kind = "lpips-" if options.lpips else "gradient-" if options.gradient else ""
+    loss_options = ("--preset", "lpips-vgg", "--lin", python_peers.lpips_weights()) if options.lpips else ()
     peers = options.only.split(",") if options.only else all_peers
     for peer in peers:
         if peer not in all_peers:
             parser.error(f"there is no peer {peer}; there are {', '.join(all_peers)}")
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     record = {"date": now.isoformat(), "machine": machine(), "runs_a_window": options.runs, "foreign": options.foreign, "sizes": {}}
-    path = options.output or os.path.join(ROOT, "benches", "results", f"{'gradient-' * options.gradient}{now:%Y-%m-%dT%H%M%SZ}.json")
+    path = options.output or os.path.join(ROOT, "benches", "results", f"{kind}{now:%Y-%m-%dT%H%M%SZ}.json")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
 
     with tempfile.TemporaryDirectory() as folder:
         weights = options.weights
+        if weights is None and options.lpips:
+            weights = os.path.join(folder, "vgg16.safetensors")
+            write_vgg16(weights)
         if weights is None:
             weights = os.path.join(folder, "seeded.safetensors")
             seeded = watch([COMMAND, "weights", "seeded", "--seed", "0", "-o", weights], 60)
             if seeded.code != 0:
                 sys.exit(seeded.errors)
         for size in map(int, options.sizes.split(",")):
-            work = Work(size, folder, os.path.abspath(weights))
+            work = Work(size, folder, os.path.abspath(weights), loss_options)
             work.make()
             record["sizes"][str(size)] = sitting(work, peers, options)
             # After each size, so that what breaks later loses no more than it must.

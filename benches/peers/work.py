@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMAND = os.path.join(ROOT, "target", "release", "perceptual-loss")
@@ -22,6 +22,8 @@ class Work:
     size: int
     folder: str
     weights: str
+    # What the command is to be told beside: another loss.
+    loss_options: tuple = ()
 
     @property
     def pictures(self):
@@ -40,6 +42,10 @@ class Work:
         pair = np.fromfile(self.pixels, np.float32).reshape(2, 3, self.size, self.size)
         return pair, {name: array.astype(np.float32) for name, array in load_file(self.weights).items()}
 
+    def values(self):
+        """The pair from 0 to 1, (3, size, size) each."""
+        return [np.asarray(Image.open(path), np.float32).transpose(2, 0, 1) / 255 for path in self.pictures]
+
     def make(self):
         """Writes the pictures and their pixels. The second picture is the first with noise."""
         random = np.random.RandomState(self.size)
@@ -49,12 +55,14 @@ class Work:
             Image.fromarray(pixels.astype(np.uint8)).save(path)
         pair = [(p.transpose(2, 0, 1).astype(np.float32) / 255 - MEAN) / STD for p in (a, b)]
         np.stack(pair).astype(np.float32).tofile(self.pixels)
-        with open(self.model, "wb") as file:
-            file.write(onnx_model(self))
+        # Of the loss that most peers compute.
+        if not self.loss_options:
+            with open(self.model, "wb") as file:
+                file.write(onnx_model(self))
 
     def loss(self, backend):
         """What this project says that the loss is."""
-        command = [COMMAND, "compare", *self.pictures, "--weights", self.weights, "--backend", backend, "--json"]
+        command = [COMMAND, "compare", *self.pictures, "--weights", self.weights, "--backend", backend, "--json", *self.loss_options]
         return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["total"]
 
 
@@ -94,3 +102,19 @@ def onnx_model(work):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 9
     return model.SerializeToString()
+
+
+# VGG16's convolutions by torchvision's index, with their channels.
+VGG16 = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256), 17: (256, 512),
+         19: (512, 512), 21: (512, 512), 24: (512, 512), 26: (512, 512), 28: (512, 512)}
+
+
+def write_vgg16(path):
+    """Random weights of VGG16, as a network has them before it is trained."""
+    random = np.random.RandomState(0)
+    tensors = {}
+    for index, (inputs, outputs) in VGG16.items():
+        deviation = (2 / (9 * inputs)) ** 0.5
+        tensors[f"features.{index}.weight"] = (deviation * random.randn(outputs, inputs, 3, 3)).astype(np.float32)
+        tensors[f"features.{index}.bias"] = np.zeros(outputs, np.float32)
+    save_file(tensors, path)
