@@ -55,7 +55,13 @@ pub use self::{
     requirements::Requirements,
     source::{BufferLayout, BufferSource, Source, TextureSource},
 };
-pub(crate) use self::{context::Gpu, model::Model, peak::peak, session::Session, target::Target};
+pub(crate) use self::{
+    context::Gpu,
+    model::Model,
+    peak::peak,
+    session::{Session, gram_matrices},
+    target::Target,
+};
 // What exists for diagnosis: see `crate::low_level`.
 pub use self::{executor::Executor, kernels::shaders, sum::sum_blocking};
 pub use crate::memory::Memory;

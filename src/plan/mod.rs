@@ -143,7 +143,8 @@ pub enum Operation {
     /// What the generated picture's Gram matrix has more than the target's, and the sum of its squares. It reads the difference and the
     /// target's map, or features alone, which are compared with zeros. Executors keep the matrix for its gradient.
     ///
-    /// It is M + Mᵀ with M = (a + d/2) dᵀ / (C H W) over all positions that the region owns.
+    /// It is M + Mᵀ with M = (a + d/2) dᵀ / (C H W) over all positions that the region owns. It begins with what executors are given for
+    /// that: zeros, or what the target's matrix has more than that of a style picture.
     Gram {
         /// Index into [`Plan::taps`].
         tap: usize,
@@ -552,6 +553,21 @@ impl Plan {
             tensor.name,
             tensor.elements(),
             values.len()
+        )))
+    }
+
+    /// # Errors
+    /// [`Error::Config`] where a tap has no Gram matrix of so many values.
+    pub(crate) fn check_matrix(&self, tap: usize, values: &[f32]) -> Result<()> {
+        let of = |tap: &TapPlan| u64::from(self.tensors[tap.tensor].channels).pow(2);
+        let wanted = self.taps.get(tap).filter(|tap| tap.criterion == Criterion::Gram).map(of);
+        if wanted == Some(values.len() as u64) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "tap {tap} has no Gram matrix of {} values; it has {}",
+            values.len(),
+            wanted.unwrap_or_default()
         )))
     }
 

@@ -33,6 +33,7 @@ mod pretrained;
 #[path = "../common/scene.rs"]
 mod scene;
 mod session;
+mod style;
 
 use perceptual_loss::gpu::wgpu;
 

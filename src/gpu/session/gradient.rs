@@ -18,6 +18,7 @@ use crate::{
     image::Image,
     plan::{Parts, Plans},
     profile::Stopwatch,
+    style::Style,
 };
 
 /// What a gradient's comparison gives: the sum of differences at each tap, and the gradient, shape (3, H, W).
@@ -59,6 +60,7 @@ impl Gradients {
     pub(super) async fn pair(
         &mut self,
         pair: &[Image<'_>; 2],
+        style: Option<&Style>,
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
@@ -75,7 +77,7 @@ impl Gradients {
                 before => prepare(workspace, parts, (band, strip), before)?,
             };
             let prepared = pairs.insert(prepared);
-            let round = Round::of(1, pair, words);
+            let round = Round { style, ..Round::of(1, pair, words) };
             let watched = watch.as_deref_mut();
             let (of_part, times) =
                 compare(workspace, prepared, round, readback, wait, watched, &mut follow).await?;
@@ -96,6 +98,7 @@ impl Gradients {
     pub(super) async fn candidate(
         &mut self,
         target: &Target,
+        style: Option<&Style>,
         picture: &Image<'_>,
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
@@ -112,7 +115,7 @@ impl Gradients {
         let Self { workspace, candidates, readback, words, .. } = self;
         let (_, prepared) = candidates.insert((target.id, prepared));
         let pictures = [*picture];
-        let round = Round { target: Some(target), ..Round::of(1, &pictures, words) };
+        let round = Round { target: Some(target), style, ..Round::of(1, &pictures, words) };
         let watched = watch.as_deref_mut();
         let ((sums, of_whole), times) =
             compare(workspace, prepared, round, readback, wait, watched, follow).await?;
@@ -126,7 +129,7 @@ impl Gradients {
 }
 
 /// The program of a part, in place of that of the part before.
-fn prepare(
+pub(super) fn prepare(
     workspace: &Workspace,
     parts: &Parts,
     (band, strip): (u32, u32),
