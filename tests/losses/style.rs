@@ -41,14 +41,14 @@ fn compare(session: &mut Session, target: &Target, generated: &Scene) -> Report 
 
 /// A picture's features at conv1_1, shape (C, H W), by the twins.
 fn features(scene: &Scene) -> Vec<Vec<f64>> {
-    let plan = Plan::target(&config("conv1_1=1"), scene.width, scene.height).unwrap();
+    let plan = Plan::magnitudes(&config("conv1_1=1"), scene.width, scene.height, 1).unwrap();
     let parameters = Arc::new(Weights::seeded(1).load(Network::Vgg19, 1).unwrap());
-    let kept = plan.kept()[0];
+    let tensor = plan.taps()[0].tensor;
     let mut executor = Executor::twin(plan, parameters).unwrap();
     let steps = 0..executor.plan().steps().len();
     executor.run(steps, &[image(scene)]).unwrap();
     let positions = (scene.width * scene.height) as usize;
-    let values: Vec<f64> = executor.read(kept).unwrap().into_iter().map(f64::from).collect();
+    let values: Vec<f64> = executor.read(tensor).unwrap().into_iter().map(f64::from).collect();
     values.chunks(positions).map(<[f64]>::to_vec).collect()
 }
 
@@ -259,8 +259,8 @@ fn gatys_goes_down_its_gradient() {
     let planar: Vec<f32> =
         (0..3).flat_map(|channel| (channel..content.rgb.len()).step_by(3)).map(value).collect();
     let mut session = model(&Context::cpu(), &Preset::Gatys.config()).session(40, 32).unwrap();
-    let target = target(&mut session, &content, &style);
     let picture = Image::planar_f32(&planar, 40, 32);
+    let target = session.target_with_style_blocking(picture, image(&style)).unwrap();
     let (before, gradient) = session.loss_and_gradient_blocking(picture, &target).unwrap();
     assert_eq!(before.layers.iter().find(|layer| layer.name == "relu4_2").unwrap().loss, 0.0);
     let square: f64 = gradient.values().iter().map(|&slope| f64::from(slope).powi(2)).sum();
