@@ -101,9 +101,7 @@ pub(crate) fn outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory
 /// # Errors
 /// As [`outline`].
 pub(crate) fn gradient_outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
-    let (memory, parts) = outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)?;
-    parts.plan().check_parts(parts.is_cut())?;
-    Ok((memory, parts))
+    outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)
 }
 
 fn outline_of(pair: Plan, plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {

@@ -231,10 +231,10 @@ pub(super) async fn run(
     let (mut sums, mut seconds) = (vec![0.0; whole.taps().len()], vec![0.0; whole.steps().len()]);
     executor.restart(whole)?;
     executor.set_style(style.cloned());
-    for (index, (band, strip)) in parts.order().enumerate() {
-        let mut follow = follow.share(index, parts.count() as usize);
+    for (index, (sweep, band, strip)) in parts.runs().enumerate() {
+        let mut follow = follow.share(index, parts.run_count());
         if parts.is_cut() {
-            executor.begin(parts.part(band, strip)?)?;
+            executor.begin(parts.part_of(sweep, band, strip)?)?;
         }
         let packed = engine.run(|| pack(executor, compared))?;
         let steps = executor.plan().steps().len();

@@ -94,9 +94,7 @@ fn within(plan: Plan, memory: u64, means: Means<'_>) -> Result<Parts> {
 /// # Errors
 /// As [`arrange`].
 pub(crate) fn arrange_gradient(plans: &Plans, memory: u64, means: Means<'_>) -> Result<Parts> {
-    let parts = within(plans.pairs(1)?.with_gradient()?, memory, means)?;
-    parts.plan().check_parts(parts.is_cut())?;
-    Ok(parts)
+    within(plans.pairs(1)?.with_gradient()?, memory, means)
 }
 
 /// Arranges a picture for its own Gram matrices: as a whole, or in parts where that is too much.

@@ -25,7 +25,7 @@ use crate::{
     normalization::Normalization,
 };
 
-pub(crate) use self::{budget::Room, build::Plans};
+pub(crate) use self::{budget::Room, build::Plans, parts::Sweep};
 pub use self::{
     builder::Builder,
     cost::Cost,
@@ -264,6 +264,28 @@ impl Operation {
         }
     }
 
+    /// Whether it belongs to the way back: a gradient, or what is noted for one.
+    pub(crate) fn is_backward(&self) -> bool {
+        match self {
+            Self::LpipsGradient { .. }
+            | Self::GramGradient { .. }
+            | Self::ReluMask
+            | Self::MaxPoolRoutes { .. }
+            | Self::DifferenceGradient { .. }
+            | Self::MaxPoolGradient { .. }
+            | Self::Conv3x3Gradient { .. }
+            | Self::PixelsGradient { .. } => true,
+            Self::Pixels { .. }
+            | Self::Conv3x3 { .. }
+            | Self::Relu
+            | Self::MaxPool { .. }
+            | Self::Copy
+            | Self::Difference { .. }
+            | Self::Lpips { .. }
+            | Self::Gram { .. } => false,
+        }
+    }
+
     /// The name of the kernel that computes it, whatever its tuning.
     #[must_use]
     pub fn kernel(&self) -> &'static str {
@@ -426,20 +448,6 @@ impl Plan {
     pub(crate) fn gram_bytes(&self) -> u64 {
         let taps = self.taps.iter().filter(|tap| tap.criterion == Criterion::Gram);
         taps.map(|tap| 8 * u64::from(self.tensors[tap.tensor].channels).pow(2)).sum()
-    }
-
-    /// # Errors
-    /// [`Error::TooLarge`] where a gradient is to be made in parts, and is of a Gram matrix, which is of the whole picture.
-    pub(crate) fn check_parts(&self, is_cut: bool) -> Result<()> {
-        let of_whole = |step: &Step| matches!(step.operation, Operation::GramGradient { .. });
-        if !is_cut || !self.steps.iter().any(of_whole) {
-            return Ok(());
-        }
-        let [width, height] = self.picture_size().unwrap_or_default();
-        Err(Error::TooLarge(format!(
-            "the gradient of a Gram matrix is made of pictures as a whole, and of {width}x{height} there is room for parts alone; \
-             allow more memory, or use a smaller picture"
-        )))
     }
 
     /// What a tap's sum over a whole picture is divided by, to be its mean.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The length of the difference of two vectors, relative to the second's.
-fn error(got: &[f32], want: &[f32]) -> f64 {
+pub fn error(got: &[f32], want: &[f32]) -> f64 {
     let length =
         |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
     let differences = got.iter().zip(want).map(|(got, want)| f64::from(*got) - f64::from(*want));

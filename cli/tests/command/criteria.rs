@@ -89,6 +89,25 @@ fn a_style_is_compared_with_by_gram_matrices() {
     assert!(csv.starts_with("generated,target,style,total,relu1_2:mse,") && csv.contains(",s.png,"), "{csv}");
 }
 
+/// The gradient of Gram matrices in parts, which the plan tells of.
+#[test]
+fn a_style_in_a_budget_goes_through_twice() {
+    let folder = Folder::with_pictures();
+    let all = "gradient a.png b.png --style a.png --taps conv1_2=1,relu1_2=2:gram --backend cpu";
+    let in_parts = format!("{all} --memory 500KB");
+    let text = |arguments: &str| String::from_utf8(folder.run(arguments).stdout).unwrap();
+    let (whole, plan) = (text(&format!("{all} --plan")), text(&format!("{in_parts} --plan")));
+    assert!(whole.contains(": in one part\n"), "{whole}");
+    assert!(plan.lines().next().unwrap().ends_with(", which go through twice"), "{plan}");
+    let total = |arguments: &str| {
+        let report: Value =
+            serde_json::from_str(&text(&format!("{arguments} -o g.safetensors --json"))).unwrap();
+        report["total"].as_f64().unwrap()
+    };
+    let (whole, parts) = (total(all), total(&in_parts));
+    assert!((parts / whole - 1.0).abs() < 1e-5, "{parts} and {whole}");
+}
+
 #[test]
 fn what_is_wrong_with_a_style_is_said() {
     let folder = Folder::with_pictures();

@@ -16,7 +16,7 @@ use crate::{
         workspace::{Round, Workspace},
     },
     image::Image,
-    plan::{Parts, Plans},
+    plan::{Parts, Plans, Sweep},
     profile::Stopwatch,
     style::Style,
 };
@@ -69,12 +69,12 @@ impl Gradients {
         let whole = parts.plan();
         let (mut sums, mut gradient) = (vec![0.0; whole.taps().len()], whole.zero_gradient()?);
         let mut seconds = vec![0.0; whole.steps().len()];
-        for (index, (band, strip)) in parts.order().enumerate() {
-            let mut follow = follow.share(index, parts.count() as usize);
+        for (index, run) in parts.runs().enumerate() {
+            let mut follow = follow.share(index, parts.run_count());
             let prepared = match pairs.take() {
                 // Of the whole picture it is there already.
                 Some(prepared) if !parts.is_cut() => prepared,
-                before => prepare(workspace, parts, (band, strip), before)?,
+                before => prepare(workspace, parts, run, before)?,
             };
             let prepared = pairs.insert(prepared);
             let round = Round { style, ..Round::of(1, pair, words) };
@@ -84,6 +84,8 @@ impl Gradients {
             for (step, time) in prepared.plan.steps().iter().zip(times) {
                 seconds[parts.step_of(step)] += time;
             }
+            let taps = prepared.plan.steps().iter().filter_map(|step| step.operation.tap());
+            taps.filter(|&tap| parts.plan().is_of_all(tap)).for_each(|tap| sums[tap] = 0.0);
             sums.iter_mut().zip(of_part.0).for_each(|(sum, part)| *sum += part);
             prepared.plan.place_gradient(&of_part.1, &mut gradient);
         }
@@ -132,11 +134,11 @@ impl Gradients {
 pub(super) fn prepare(
     workspace: &Workspace,
     parts: &Parts,
-    (band, strip): (u32, u32),
+    (sweep, band, strip): (Sweep, u32, u32),
     before: Option<Prepared>,
 ) -> Result<Prepared> {
     let (model, buffers) = (&workspace.model, &workspace.buffers);
-    let part = parts.part(band, strip)?.plan;
+    let part = parts.part_of(sweep, band, strip)?.plan;
     let lowered = model.lower(&part, Host::Parts, Keeper::Executor)?;
     match before {
         Some(mut prepared) => {

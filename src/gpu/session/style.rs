@@ -37,13 +37,13 @@ pub(crate) async fn gram_matrices(
     // The matrices lie behind what is read back of each part.
     let results = buffers.result_bytes();
     let readback = readback(gpu, results + sizes.matrices.iter().sum::<u64>())?;
-    let (pictures, mut words, count) = ([*picture], vec![], parts.count() as usize);
+    let (pictures, mut words, count) = ([*picture], vec![], parts.run_count());
     let mut before = None;
     let mut read = vec![];
-    for (index, (band, strip)) in parts.order().enumerate() {
+    for (index, of_part) in parts.runs().enumerate() {
         let mut follow = follow.share(index, count);
         follow.at(0.0)?;
-        let prepared = prepare(&workspace, &parts, (band, strip), before.take())?;
+        let prepared = prepare(&workspace, &parts, of_part, before.take())?;
         let mut round = Round { readback: Some((&readback, 0)), ..Round::of(1, &pictures, &mut words) };
         let mut flight = Flight::new(gpu, wait);
         let mut last = run(&workspace, &prepared, &mut round, &mut flight, &mut follow).await?;
