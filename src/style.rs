@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// style picture's.
 #[derive(Debug)]
 pub(crate) struct Style {
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a GPU's"))]
     id: u64,
     matrices: Vec<Vec<f64>>,
 }

@@ -25,7 +25,9 @@ use crate::{
     normalization::Normalization,
 };
 
-pub(crate) use self::{budget::Room, build::Plans, parts::Sweep};
+#[cfg(any(feature = "gpu", test))]
+pub(crate) use self::parts::Sweep;
+pub(crate) use self::{budget::Room, build::Plans};
 pub use self::{
     builder::Builder,
     cost::Cost,
