@@ -251,10 +251,9 @@ impl Parts {
 
     /// All parts as often as they are gone through, in order: their sweeps, their bands and their strips.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (Sweep, u32, u32)> + use<> {
-        let order: Vec<_> = self.order().collect();
-        let of_sweep =
-            move |&sweep: &Sweep| order.clone().into_iter().map(move |(band, strip)| (sweep, band, strip));
-        self.sweeps().iter().flat_map(of_sweep)
+        let [bands, strips] = self.cuts.counts();
+        let of_band = move |sweep: Sweep, band: u32| (0..strips).map(move |strip| (sweep, band, strip));
+        self.sweeps().iter().flat_map(move |&sweep| (0..bands).flat_map(move |band| of_band(sweep, band)))
     }
 
     /// How many those are.

@@ -23,7 +23,7 @@ impl Session {
     ///
     /// Both pictures go through the network by themselves first, one after the other, each within the model's memory
     /// ([`Model::with_memory`](crate::Model::with_memory)), beside what the session takes. What is left of that is a matrix of float64
-    /// for each such tap, C x C of its channels.
+    /// for each such tap, C x C of its channels. Progress is told of it and it can be cancelled, as a comparison.
     ///
     /// ```
     /// use perceptual_loss::{Context, Image, Model, Preset, Tap, Weights};
