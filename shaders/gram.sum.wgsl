@@ -1,5 +1,5 @@
-// What a Gram matrix differs by, second stage: M + M^T over all chunks of positions, one element a thread, and what parts of the picture
-// before this one have made of it. Twin: src/cpu/twin/gram.rs.
+// What a Gram matrix differs by, second stage: M + M^T over all chunks of positions, one element a thread, and what it begins with or what
+// parts of the picture before this one have made of it. Twin: src/cpu/twin/gram.rs.
 
 #include "grid"
 
@@ -19,8 +19,10 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 // (image, chunk, row, column)
 @group(0) @binding(1) var<storage, read> products: array<f32>;
+// (row, column): what the matrix begins with
+@group(0) @binding(2) var<storage, read> style: array<f32>;
 // (image, row, column)
-@group(0) @binding(2) var<storage, read_write> matrix: array<f32>;
+@group(0) @binding(3) var<storage, read_write> matrix: array<f32>;
 
 // Chunks whose sum is made by itself first.
 const SPAN: u32 = 16;
@@ -49,5 +51,5 @@ fn main(
         sum += span;
     }
     let place = group.z * elements + element;
-    matrix[place] = params.factor * sum + select(0.0, matrix[place], params.adds != 0u);
+    matrix[place] = params.factor * sum + select(style[element], matrix[place], params.adds != 0u);
 }

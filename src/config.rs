@@ -211,11 +211,19 @@ pub enum Preset {
     LpipsVgg,
     /// Gatys et al. 2016: style alone, the Gram matrices of five taps.
     Gram,
+    /// Gatys et al. 2016: content at VGG19's relu4_2 and style at five taps, 1 to 1000, over BGR of 0 to 255 less the mean. A
+    /// [target with a style](crate::Session::target_with_style) has both pictures.
+    ///
+    /// The paper's sums are these means times constants. A layer has N = C channels and M = H W positions, and F, P, G and A are the
+    /// paper's features and Gram matrices F Fᵀ, those of the generated picture first. Its content loss Σ (F - P)² / 2 is C H W / 2
+    /// times that of the tap here. Its style loss of a layer Σ (G - A)² / (4 N² M²), where both pictures are of one size, is C² / 4
+    /// times that of the tap here, whose matrices are G / (C H W): Σ (G - A)² / (C H W)² is averaged over C² entries.
+    Gatys,
 }
 
 impl Preset {
     /// Every preset, the default first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Vgg19,
         Self::StudyCard,
         Self::Johnson,
@@ -225,6 +233,7 @@ impl Preset {
         Self::Pix2PixHd,
         Self::LpipsVgg,
         Self::Gram,
+        Self::Gatys,
     ];
 
     /// The name that the command and reports use.
@@ -240,6 +249,7 @@ impl Preset {
             Self::Pix2PixHd => "pix2pixhd",
             Self::LpipsVgg => "lpips-vgg",
             Self::Gram => "gram",
+            Self::Gatys => "gatys",
         }
     }
 
@@ -251,6 +261,7 @@ impl Preset {
         const IMAGENET: Normalization = Normalization::IMAGENET;
         const STUDY_CARD: &[(&str, f64)] =
             &[("relu1_2", 1.0), ("relu2_2", 0.75), ("relu3_3", 0.5), ("relu4_2", 0.25)];
+        const STYLE: [&str; 5] = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"];
         let (network, normalization, criterion, taps): (_, _, _, &[(&str, f64)]) = match self {
             Self::Vgg19 => (Vgg19, IMAGENET, Mse, STUDY_CARD),
             Self::StudyCard => (Vgg19, Normalization::NONE, Mse, STUDY_CARD),
@@ -276,14 +287,15 @@ impl Preset {
                 ],
             ),
             Self::LpipsVgg => (Vgg16, IMAGENET, Lpips, &Linears::TAPS.map(|layer| (layer, 1.0))),
-            Self::Gram => (
-                Vgg19,
-                IMAGENET,
-                Gram,
-                &["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"].map(|layer| (layer, 1.0)),
-            ),
+            Self::Gram => (Vgg19, IMAGENET, Gram, &STYLE.map(|layer| (layer, 1.0))),
+            // A fifth of 1000 each.
+            Self::Gatys => (Vgg19, Normalization::CAFFE, Gram, &STYLE.map(|layer| (layer, 200.0))),
         };
-        Config { network, taps: Tap::list(taps), normalization }.with_criterion(criterion)
+        let mut config = Config { network, taps: Tap::list(taps), normalization }.with_criterion(criterion);
+        if self == Self::Gatys {
+            config.taps.insert(4, Tap::new("relu4_2", 1.0));
+        }
+        config
     }
 }
 

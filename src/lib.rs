@@ -222,6 +222,7 @@ mod range;
 mod report;
 mod reserve;
 mod shown;
+mod style;
 mod tuning;
 pub mod weights;
 mod whole_file;

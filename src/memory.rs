@@ -11,7 +11,9 @@ pub struct Memory {
     /// Partial sums, sums, parameters and what results are read through.
     pub scratch: u64,
     /// What a [`Target`](crate::Target) of the session's keeps beside: a map of each convolution, and the picture. It keeps the
-    /// picture alone where that and `counted` are more than the budget.
+    /// picture alone where that and `counted` are more than the budget. One with a style
+    /// ([`Session::target_with_style`](crate::Session::target_with_style)) has 8 bytes of the host's memory more for each entry of its
+    /// Gram matrices.
     pub target: u64,
 }
 

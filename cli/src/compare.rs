@@ -22,6 +22,7 @@ use crate::{
     output::{Output, is_same},
     picture_options::{FitOptions, PictureOptions},
     progress::Progress,
+    style_options::StyleOptions,
     told::Told,
 };
 use file::Format;
@@ -51,6 +52,9 @@ pub struct Arguments {
     /// The picture that all others are compared with; its features are computed once.
     #[arg(long, value_name = "PICTURE", value_hint = ValueHint::FilePath)]
     target: Option<PathBuf>,
+
+    #[command(flatten)]
+    style: StyleOptions,
 
     #[command(flatten)]
     loss: LossOptions,
@@ -85,7 +89,8 @@ pub struct Arguments {
 /// What is to be printed.
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let (generated, target) = split(&arguments.pictures, arguments.target.as_deref())?;
-    let config = arguments.loss.config()?;
+    let (config, style) = (arguments.loss.config()?, &arguments.style);
+    style.check(&config)?;
     let chosen = arguments.loss.weights()?;
     let linears = arguments.loss.linears(&config)?;
     let output = match &arguments.output {
@@ -93,15 +98,17 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         None => None,
     };
     if let Some((_, output)) = &output {
-        check_not_read(output.path(), generated.iter().map(PathBuf::as_path).chain([target]))?;
+        let read = generated.iter().map(PathBuf::as_path).chain([target]).chain(style.path());
+        check_not_read(output.path(), read)?;
     }
     let (reading, fit) = (&arguments.picture.reading(), &arguments.fit);
     let mut told = Told::default();
 
-    check_stdin(generated.iter().map(PathBuf::as_path).chain([target]))?;
+    check_stdin(generated.iter().map(PathBuf::as_path).chain([target]).chain(style.path()))?;
     let target_source = Source::new(target, reading.max_decoded)?;
     let mut target_picture = Picture::open_target(&target_source, reading)?;
     told.warn(&target_picture);
+    let style_picture = style.open(reading, &mut told)?;
     let sources: Vec<_> =
         generated.iter().map(|path| Source::new(path, reading.max_decoded)).collect::<Result<_, _>>()?;
     // Everything is checked before the first comparison, so that a wrong last file costs no time.
@@ -125,12 +132,13 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     }
     let mut session = model.session(width, height)?;
     let mut lines = vec![];
-    let cached = match generated {
-        [_] => None,
-        _ => Some(session.target(&target_picture)?),
+    session.set_cancel_token(interrupt::token());
+    let cached = match (generated, &style_picture) {
+        (_, Some(style)) => Some(session.target_with_style_blocking(&target_picture, style)?),
+        ([_], None) => None,
+        (_, None) => Some(session.target(&target_picture)?),
     };
     let progress = Arc::new(Progress::long("comparing", generated.len()));
-    session.set_cancel_token(interrupt::token());
     for (index, ((path, source), size)) in generated.iter().zip(&sources).zip(sizes).enumerate() {
         let (bar, count) = (Arc::clone(&progress), generated.len() as f64);
         session.set_progress(move |share| bar.set((index as f64 + share) / count));
@@ -172,6 +180,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
             report,
             generated: shown::name(path),
             target: shown::name(target),
+            style: style.name(),
             pictures: Record::new(reading, fit, resized),
         });
     }

@@ -18,6 +18,7 @@ use crate::{
     output::Output,
     picture_options::PictureOptions,
     progress::Progress,
+    style_options::StyleOptions,
     told::Told,
 };
 
@@ -42,6 +43,9 @@ pub struct Arguments {
     image: Option<PathBuf>,
 
     #[command(flatten)]
+    style: StyleOptions,
+
+    #[command(flatten)]
     loss: LossOptions,
 
     #[command(flatten)]
@@ -61,19 +65,20 @@ pub struct Arguments {
 
 /// What is to be printed.
 pub fn run(arguments: &Arguments) -> Result<String, Failure> {
-    let Arguments { generated, target, .. } = arguments;
+    let Arguments { generated, target, style, .. } = arguments;
     let config = arguments.loss.config()?;
+    style.check(&config)?;
     let chosen = arguments.loss.weights()?;
     let linears = arguments.loss.linears(&config)?;
     let output = arguments.output.as_deref();
     let output = output.map(|path| Output::of("a safetensors file", "safetensors", path)).transpose()?;
     let image = arguments.image.as_deref().map(|path| Output::of("a PNG", "png", path)).transpose()?;
     for file in output.iter().chain(&image) {
-        check_not_read(file.path(), [generated.as_path(), target].into_iter())?;
+        check_not_read(file.path(), [generated.as_path(), target].into_iter().chain(style.path()))?;
     }
     let reading = &arguments.picture.reading();
     let mut told = Told::default();
-    check_stdin([generated.as_path(), target].into_iter())?;
+    check_stdin([generated.as_path(), target].into_iter().chain(style.path()))?;
     let [source, target_source] = [generated, target].map(|path| Source::new(path, reading.max_decoded));
     let (source, target_source) = (source?, target_source?);
     let target_picture = Picture::open_target(&target_source, reading)?;
@@ -89,6 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         )));
     }
     check_ranges((&source, &picture), (&target_source, &target_picture), reading)?;
+    let style_picture = style.open(reading, &mut told)?;
     let (width, height) = picture.size();
 
     let model = arguments.device.model(&config, &chosen.weights, linears.as_ref())?;
@@ -97,12 +103,21 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         return if arguments.json { plan.json() } else { Ok(plan.table()) };
     }
     let mut session = model.session(width, height)?;
-    let progress = std::sync::Arc::new(Progress::long("computing", 1));
     session.set_cancel_token(interrupt::token());
+    let styled = match &style_picture {
+        Some(style) => Some(session.target_with_style_blocking(&target_picture, style)?),
+        None => None,
+    };
+    let progress = std::sync::Arc::new(Progress::long("computing", 1));
     let bar = std::sync::Arc::clone(&progress);
     session.set_progress(move |share| bar.set(share));
-    let pair = [((&picture).into(), (&target_picture).into())];
-    let made = session.loss_and_gradient_batch_blocking(&pair)?.pop();
+    let made = match &styled {
+        Some(target) => Some(session.loss_and_gradient_blocking(&picture, target)?),
+        None => {
+            let pair = [((&picture).into(), (&target_picture).into())];
+            session.loss_and_gradient_batch_blocking(&pair)?.pop()
+        }
+    };
     drop((session, progress));
     let (report, gradient) = made.ok_or_else(|| Failure::run("the comparison gave no result"))?;
     if let Some(image) = image {
@@ -122,6 +137,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         report,
         generated: names::name(generated),
         target: names::name(target),
+        style: style.name(),
         pictures: Record::of(reading),
     };
     if arguments.json { Ok(line.json()? + "\n") } else { Ok(line.table()) }

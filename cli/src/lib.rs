@@ -25,6 +25,7 @@ mod progress;
 mod say;
 mod secrets;
 mod stdout;
+mod style_options;
 mod told;
 mod usage;
 mod weights;

@@ -1,6 +1,6 @@
 //! One step of a plan through a set of kernels.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     kernels::{BothMaps, Input, Kernels, Output, PoolDifference, Slope, TapSlope},
@@ -9,6 +9,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     plan::{Maps, Operation, Plan, Step, TapGradient},
+    style::Style,
 };
 
 /// Pictures as the pixels step reads them.
@@ -25,12 +26,14 @@ pub(super) struct Sums {
     pub(super) sums: Vec<Vec<f64>>,
     /// What Gram matrices differ by, shape (C, C), of all parts so far.
     pub(super) matrices: Vec<Vec<Vec<f64>>>,
+    /// What they begin with; with zeros where there is none.
+    pub(super) style: Option<Arc<Style>>,
 }
 
 impl Sums {
     /// Nothing yet, at so many taps.
     pub(super) fn new(taps: usize) -> Self {
-        Self { sums: vec![vec![]; taps], matrices: vec![vec![]; taps] }
+        Self { sums: vec![vec![]; taps], matrices: vec![vec![]; taps], style: None }
     }
 }
 
@@ -41,7 +44,7 @@ pub(super) fn compute(
     step: &Step,
     packed: &Packed<'_>,
     (reads, writes): (&[Input<'_>], Vec<Output<'_>>),
-    Sums { sums, matrices }: &mut Sums,
+    Sums { sums, matrices, style }: &mut Sums,
 ) -> Result<()> {
     let mut writes = writes.into_iter();
     let (first, second) = (writes.next(), writes.next());
@@ -126,11 +129,12 @@ pub(super) fn compute(
             let made = images.map(|image| kernels.gram(features, image, divisor));
             let all = &mut matrices[tap];
             if adds && !all.is_empty() {
-                for (all, part) in all.iter_mut().zip(made) {
-                    all.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-                }
+                all.iter_mut().zip(made).for_each(|(all, part)| add(all, &part));
             } else {
                 *all = made.collect();
+                if let Some(style) = style.as_ref().and_then(|style| style.of_tap(tap)) {
+                    all.iter_mut().for_each(|matrix| add(matrix, style));
+                }
             }
             let squares = |matrix: &Vec<f64>| matrix.iter().map(|value| value * value).sum();
             sums[tap] = all.iter().map(squares).collect();
@@ -214,6 +218,11 @@ pub(super) fn compute(
             ..,
         ) => Err(Error::Config(format!("step '{}' lacks a tensor", step.name))),
     }
+}
+
+/// Adds a matrix to another.
+fn add(to: &mut [f64], matrix: &[f64]) {
+    to.iter_mut().zip(matrix).for_each(|(sum, value)| *sum += value);
 }
 
 impl Packed<'_> {

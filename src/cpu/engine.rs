@@ -101,9 +101,7 @@ pub(crate) fn outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory
 /// # Errors
 /// As [`outline`].
 pub(crate) fn gradient_outline(plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
-    let (memory, parts) = outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)?;
-    parts.plan().check_parts(parts.is_cut())?;
-    Ok((memory, parts))
+    outline_of(plans.pairs(1)?.with_gradient()?, plans, border, memory)
 }
 
 fn outline_of(pair: Plan, plans: &Plans, border: u32, memory: u64) -> Result<(Memory, Parts)> {
@@ -156,6 +154,15 @@ impl Model {
         self.kernels.bytes()
     }
 
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// An executor of a plan by its kernels.
+    pub(super) fn executor(&self, plan: Plan) -> Result<Executor> {
+        Executor::with_kernels(plan, Arc::clone(&self.kernels))
+    }
+
     /// What a [`session`](Self::session) takes, and its parts.
     ///
     /// # Errors
@@ -178,7 +185,7 @@ impl Model {
     /// As [`outline`](Self::outline).
     pub(crate) fn session(&self, plans: &Plans, memory: u64) -> Result<Session> {
         let (takes, parts) = self.outline(plans, memory)?;
-        let executor = Executor::with_kernels(plans.pairs(1)?, Arc::clone(&self.kernels))?;
+        let executor = self.executor(plans.pairs(1)?)?;
         Ok(Session::new(self.engine.clone(), plans.clone(), parts, executor, (takes, memory)))
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     network::Layer,
     plan::{Operation, Part, Plan, Step, TensorId},
     reserve::reserve,
+    style::Style,
     weights::{Parameters, Precision},
 };
 
@@ -136,6 +137,28 @@ impl Executor {
         });
         self.values.set(tensor, out);
         Ok(())
+    }
+
+    /// Sets what the Gram matrices of a tap begin with, shape (C, C): zeros until then. Those of other taps begin with zeros again.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the tap has no such matrix.
+    pub fn begin_matrices(&mut self, tap: usize, values: &[f32]) -> Result<()> {
+        self.plan.check_matrix(tap, values)?;
+        let mut matrices = vec![vec![]; tap];
+        matrices.push(values.iter().copied().map(f64::from).collect());
+        self.set_style(Some(Arc::new(Style::new(matrices))));
+        Ok(())
+    }
+
+    /// What Gram matrices begin with, with zeros where there is none, until the executor is restarted.
+    pub(super) fn set_style(&mut self, style: Option<Arc<Style>>) {
+        self.sums.style = style;
+    }
+
+    /// For each tap, the Gram matrix of the first image, shape (C, C), of all parts so far; nothing for taps that have none.
+    pub(super) fn matrices(&self) -> impl Iterator<Item = &[f64]> {
+        self.sums.matrices.iter().map(|images| images.first().map(Vec::as_slice).unwrap_or_default())
     }
 
     /// For each tap and each image, the sum of its difference; of taps whose steps have not run, nothing. That of a Gram matrix is of all

@@ -14,6 +14,7 @@ mod processor;
 mod scratch;
 mod session;
 mod simd;
+mod style;
 mod threads;
 pub(crate) mod twin;
 mod values;

@@ -12,6 +12,7 @@ use crate::{
     memory::Memory,
     plan::{Parts, Plan, Plans},
     profile::Stopwatch,
+    style::Style,
 };
 
 /// A session on the CPU.
@@ -38,7 +39,7 @@ pub(crate) struct Target {
 
 /// What is compared.
 #[derive(Clone, Copy)]
-enum Compared<'a> {
+pub(super) enum Compared<'a> {
     /// A generated picture and its target.
     Pair(&'a Image<'a>, &'a Image<'a>),
     Candidate(&'a Image<'a>, &'a Target),
@@ -84,16 +85,17 @@ impl Session {
         })
     }
 
-    /// The sum of differences between a generated picture and its target at each tap.
+    /// The sum of differences between a generated picture and its target at each tap: of Gram matrices from the style's, where there is
+    /// one.
     pub(crate) async fn pair(
         &mut self,
-        generated: &Image<'_>,
-        target: &Image<'_>,
+        [generated, target]: [&Image<'_>; 2],
+        style: Option<&Arc<Style>>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        self.run(Compared::Pair(generated, target), wait, watch, follow).await
+        self.run((Compared::Pair(generated, target), style), wait, watch, follow).await
     }
 
     /// The sum of differences between a picture and a target at each tap, where pictures do not go through in parts.
@@ -101,11 +103,12 @@ impl Session {
         &mut self,
         picture: &Image<'_>,
         target: &Target,
+        style: Option<&Arc<Style>>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        self.run(Compared::Candidate(picture, target), wait, watch, follow).await
+        self.run((Compared::Candidate(picture, target), style), wait, watch, follow).await
     }
 
     /// The sum over a picture's own features at each tap, where pictures do not go through in parts.
@@ -116,7 +119,7 @@ impl Session {
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<f64>> {
-        self.run(Compared::Magnitude(picture), wait, watch, follow).await
+        self.run((Compared::Magnitude(picture), None), wait, watch, follow).await
     }
 
     /// Whether gradients of a kept target can be made: the picture goes through as a whole then.
@@ -136,28 +139,30 @@ impl Session {
     pub(crate) async fn pair_gradient(
         &mut self,
         [generated, target]: &[Image<'_>; 2],
+        style: Option<&Arc<Style>>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<(Vec<f64>, Vec<f32>)> {
-        self.gradient(Compared::Pair(generated, target), wait, watch, follow).await
+        self.gradient((Compared::Pair(generated, target), style), wait, watch, follow).await
     }
 
     /// The same of a picture and a target, where [its maps can be used](Self::keeps_for_gradient).
     pub(crate) async fn candidate_gradient(
         &mut self,
         target: &Target,
+        style: Option<&Arc<Style>>,
         picture: &Image<'_>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<(Vec<f64>, Vec<f32>)> {
-        self.gradient(Compared::Candidate(picture, target), wait, watch, follow).await
+        self.gradient((Compared::Candidate(picture, target), style), wait, watch, follow).await
     }
 
     async fn gradient(
         &mut self,
-        compared: Compared<'_>,
+        (compared, style): (Compared<'_>, Option<&Arc<Style>>),
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
@@ -173,7 +178,7 @@ impl Session {
         let whole = plan.with_gradient()?;
         let mut gradient = whole.zero_gradient()?;
         let timed = watch.map(|watch| (watch, whole.clone()));
-        let ran = run(engine, executor, whole, parts, compared, wait, follow, |executor| {
+        let ran = run(engine, executor, whole, parts, (compared, style), wait, follow, |executor| {
             if let Some(id) = executor.plan().gradient().filter(|_| executor.plan().makes_gradient()) {
                 executor.plan().place_gradient(&executor.read(id)?, &mut gradient);
             }
@@ -189,7 +194,7 @@ impl Session {
     /// Runs every step of every part, and gives the sum at each tap.
     async fn run(
         &mut self,
-        compared: Compared<'_>,
+        (compared, style): (Compared<'_>, Option<&Arc<Style>>),
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
@@ -201,6 +206,7 @@ impl Session {
             Compared::Magnitude(_) => plans.magnitudes(1)?,
         };
         let timed = watch.map(|watch| (watch, whole.clone()));
+        let compared = (compared, style);
         let (sums, seconds) = run(engine, executor, whole, parts, compared, wait, follow, |_| Ok(())).await?;
         if let Some((watch, whole)) = timed {
             watch.round(&whole, 1, &seconds);
@@ -210,24 +216,25 @@ impl Session {
 }
 
 /// Runs every step of every part of `whole`, with `done` after each part, and gives the sum at each tap, and the seconds of each
-/// step.
+/// step. Gram matrices begin with those of a style, where there is one.
 #[expect(clippy::too_many_arguments, reason = "a session's fields, and what one of its comparisons is of")]
-async fn run(
+pub(super) async fn run(
     engine: &Engine,
     executor: &mut Executor,
     whole: Plan,
     parts: &Parts,
-    compared: Compared<'_>,
+    (compared, style): (Compared<'_>, Option<&Arc<Style>>),
     wait: Wait,
     follow: &mut Follow<'_>,
     mut done: impl FnMut(&Executor) -> Result<()>,
 ) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut sums, mut seconds) = (vec![0.0; whole.taps().len()], vec![0.0; whole.steps().len()]);
     executor.restart(whole)?;
-    for (index, (band, strip)) in parts.order().enumerate() {
-        let mut follow = follow.share(index, parts.count() as usize);
+    executor.set_style(style.cloned());
+    for (index, (sweep, band, strip)) in parts.runs().enumerate() {
+        let mut follow = follow.share(index, parts.run_count());
         if parts.is_cut() {
-            executor.begin(parts.part(band, strip)?)?;
+            executor.begin(parts.part_of(sweep, band, strip)?)?;
         }
         let packed = engine.run(|| pack(executor, compared))?;
         let steps = executor.plan().steps().len();

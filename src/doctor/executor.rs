@@ -56,6 +56,17 @@ impl AnyExecutor {
         }
     }
 
+    /// Sets what the Gram matrices of a tap begin with.
+    ///
+    /// # Errors
+    /// The executors'.
+    pub fn begin_matrices(&mut self, tap: usize, values: &[f32]) -> Result<()> {
+        match self {
+            Self::Gpu(executor, _) => executor.begin_matrices(tap, values),
+            Self::Cpu(executor) => executor.begin_matrices(tap, values),
+        }
+    }
+
     /// Runs a range of steps, with pictures for the one that reads them.
     ///
     /// # Errors

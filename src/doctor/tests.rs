@@ -160,6 +160,7 @@ fn a_wrong_kernel_is_named() {
         ("gram", "if position >= end {", "if position > end {"),
         ("gram.sum", "products[at + transposed]", "products[at + element]"),
         ("gram.sum", "group.z * params.chunks * elements", "0u"),
+        ("gram.sum", "select(style[element]", "select(style[0]"),
         ("gram.gradient", "params.factor * sums[i][j]", "params.factor * sums[j][i]"),
         ("gram.gradient", "if first + k < channels {", "if first + k + 1 < channels {"),
         ("gram.gradient", "group.z * channels * channels", "0u"),

@@ -94,9 +94,15 @@ fn within(plan: Plan, memory: u64, means: Means<'_>) -> Result<Parts> {
 /// # Errors
 /// As [`arrange`].
 pub(crate) fn arrange_gradient(plans: &Plans, memory: u64, means: Means<'_>) -> Result<Parts> {
-    let parts = within(plans.pairs(1)?.with_gradient()?, memory, means)?;
-    parts.plan().check_parts(parts.is_cut())?;
-    Ok(parts)
+    within(plans.pairs(1)?.with_gradient()?, memory, means)
+}
+
+/// Arranges a picture for its own Gram matrices: as a whole, or in parts where that is too much.
+///
+/// # Errors
+/// As [`arrange`].
+pub(super) fn arrange_magnitudes(plans: &Plans, memory: u64, means: Means<'_>) -> Result<Parts> {
+    within(plans.magnitudes(1)?, memory, means)
 }
 
 /// Columns and rows that convolutions compute together at the least.
@@ -165,7 +171,8 @@ pub(super) fn part_sizes(parts: &Parts, means: Means<'_>) -> Sizes {
         pictures: [packed_bytes(parts.largest_picture()); 2],
         slots: parts.slots().to_vec(),
         scratch: products_of(plan, |tap| (parts.largest(tap.tensor), 1)),
-        matrices: matrices_of(plan),
+        matrices: matrices_of(plan, 1),
+        styles: matrices_of(plan, 1),
         partials: plan.taps().iter().map(partials).max().unwrap_or(0),
         sums: plan.taps().len() as u64 * 4,
         notes: 4,

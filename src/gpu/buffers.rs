@@ -1,12 +1,14 @@
 //! The buffers that programs share on a device.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{
     context::Gpu,
     program::Binding,
     sizes::Sizes,
     target::{NOTES, Target},
 };
-use crate::{error::Result, memory::Memory};
+use crate::{error::Result, memory::Memory, style::Style};
 
 #[derive(Debug)]
 pub(super) struct Buffers {
@@ -16,6 +18,10 @@ pub(super) struct Buffers {
     scratch: Vec<wgpu::Buffer>,
     /// What Gram matrices differ by, for each tap; of taps that have none, nothing of use.
     pub(super) matrices: Vec<wgpu::Buffer>,
+    /// What they begin with: zeros, until something is written there.
+    pub(super) styles: Vec<wgpu::Buffer>,
+    /// The style that is there; 0 where none was brought.
+    style: AtomicU64,
     pub(super) partials: wgpu::Buffer,
     pub(super) sums: wgpu::Buffer,
     /// What convolutions have noted of each image.
@@ -60,6 +66,8 @@ impl Buffers {
             slots: all("features", &sizes.slots, map),
             scratch: all("scratch", &sizes.scratch, Usage::STORAGE),
             matrices: all("matrices", &sizes.matrices, map),
+            styles: all("styles", &sizes.styles, Usage::STORAGE | Usage::COPY_DST),
+            style: AtomicU64::new(0),
             // Copied for diagnosis alone.
             partials: gpu.buffer("partial sums", sizes.partials, Usage::STORAGE | Usage::COPY_SRC),
             sums: gpu.buffer("sums", sizes.sums, map),
@@ -68,6 +76,23 @@ impl Buffers {
             gradient_bytes: sizes.gradient,
             loss: gpu.buffer("loss", sizes.loss, map),
         }
+    }
+
+    /// Uploads what Gram matrices begin with, where it is not there from the round before.
+    pub(super) fn begin_matrices(&self, gpu: &Gpu, style: Option<&Style>) -> Result<()> {
+        /// What is there while it is uploaded, or where that has failed.
+        const UNKNOWN: u64 = u64::MAX;
+        let wanted = style.map_or(0, Style::id);
+        if self.style.swap(UNKNOWN, Ordering::Relaxed) != wanted {
+            for (tap, buffer) in self.styles.iter().enumerate() {
+                let mut values = vec![0.0f32; (buffer.size() / 4) as usize];
+                let matrix = style.and_then(|style| style.of_tap(tap)).unwrap_or_default();
+                values.iter_mut().zip(matrix).for_each(|(to, from)| *to = *from as f32);
+                gpu.write(buffer, 0, bytemuck::cast_slice(&values))?;
+            }
+        }
+        self.style.store(wanted, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Where in what is read back of a round the buffer lies.
@@ -107,6 +132,7 @@ impl Buffers {
             Binding::Kept(map) => target?.maps.get(map),
             Binding::Scratch(index) => self.scratch.get(index),
             Binding::Matrix(tap) => self.matrices.get(tap),
+            Binding::Style(tap) => self.styles.get(tap),
             Binding::Partials => Some(&self.partials),
             Binding::Sums => Some(&self.sums),
             Binding::Notes => Some(&self.notes),

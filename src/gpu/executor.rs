@@ -102,6 +102,18 @@ impl Executor {
         self.workspace.gpu().write(self.slot(tensor), 0, bytemuck::cast_slice(values))
     }
 
+    /// Sets what the Gram matrices of a tap begin with, shape (C, C): zeros until then.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the tap has no such matrix; [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn begin_matrices(&self, tap: usize, values: &[f32]) -> Result<()> {
+        self.plan().check_matrix(tap, values)?;
+        match self.workspace.buffers.styles.get(tap) {
+            Some(buffer) => self.workspace.gpu().write(buffer, 0, bytemuck::cast_slice(values)),
+            None => Ok(()),
+        }
+    }
+
     /// Runs a range of the plan's steps for all of its images, with `pictures` uploaded first: one for each image of a target; or
     /// two for each image of a difference, the generated one and its target.
     ///

@@ -152,6 +152,7 @@ fn hold_program(
         Binding::Notes => program.sizes.notes >= u64::from(plan.images()) * 4,
         Binding::Scratch(index) => index < scratch.len(),
         Binding::Matrix(tap) => program.sizes.matrices.get(tap).is_some_and(|&bytes| bytes > 0),
+        Binding::Style(tap) => program.sizes.styles.get(tap).is_some_and(|&bytes| bytes > 0),
         Binding::Gradient => {
             plan.gradient().is_some_and(|id| program.sizes.gradient >= plan.tensors()[id].bytes())
         }

@@ -55,7 +55,13 @@ pub use self::{
     requirements::Requirements,
     source::{BufferLayout, BufferSource, Source, TextureSource},
 };
-pub(crate) use self::{context::Gpu, model::Model, peak::peak, session::Session, target::Target};
+pub(crate) use self::{
+    context::Gpu,
+    model::Model,
+    peak::peak,
+    session::{Session, gram_matrices},
+    target::Target,
+};
 #[cfg(feature = "cpu")]
 pub(crate) use self::{destination::write as write_gradient, kernels::difference::DIFFERENCE_ELEMENTS};
 // What exists for diagnosis: see `crate::low_level`.

@@ -28,6 +28,8 @@ pub(crate) enum Binding {
     ChannelWeights { layer: &'static str },
     /// What a tap's Gram matrices differ by, an image after another.
     Matrix(usize),
+    /// What a tap's Gram matrices begin with, of all images.
+    Style(usize),
     /// Partial sums.
     Partials,
     /// Sums, at tap * images + image.

@@ -23,6 +23,8 @@ pub(crate) struct Sizes {
     pub(crate) scratch: Vec<u64>,
     /// What Gram matrices differ by, for each tap: nothing of others.
     pub(crate) matrices: Vec<u64>,
+    /// What they begin with.
+    pub(crate) styles: Vec<u64>,
     pub(crate) partials: u64,
     pub(crate) sums: u64,
     /// What convolutions note of each image.
@@ -60,7 +62,8 @@ impl Sizes {
                 let tensor = &plan.tensors()[tap.tensor];
                 (tensor.region.owned_extent(), tensor.images)
             }),
-            matrices: matrices_of(plan),
+            matrices: matrices_of(plan, plan.images()),
+            styles: matrices_of(plan, 1),
             partials: taps.iter().map(partials).max().unwrap_or(0),
             sums: taps.len() as u64 * images * 4,
             notes: images * 4,
@@ -79,11 +82,13 @@ impl Sizes {
 
     /// Buffers that fit these programs and those.
     pub(super) fn and(mut self, other: &Self) -> Self {
-        let Self { pictures, slots, scratch, matrices, partials, sums, notes, gradient, loss } = other;
+        let Self { pictures, slots, scratch, matrices, styles, partials, sums, notes, gradient, loss } =
+            other;
         self.pictures.iter_mut().zip(pictures).for_each(|(own, other)| *own = (*own).max(*other));
         grow(&mut self.slots, slots);
         grow(&mut self.scratch, scratch);
         grow(&mut self.matrices, matrices);
+        grow(&mut self.styles, styles);
         self.partials = self.partials.max(*partials);
         self.sums = self.sums.max(*sums);
         self.notes = self.notes.max(*notes);
@@ -100,12 +105,13 @@ impl Sizes {
 
     /// Bytes of the largest.
     pub(super) fn largest(&self) -> u64 {
-        let Self { pictures, slots, scratch, matrices, partials, sums, notes, gradient, loss } = self;
+        let Self { pictures, slots, scratch, matrices, styles, partials, sums, notes, gradient, loss } = self;
         let all = pictures
             .iter()
             .chain(slots)
             .chain(scratch)
             .chain(matrices)
+            .chain(styles)
             .chain([partials, sums, notes, gradient, loss]);
         all.copied().max().unwrap_or(0)
     }
@@ -118,6 +124,7 @@ impl Sizes {
             pictures: sum(&self.pictures),
             scratch: sum(&self.scratch)
                 .saturating_add(sum(&self.matrices))
+                .saturating_add(sum(&self.styles))
                 .saturating_add(self.partials)
                 .saturating_add(self.sums + self.notes + self.gradient + self.result() + self.loss + params),
             target: 0,
@@ -125,14 +132,11 @@ impl Sizes {
     }
 }
 
-/// Bytes of what Gram matrices differ by, for each tap of a plan.
-pub(super) fn matrices_of(plan: &Plan) -> Vec<u64> {
-    let of = |tap: &TapPlan| {
-        let tensor = &plan.tensors()[tap.tensor];
-        match tap.criterion {
-            Criterion::Gram => gram::bytes_of(tensor.channels).saturating_mul(tensor.images.into()),
-            _ => 0,
-        }
+/// Bytes of Gram matrices of so many images, for each tap of a plan.
+pub(super) fn matrices_of(plan: &Plan, images: u32) -> Vec<u64> {
+    let of = |tap: &TapPlan| match tap.criterion {
+        Criterion::Gram => gram::bytes_of(plan.tensors()[tap.tensor].channels).saturating_mul(images.into()),
+        _ => 0,
     };
     let sizes: Vec<u64> = plan.taps().iter().map(of).collect();
     if sizes.iter().all(|&bytes| bytes == 0) { vec![] } else { sizes }

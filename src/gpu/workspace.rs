@@ -14,7 +14,7 @@ use super::{
     target::Target,
     timestamps::Timestamps,
 };
-use crate::{error::Result, image::Image, memory::Memory, plan::Plan};
+use crate::{error::Result, image::Image, memory::Memory, plan::Plan, style::Style};
 
 #[derive(Debug)]
 pub(super) struct Workspace {
@@ -32,6 +32,8 @@ pub(super) struct Round<'a> {
     pub(super) words: Option<&'a mut Vec<u32>>,
     /// The target that is kept.
     pub(super) target: Option<&'a Target>,
+    /// What Gram matrices begin with; with zeros where there is none.
+    pub(super) style: Option<&'a Style>,
     /// What packs a picture that is on the device.
     pub(super) source: Option<Recorded<'a>>,
     /// What writes the gradient to a buffer of the host's.
@@ -113,7 +115,7 @@ impl Workspace {
         record_timed(encoder, self.recorded(prepared, index, None, round).as_ref(), timestamps, place);
     }
 
-    /// Uploads what the plan reads of each picture that a range of commands uploads.
+    /// Uploads what the plan reads of each picture that a range of commands uploads, and what Gram matrices begin with.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) of either memory, [`Error::DeviceLost`](crate::Error::DeviceLost).
@@ -123,6 +125,7 @@ impl Workspace {
         range: Range<usize>,
         round: &mut Round<'_>,
     ) -> Result<()> {
+        self.buffers.begin_matrices(self.gpu(), round.style)?;
         let (Some((_, region)), Some(words)) = (prepared.plan.pixels(), round.words.as_deref_mut()) else {
             return Ok(());
         };

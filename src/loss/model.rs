@@ -199,7 +199,7 @@ impl Model {
     }
 
     /// How a session makes gradients of pictures of this size, and what that takes beside comparing, before anything is allocated: once
-    /// the first gradient is asked for.
+    /// the first gradient is asked for. Parts of a loss with Gram matrices go through twice, since a matrix is of all of them.
     ///
     /// # Errors
     /// As [`session`](Self::session).

@@ -1,6 +1,9 @@
 //! Comparing, through one size's buffers.
 
 mod gradient;
+mod style;
+
+use std::sync::Arc;
 
 use super::{Model, Target, model::DeviceWeights, target::Kept};
 #[cfg(feature = "cpu")]
@@ -15,6 +18,7 @@ use crate::{
     plan::Plan,
     profile::{Profile, Stopwatch},
     report::Report,
+    style::Style,
 };
 
 /// One size's buffers; one comparison at a time. Comparing again creates nothing on the device.
@@ -176,7 +180,7 @@ impl Session {
 
     fn target_of(&self, kept: Kept) -> Target {
         let (width, height) = (self.width, self.height);
-        Target { model: self.model.clone(), width, height, kept, picture: None }
+        Target { model: self.model.clone(), width, height, kept, picture: None, style: None }
     }
 
     /// Whether pictures go through in parts.
@@ -289,28 +293,30 @@ impl Session {
         pictures.iter().try_for_each(|picture| self.check(picture))?;
         let size = [self.width, self.height];
         let sums = match against {
-            Against::Each => self.pairs(pictures, wait, watch).await?,
+            Against::Each => self.pairs(pictures, None, wait, watch).await?,
             Against::Target(target) => {
                 target.check(&self.model, size)?;
+                let style = target.style.as_ref();
                 match &target.kept {
                     Kept::Picture(target) => {
                         let target = target.view();
                         let pairs: Vec<_> = pictures.iter().flat_map(|picture| [*picture, target]).collect();
-                        self.pairs(&pairs, wait, watch).await?
+                        self.pairs(&pairs, style, wait, watch).await?
                     }
                     Kept::Zero if self.is_cut() => return Err(self.no_zeros_in_parts()),
                     _ if self.is_cut() => return Err(target.in_parts()),
-                    kept => self.candidates(kept, pictures, wait, watch).await?,
+                    kept => self.candidates(kept, style, pictures, wait, watch).await?,
                 }
             }
         };
         sums.iter().map(|sums| self.model.report(&self.plan, size, sums)).collect()
     }
 
-    /// For each pair of pictures 2k and 2k + 1, the sum of differences at each tap.
+    /// For each pair of pictures 2k and 2k + 1, the sum of differences at each tap: of Gram matrices from the style's, where there is one.
     async fn pairs(
         &mut self,
         pictures: &[Image<'_>],
+        style: Option<&Arc<Style>>,
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
     ) -> Result<Vec<Vec<f64>>> {
@@ -323,7 +329,9 @@ impl Session {
                 let count = rounds.len();
                 for (index, round) in rounds.enumerate() {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, count));
-                    sums.extend(session.pairs(round, wait, watch, &mut follow).await?);
+                    sums.extend(
+                        session.pairs(round, style.map(Arc::as_ref), wait, watch, &mut follow).await?,
+                    );
                 }
             }
             #[cfg(feature = "cpu")]
@@ -331,7 +339,7 @@ impl Session {
                 let pairs: &[[Image<'_>; 2]] = pictures.as_chunks().0;
                 for (index, [a, b]) in pairs.iter().enumerate() {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pairs.len()));
-                    sums.push(session.pair(a, b, wait, watch, &mut follow).await?);
+                    sums.push(session.pair([a, b], style, wait, watch, &mut follow).await?);
                 }
             }
         }
@@ -342,6 +350,7 @@ impl Session {
     async fn candidates(
         &mut self,
         target: &Kept,
+        style: Option<&Arc<Style>>,
         pictures: &[Image<'_>],
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
@@ -357,7 +366,9 @@ impl Session {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, count));
                     sums.extend(match target {
                         Kept::Gpu(target) => {
-                            session.candidates(target, round, wait, watch, &mut follow).await?
+                            session
+                                .candidates(target, style.map(Arc::as_ref), round, wait, watch, &mut follow)
+                                .await?
                         }
                         _ => session.magnitudes(round, wait, watch, &mut follow).await?,
                     });
@@ -369,7 +380,7 @@ impl Session {
                     let (watch, mut follow) = (watch.as_deref_mut(), follow.share(index, pictures.len()));
                     sums.push(match target {
                         Kept::Cpu(target) => {
-                            session.candidate(picture, target, wait, watch, &mut follow).await?
+                            session.candidate(picture, target, style, wait, watch, &mut follow).await?
                         }
                         _ => session.magnitude(picture, wait, watch, &mut follow).await?,
                     });

@@ -8,7 +8,7 @@ use crate::cpu;
 use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
 use crate::gpu;
-use crate::image::Owned;
+use crate::{image::Owned, style::Style};
 
 /// A picture and what each layer makes of it, computed once; or the picture alone, where pictures of its size go through in
 /// parts, or the model's memory has no room for the maps ([`Memory::target`](crate::Memory)): then each comparison computes them
@@ -16,7 +16,8 @@ use crate::image::Owned;
 ///
 /// Maps are compared with by any session for pictures of this size on the same context and of the same loss, weights, precision
 /// and tunings, whatever memory its model allows, unless it works in parts itself. A picture is compared by any session for
-/// pictures of this size.
+/// pictures of this size; one with a [style](crate::Session::target_with_style), by sessions of the same loss, weights, precision and
+/// tunings.
 #[derive(Debug)]
 pub struct Target {
     pub(super) model: Model,
@@ -25,6 +26,8 @@ pub struct Target {
     pub(super) kept: Kept,
     /// The picture, where its maps are kept and gradients are too large to be made of them.
     pub(super) picture: Option<Owned>,
+    /// What Gram matrices begin with, where they are compared with those of another picture.
+    pub(super) style: Option<Arc<Style>>,
 }
 
 /// What is kept of a target.
@@ -47,6 +50,12 @@ impl Target {
     /// What it has on the device, for a session of `model` for pictures of `size`.
     pub(crate) fn on_gpu(&self, model: &Model, size: [u32; 2]) -> Result<&gpu::Target> {
         self.check(model, size)?;
+        if self.style.is_some() {
+            return Err(Error::Config(
+                "a target with a style of its own is compared with by a session, and not in a host's frames"
+                    .to_owned(),
+            ));
+        }
         match &self.kept {
             Kept::Gpu(target) => Ok(target),
             Kept::Zero => Err(Error::Config(
@@ -72,7 +81,8 @@ impl Target {
                 self.width, self.height
             )));
         }
-        if matches!(self.kept, Kept::Picture(_) | Kept::Zero) {
+        // A style is of its loss and its weights.
+        if self.style.is_none() && matches!(self.kept, Kept::Picture(_) | Kept::Zero) {
             return Ok(());
         }
         let (ours, theirs) = (&*self.model.0, &*model.0);

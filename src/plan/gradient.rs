@@ -320,7 +320,7 @@ mod tests {
     use super::*;
     use crate::{
         Config, Criterion, Preset, Tap,
-        plan::{Element, Parts},
+        plan::{Element, Parts, Sweep},
     };
 
     fn config(taps: &str) -> Config {
@@ -433,6 +433,44 @@ mod tests {
         };
         let kept: u64 = plan.kept.iter().map(|&id| plan.tensors[id].bytes()).sum();
         assert!(bytes(true) * 20 < kept, "{} bytes of bits, {kept} of activations", bytes(true));
+    }
+
+    /// Parts of a gradient of Gram matrices go through twice: what compares and what the way back needs run once each, and no step reads
+    /// what only the other time makes.
+    #[test]
+    fn matrices_are_complete_before_their_gradient() {
+        let whole =
+            Plan::new(&config("relu1_2=1:gram,relu2_1=1"), 50, 64, 1).unwrap().with_gradient().unwrap();
+        let uncut = Parts::uncut(whole.into(), 1).unwrap();
+        assert_eq!((uncut.sweeps(), uncut.run_count()), (&[Sweep::All][..], 1));
+        let parts = uncut.of_units([8, 8]);
+        assert_eq!((parts.times(), parts.run_count()), (2, 2 * parts.count() as usize));
+        let is_gram = |step: &Step| matches!(step.operation, Operation::Gram { .. });
+        let is_gradient = |step: &Step| matches!(step.operation, Operation::GramGradient { .. });
+        let (mut matrices, mut gradients, mut kept) = (0, 0, vec![]);
+        for (sweep, band, strip) in parts.runs() {
+            let part = parts.part_of(sweep, band, strip).unwrap();
+            let steps = &part.plan.steps;
+            assert!(sweep == Sweep::Compare || !steps.iter().any(|step| step.operation.tap().is_some()));
+            assert!(sweep == Sweep::Gradient || !steps.iter().any(|step| step.operation.is_backward()));
+            assert!(gradients == 0 || !steps.iter().any(is_gram));
+            matrices += steps.iter().filter(|step| is_gram(step)).count();
+            gradients += steps.iter().filter(|step| is_gradient(step)).count();
+            // What strips have kept, as the tensors of this part are numbered.
+            let mut there: Vec<TensorId> = if strip == 0 { vec![] } else { kept };
+            for step in steps {
+                assert!(
+                    step.reads.iter().all(|id| there.contains(id)),
+                    "{sweep:?} {band} {strip}: {}",
+                    step.name
+                );
+                there.extend(&step.writes);
+            }
+            // Rows that this part has left as they are stay.
+            let pairs = || (part.features()..part.plan.tensors.len()).step_by(2);
+            kept = pairs().filter(|id| there.contains(id) || there.contains(&(id + 1))).collect();
+        }
+        assert!(matrices > 1 && gradients > 1, "{matrices} {gradients}");
     }
 
     #[test]

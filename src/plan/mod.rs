@@ -25,6 +25,8 @@ use crate::{
     normalization::Normalization,
 };
 
+#[cfg(any(feature = "gpu", test))]
+pub(crate) use self::parts::Sweep;
 pub(crate) use self::{budget::Room, build::Plans};
 pub use self::{
     builder::Builder,
@@ -143,7 +145,8 @@ pub enum Operation {
     /// What the generated picture's Gram matrix has more than the target's, and the sum of its squares. It reads the difference and the
     /// target's map, or features alone, which are compared with zeros. Executors keep the matrix for its gradient.
     ///
-    /// It is M + Mᵀ with M = (a + d/2) dᵀ / (C H W) over all positions that the region owns.
+    /// It is M + Mᵀ with M = (a + d/2) dᵀ / (C H W) over all positions that the region owns. It begins with what executors are given for
+    /// that: zeros, or what the target's matrix has more than that of a style picture.
     Gram {
         /// Index into [`Plan::taps`].
         tap: usize,
@@ -260,6 +263,28 @@ impl Operation {
         match *self {
             Self::Difference { tap, .. } | Self::Lpips { tap, .. } | Self::Gram { tap, .. } => Some(tap),
             _ => None,
+        }
+    }
+
+    /// Whether it belongs to the way back: a gradient, or what is noted for one.
+    pub(crate) fn is_backward(&self) -> bool {
+        match self {
+            Self::LpipsGradient { .. }
+            | Self::GramGradient { .. }
+            | Self::ReluMask
+            | Self::MaxPoolRoutes { .. }
+            | Self::DifferenceGradient { .. }
+            | Self::MaxPoolGradient { .. }
+            | Self::Conv3x3Gradient { .. }
+            | Self::PixelsGradient { .. } => true,
+            Self::Pixels { .. }
+            | Self::Conv3x3 { .. }
+            | Self::Relu
+            | Self::MaxPool { .. }
+            | Self::Copy
+            | Self::Difference { .. }
+            | Self::Lpips { .. }
+            | Self::Gram { .. } => false,
         }
     }
 
@@ -427,20 +452,6 @@ impl Plan {
         taps.map(|tap| 8 * u64::from(self.tensors[tap.tensor].channels).pow(2)).sum()
     }
 
-    /// # Errors
-    /// [`Error::TooLarge`] where a gradient is to be made in parts, and is of a Gram matrix, which is of the whole picture.
-    pub(crate) fn check_parts(&self, is_cut: bool) -> Result<()> {
-        let of_whole = |step: &Step| matches!(step.operation, Operation::GramGradient { .. });
-        if !is_cut || !self.steps.iter().any(of_whole) {
-            return Ok(());
-        }
-        let [width, height] = self.picture_size().unwrap_or_default();
-        Err(Error::TooLarge(format!(
-            "the gradient of a Gram matrix is made of pictures as a whole, and of {width}x{height} there is room for parts alone; \
-             allow more memory, or use a smaller picture"
-        )))
-    }
-
     /// What a tap's sum over a whole picture is divided by, to be its mean.
     pub(crate) fn divisor(&self, tap: &TapPlan) -> f64 {
         let tensor = &self.tensors[tap.tensor];
@@ -552,6 +563,21 @@ impl Plan {
             tensor.name,
             tensor.elements(),
             values.len()
+        )))
+    }
+
+    /// # Errors
+    /// [`Error::Config`] where a tap has no Gram matrix of so many values.
+    pub(crate) fn check_matrix(&self, tap: usize, values: &[f32]) -> Result<()> {
+        let of = |tap: &TapPlan| u64::from(self.tensors[tap.tensor].channels).pow(2);
+        let wanted = self.taps.get(tap).filter(|tap| tap.criterion == Criterion::Gram).map(of);
+        if wanted == Some(values.len() as u64) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "tap {tap} has no Gram matrix of {} values; it has {}",
+            values.len(),
+            wanted.unwrap_or_default()
         )))
     }
 

@@ -29,6 +29,17 @@ pub struct Parts {
     slot_of: Vec<usize>,
 }
 
+/// Which of their steps parts run, each time that all of them are gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    /// All.
+    All,
+    /// Those that compare. A Gram matrix is of all parts, and its gradient can be made of none before.
+    Compare,
+    /// Those that make the gradient, of matrices that are there.
+    Gradient,
+}
+
 /// One part: a strip of a band.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
@@ -220,6 +231,53 @@ impl Parts {
     #[must_use]
     pub fn slots(&self) -> &[u64] {
         &self.slots
+    }
+
+    /// How often parts are gone through: twice where they are of a cut and make the gradient of Gram matrices, which are complete once all
+    /// parts have added to them. The second time nothing is compared, and the first no gradient is made.
+    #[must_use]
+    pub fn times(&self) -> u32 {
+        self.sweeps().len() as u32
+    }
+
+    /// Each time that the parts are gone through.
+    pub(crate) fn sweeps(&self) -> &'static [Sweep] {
+        let of_matrix = |step: &Step| matches!(step.operation, Operation::GramGradient { .. });
+        if self.is_cut() && self.plan().steps.iter().any(of_matrix) {
+            return &[Sweep::Compare, Sweep::Gradient];
+        }
+        &[Sweep::All]
+    }
+
+    /// All parts as often as they are gone through, in order: their sweeps, their bands and their strips.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (Sweep, u32, u32)> + use<> {
+        let [bands, strips] = self.cuts.counts();
+        let of_band = move |sweep: Sweep, band: u32| (0..strips).map(move |strip| (sweep, band, strip));
+        self.sweeps().iter().flat_map(move |&sweep| (0..bands).flat_map(move |band| of_band(sweep, band)))
+    }
+
+    /// How many those are.
+    pub(crate) fn run_count(&self) -> usize {
+        self.sweeps().len() * self.count() as usize
+    }
+
+    /// One part with the steps of a sweep.
+    ///
+    /// # Errors
+    /// As [`part`](Self::part).
+    pub(crate) fn part_of(&self, sweep: Sweep, band: u32, strip: u32) -> Result<Part> {
+        let mut part = self.part(band, strip)?;
+        let is_made_back = |id: &TensorId| {
+            self.plan().steps.iter().any(|step| step.operation.is_backward() && step.writes.contains(id))
+        };
+        part.plan.steps.retain(|step| match (sweep, step.operation) {
+            (Sweep::All, _) => true,
+            // Rows that the way back keeps.
+            (Sweep::Compare, Operation::Copy) => !step.reads.iter().chain(&step.writes).any(is_made_back),
+            (Sweep::Compare, operation) => !operation.is_backward(),
+            (Sweep::Gradient, operation) => operation.tap().is_none(),
+        });
+        Ok(part)
     }
 
     /// One part. Those of a band must run in order, from strip 0 on.

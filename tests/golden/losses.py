@@ -6,7 +6,7 @@
 It shares no code with the crate, so that a mistake has to be made twice to go unseen. Pictures come from integers
 alone (`tests/common/scene.rs` draws the same ones) and weights from seeds, so that no file has to travel with the
 numbers. Each case compares a distorted scene with the scene; the SHA-256 of both pictures' bytes tells a picture that
-differs from a loss that does.
+differs from a loss that does. Where there is a style, another scene of another size, Gram matrices are compared with its.
 """
 import functools, hashlib, json
 import numpy as np
@@ -39,6 +39,8 @@ NORMS = {
 LPIPS_FIVE = "relu1_2=1.0,relu2_2=1.0,relu3_3=1.0,relu4_3=1.0,relu5_3=1.0"
 GRAM_FIVE = "relu1_1=1.0,relu2_1=1.0,relu3_1=1.0,relu4_1=1.0,relu5_1=1.0"
 MIXED = "relu1_1=1.0,relu2_1=0.5:mae,relu2_1=2.0,pool2=1.0:charbonnier:0.01,relu3_1=1.0:smooth-l1:0.2"
+GATYS = "relu1_1=200.0,relu2_1=200.0,relu3_1=200.0,relu4_1=200.0,relu4_2=1.0:mse,relu5_1=200.0"
+STYLE_OWN = "conv1_1=1.0,relu1_2=0.5:mae,relu1_2=2.0,pool2=1.0,relu2_2=0.25:mse,conv3_1=0.5"
 OWN = "mean=0.5/0.4/0.3,std=0.2/0.3/0.4,scale=2,order=bgr"
 
 DISTORTIONS = ("noise", "blur", "bright")
@@ -77,6 +79,13 @@ EXPLICIT = [
     ("vgg19", GRAM_FIVE, "gram", "imagenet", (45, 35)),
     ("vgg19", GRAM_FIVE, "gram", "caffe", (67, 40)),
     ("vgg16", "conv1_1=1.0,relu1_2=0.5:mae,relu1_2=2.0,pool2=1.0,conv3_1=0.5", "gram", "none", (32, 32)),
+]
+# network, taps, criterion, norm, size, size of the style, if there is one. Cases are counted through: new ones come last.
+STYLED = [
+    ("vgg19", GATYS, "gram", "caffe", (45, 35), None),
+    ("vgg19", GATYS, "gram", "caffe", (40, 33), (67, 52)),
+    ("vgg19", GATYS, "gram", "caffe", (67, 40), (16, 19)),
+    ("vgg16", STYLE_OWN, "gram", "none", (33, 29), (21, 58)),
 ]
 
 
@@ -214,30 +223,46 @@ def tapped(taps, criterion):
     return layers
 
 
-def losses(network, taps, criterion, norm, weights_seed, generated, target):
-    """(total, layers)"""
-    layers, left = [], tapped(taps, criterion)
-    pair = (features(network, weights_seed, normalized(picture, norm)) for picture in (generated, target))
-    for (name, u), (_, v) in zip(*pair):
+def of_taps(network, taps, criterion, norm, weights_seed, generated, target, style):
+    """(layer's name, weight, loss) of each tap. Gram matrices are compared with those of the style."""
+    left = tapped(taps, criterion)
+    three = (features(network, weights_seed, normalized(picture, norm)) for picture in (generated, target, style))
+    for (name, u), (_, v), (_, s) in zip(*three):
         for weight, own in left.pop(name, []):
-            layers.append({"name": name, "weight": weight, "loss": compare(own, name)(u, v).item()})
+            yield name, weight, compare(own, name)(u, s if own == "gram" else v)
         if not left:
-            return sum(layer["weight"] * layer["loss"] for layer in layers), layers
+            return
     raise ValueError(f"{network} has no {', '.join(left)} at this size")
+
+
+def losses(*what):
+    """(total, layers)"""
+    layers = [{"name": name, "weight": weight, "loss": loss.item()} for name, weight, loss in of_taps(*what)]
+    return sum(layer["weight"] * layer["loss"] for layer in layers), layers
 
 
 def cases():
     """Every preset at every size; each preset and each size meets each distortion."""
     for i, (preset, config) in enumerate(PRESETS.items()):
         for j, size in enumerate(SIZES):
-            yield {"preset": preset}, config, size, i, i + j
+            yield {"preset": preset}, config, size, None, i, i + j
     for i, (*config, size) in enumerate(EXPLICIT):
-        yield dict(zip(("network", "taps", "criterion", "norm"), config)), config, size, i, i
+        yield dict(zip(("network", "taps", "criterion", "norm"), config)), config, size, None, i, i
+    for i, (*config, size, of_style) in enumerate(STYLED):
+        yield dict(zip(("network", "taps", "criterion", "norm"), config)), config, size, of_style, i, i
+
+
+def styled(case, of_style, n, target):
+    """The style picture of a case, which it notes: the target, where it has none of its own."""
+    if of_style is None:
+        return target
+    case |= {"style_width": of_style[0], "style_height": of_style[1], "style_seed": (n + 2) % 4}
+    return scene(*of_style, case["style_seed"])
 
 
 def main():
     lines = []
-    for n, (given, config, (width, height), weights_seed, kind) in enumerate(cases()):
+    for n, (given, config, (width, height), of_style, weights_seed, kind) in enumerate(cases()):
         case = given | {
             "weights_seed": weights_seed % 4, "width": width, "height": height, "scene_seed": n % 4,
             "distortion": DISTORTIONS[kind % 3], "distortion_seed": (n + 1) % 4,
@@ -245,9 +270,10 @@ def main():
         target = scene(width, height, case["scene_seed"])
         generated = distort(case["distortion"], target, case["distortion_seed"])
         assert (generated != target).any(), f"{case} compares a picture with itself"
+        style = styled(case, of_style, n, target)
         for name, picture in (("scene", target), ("distorted", generated)):
             case[f"{name}_sha256"] = hashlib.sha256(picture.tobytes()).hexdigest()
-        case["total"], case["layers"] = losses(*config, case["weights_seed"], generated, target)
+        case["total"], case["layers"] = losses(*config, case["weights_seed"], generated, target, style)
         lines.append(json.dumps(case))
     print("[\n" + ",\n".join(lines) + "\n]")
 

@@ -18,13 +18,24 @@ fn part(origin: [u32; 2], extent: [u32; 2]) -> Region {
 
 /// A plan's executors, which have run all of it; and the twin.
 fn run(plan: &Plan, inputs: &[(TensorId, Vec<f32>)]) -> (Vec<(Subject, AnyExecutor)>, Executor) {
+    run_from(plan, inputs, None)
+}
+
+/// The same from matrices that begin so, shape (C, C).
+fn run_from(
+    plan: &Plan,
+    inputs: &[(TensorId, Vec<f32>)],
+    begun: Option<&[f32]>,
+) -> (Vec<(Subject, AnyExecutor)>, Executor) {
     let mut twin = Executor::twin(plan.clone(), parameters(vec![])).unwrap();
+    begun.into_iter().for_each(|begun| twin.begin_matrices(0, begun).unwrap());
     for (tensor, values) in inputs {
         twin.write(*tensor, values).unwrap();
     }
     twin.run(0..plan.steps().len(), &[]).unwrap();
     let of_subject = |subject: Subject| {
         let mut executor = subject.executor(plan, &parameters(vec![]));
+        begun.into_iter().for_each(|begun| executor.begin_matrices(0, begun).unwrap());
         for (tensor, values) in inputs {
             executor.write(*tensor, values).unwrap();
         }
@@ -70,6 +81,73 @@ fn matrices_by_hand() {
     assert_eq!(twin.sums(), [[expected]]);
     for (subject, executor) in executors {
         assert_eq!(executor.sums().unwrap(), [[expected]], "{subject}");
+    }
+}
+
+/// By hand, the same from matrices that begin with (1, -2; -2, 4) / 4: they come to (10, 0; 0, 4) / 4.
+#[test]
+fn matrices_that_begin_with_a_style_by_hand() {
+    let plan = plans::matrices(1, 2, [whole([2, 1]); 2]).unwrap().remove(0);
+    let inputs = [(0, vec![0.0, 3.0, 2.0, -2.0]), (1, vec![1.0, 0.0, 0.0, 2.0])];
+    let begun = [0.25, -0.5, -0.5, 1.0];
+    let (executors, twin) = run_from(&plan, &inputs, Some(&begun));
+    let expected = (100.0 + 16.0) / 16.0;
+    assert_eq!(twin.sums(), [[expected]]);
+    for (subject, executor) in executors {
+        assert_eq!(executor.sums().unwrap(), [[expected]], "{subject}");
+    }
+
+    let (plan, made) = plans::matrix_gradients(1, 2, [whole([2, 1]); 3]).unwrap().remove(0);
+    let (executors, twin) = run_from(&plan, &inputs, Some(&begun));
+    // The weight of this plan's tap is C² C = 8: 4 * 8 / 4 / 4 = 2, times (10, 4) / 4 a channel, times (1, 3) and (2, 0).
+    let expected = [5.0, 15.0, 4.0, 0.0];
+    assert_eq!(twin.read(made).unwrap(), expected);
+    for (subject, executor) in executors {
+        assert_eq!(executor.read(made).unwrap(), expected, "{subject}");
+    }
+}
+
+/// Of several images, all of which begin with the same.
+#[test]
+fn matrices_begin_with_a_style() {
+    let mut shapes: Vec<_> = sizes("1x1 3x5 65x63 91x47").into_iter().map(|size| [whole(size); 2]).collect();
+    shapes.push([part([2, 5], [30, 20]), part([5, 6], [21, 12]).with_halo([2, 1, 3, 4])]);
+    let mut largest = 0.0f64;
+    for (i, regions) in shapes.into_iter().enumerate() {
+        let (images, channels) = (1 + i as u32 % 3, [3, 67, 32, 33, 7][i % 5]);
+        // Of the order of what the matrices differ by.
+        let begun: Vec<f32> = features(i as u64, u64::from(channels).pow(2));
+        let begun: Vec<f32> = begun.iter().map(|value| value / channels as f32).collect();
+        for (seed, plan) in plans::matrices(images, channels, regions).unwrap().into_iter().enumerate() {
+            let inputs = plans::given(&plan, seed as u64, features);
+            let (executors, twin) = run_from(&plan, &inputs, Some(&begun));
+            for (subject, executor) in executors {
+                for (sum, twin) in executor.sums().unwrap().concat().iter().zip(twin.sums().concat()) {
+                    let error = (sum - twin).abs() / twin;
+                    assert!(error <= GRAM, "{subject}, {i} {seed}: {sum} and {twin}");
+                    largest = largest.max(error);
+                }
+            }
+        }
+    }
+    println!("gram from a style: largest difference {largest:.2e}, allowed {GRAM:e}");
+}
+
+#[test]
+fn what_no_matrix_begins_with_is_an_error() {
+    let plan = plans::matrices(1, 2, [whole([2, 1]); 2]).unwrap().remove(0);
+    let (executors, mut twin) = run(&plan, &plans::given(&plan, 1, features));
+    for (tap, values) in [(0, 3), (1, 4)] {
+        assert!(twin.begin_matrices(tap, &vec![0.0; values]).is_err());
+    }
+    for (subject, mut executor) in executors {
+        for (tap, values) in [(0, 3), (1, 4)] {
+            let error = executor.begin_matrices(tap, &vec![0.0; values]).unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("no Gram matrix of {values} values")),
+                "{subject}: {error}"
+            );
+        }
     }
 }
 

@@ -15,14 +15,14 @@ use safetensors::SafeTensors;
 use crate::{
     TAPS, buffer_memory,
     comparison::{bits, config, config_by, image, model, model_with, scenes},
-    gpu_device,
+    golden, gpu_device,
     linears::linears,
     objects::objects,
     scene::{Distortion, Scene},
 };
 
 /// The length of the difference of two vectors, relative to the second's.
-fn error(got: &[f32], want: &[f32]) -> f64 {
+pub fn error(got: &[f32], want: &[f32]) -> f64 {
     let length =
         |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
     let differences = got.iter().zip(want).map(|(got, want)| f64::from(*got) - f64::from(*want));
@@ -60,7 +60,14 @@ fn agrees_with_pytorch(context: &Context) {
         let weights = Weights::seeded(number("weights_seed"));
         let options = ModelOptions::default().linears(linears());
         let model = Model::with_options(context, &config, &weights, &options).unwrap();
-        let (report, gradient) = self::gradient(&model, &generated, &target);
+        let (report, gradient) = match golden::style_of(case) {
+            None => self::gradient(&model, &generated, &target),
+            Some(style) => {
+                let mut session = model.session(width, height).unwrap();
+                let target = session.target_with_style_blocking(image(&target), image(&style)).unwrap();
+                session.loss_and_gradient_blocking(image(&generated), &target).unwrap()
+            }
+        };
         let total = case["total"].as_f64().unwrap();
         assert!((report.total - total).abs() < 1e-5 * total, "{case}: {}", report.total);
         let want = tensors.tensor(&index.to_string()).unwrap();

@@ -35,6 +35,7 @@ mod readback;
 #[path = "../common/scene.rs"]
 mod scene;
 mod session;
+mod style;
 
 use perceptual_loss::gpu::wgpu;
 

@@ -17,7 +17,7 @@ pub fn encode(lines: &[Line]) -> Result<String, Failure> {
 
 /// What is looked at first comes first.
 fn columns(line: &Line) -> Result<Vec<(Cow<'static, str>, String)>, Failure> {
-    let Line { report, generated, target, pictures } = line;
+    let Line { report, generated, target, style, pictures } = line;
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     let name = |name: &str| escaped(name).into_owned();
     let criterion = report.criterion();
@@ -35,11 +35,9 @@ fn columns(line: &Line) -> Result<Vec<(Cow<'static, str>, String)>, Failure> {
         true => String::new(),
         false => json::object(pictures)?,
     };
-    let mut columns = vec![
-        ("generated".into(), name(generated)),
-        ("target".into(), name(target)),
-        ("total".into(), report.total.to_string()),
-    ];
+    let mut columns = vec![("generated".into(), name(generated)), ("target".into(), name(target))];
+    columns.extend(style.as_deref().map(|style| ("style".into(), name(style))));
+    columns.push(("total".into(), report.total.to_string()));
     columns.extend(report.layers.iter().map(|layer| (column(layer), layer.loss.to_string())));
     let rest = [
         ("width", report.width.to_string()),

@@ -13,6 +13,8 @@ pub struct Line {
     pub report: Report,
     pub generated: String,
     pub target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub style: Option<String>,
     #[serde(skip_serializing_if = "Record::is_plain")]
     pub pictures: Record,
 }
@@ -29,6 +31,7 @@ impl Line {
             [&self.generated, &self.target, &self.report.weights.origin].map(|name| escaped(name));
         let mut report = self.report.clone();
         report.weights.origin = origin.into_owned();
-        format!("{generated} against {target}\n{report}\n")
+        let style = self.style.as_deref().map(|style| format!(", in the style of {}", escaped(style)));
+        format!("{generated} against {target}{}\n{report}\n", style.unwrap_or_default())
     }
 }

@@ -33,7 +33,9 @@ pub struct PlanReport {
     weights: u64,
     bands: u32,
     strips: u32,
-    /// Floating-point operations of both pictures, with what is done again.
+    /// How often the parts go through: twice for the gradient of Gram matrices in parts.
+    times: u32,
+    /// Floating-point operations of both pictures, with what is done again because of the cut, of one time.
     flops: u64,
     /// What is done again because of the cut, as a share of what the whole picture takes.
     recomputed: f64,
@@ -109,6 +111,7 @@ impl PlanReport {
             weights,
             bands: cut.bands(),
             strips: cut.strips(),
+            times: cut.times(),
             flops,
             recomputed: cut.overhead(),
             parts,
@@ -129,8 +132,9 @@ impl PlanReport {
             (1, strips) => format!("in {strips} strips"),
             (bands, strips) => format!("in {bands} bands of {strips} strips"),
         };
+        let twice = if self.times > 1 { ", which go through twice" } else { "" };
         let loss = self.preset.unwrap_or(self.network);
-        let mut text = format!("{width}x{height}, {loss}, on {backend}{on}: {cut}\n");
+        let mut text = format!("{width}x{height}, {loss}, on {backend}{on}: {cut}{twice}\n");
         let size = |bytes: u64| ByteSize(bytes).to_string();
         // Writing to a string does not fail.
         let _ = writeln!(

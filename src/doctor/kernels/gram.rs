@@ -20,22 +20,37 @@ fn part(origin: [u32; 2], extent: [u32; 2]) -> Region {
     Region::part([40, 30], origin, extent)
 }
 
-/// A plan's executors on the context and on the twins, which have run all of it.
-fn run(context: &Context, plan: &Plan, inputs: &[(TensorId, Vec<f32>)]) -> Result<(AnyExecutor, Executor)> {
+/// A plan's executors on the context and on the twins, which have run all of it, from matrices that begin with `begun`.
+fn run(
+    context: &Context,
+    plan: &Plan,
+    inputs: &[(TensorId, Vec<f32>)],
+    begun: &[f32],
+) -> Result<(AnyExecutor, Executor)> {
     let mut twin = Executor::twin(plan.clone(), no_weights())?;
     let mut executor = AnyExecutor::new(context, &options(None), plan.clone(), &no_weights())?;
     for (tensor, values) in inputs {
         twin.write(*tensor, values)?;
         executor.write(*tensor, values)?;
     }
+    twin.begin_matrices(0, begun)?;
+    executor.begin_matrices(0, begun)?;
     let steps = 0..plan.steps().len();
     twin.run(steps.clone(), &[])?;
     executor.run(steps, &[])?;
     Ok((executor, twin))
 }
 
+/// A matrix of so many channels that a style may leave: symmetric, of the order of Gram matrices.
+fn style(channels: u32, seed: u64) -> Vec<f32> {
+    let values = features(seed, u64::from(channels).pow(2));
+    let at = |row: u32, column: u32| values[(row * channels + column) as usize] / (channels as f32);
+    let places = (0..channels).flat_map(|row| (0..channels).map(move |column| (row, column)));
+    places.map(|(row, column)| at(row, column) + at(column, row)).collect()
+}
+
 /// Channels that do not fill a tile, and positions that do not fill what is multiplied at once, and more than a chunk; of a part that has a
-/// halo, beside a target that holds more.
+/// halo, beside a target that holds more. The matrices begin with a style.
 pub(in crate::doctor) fn gram(context: &Context) -> Result<Deviation> {
     let shapes = [
         (1, 1, [whole([1, 1]); 2]),
@@ -46,7 +61,7 @@ pub(in crate::doctor) fn gram(context: &Context) -> Result<Deviation> {
     all(shapes.into_iter().enumerate().map(|(seed, (images, channels, regions))| {
         all(plans::matrices(images, channels, regions)?.into_iter().map(|plan| {
             let inputs = plans::given(&plan, seed as u64, features);
-            let (executor, twin) = run(context, &plan, &inputs)?;
+            let (executor, twin) = run(context, &plan, &inputs, &style(channels, seed as u64))?;
             Ok(compare_totals(&executor.sums()?.concat(), &twin.sums().concat(), GRAM))
         }))
     }))
@@ -63,7 +78,8 @@ pub(in crate::doctor) fn gram_gradient(context: &Context) -> Result<Deviation> {
         let plans = plans::matrix_gradients(images, channels, regions)?;
         all(plans.into_iter().filter(|(plan, _)| !plans::is_last_masked(plan)).map(|(plan, made)| {
             let inputs = plans::given(&plan, seed as u64, features);
-            let (executor, twin) = run(context, &plan, &inputs)?;
+            let begun = vec![0.0; channels.pow(2) as usize];
+            let (executor, twin) = run(context, &plan, &inputs, &begun)?;
             let bounds = bounds(&twin, &no_weights(), 1)?;
             Ok(compare(&executor.read(made)?, &twin.read(made)?, &bounds[0]))
         }))

@@ -27,7 +27,7 @@ const TILES_BYTES: u32 = 2 * 16 * TILE * 4;
 
 pub(in crate::gpu) static KERNEL: Kernel =
     kernel!("gram", [Read, Read, Write], constants: &[("TILE", TILE)], workgroup_memory: TILES_BYTES);
-pub(in crate::gpu) static SUM: Kernel = kernel!("gram.sum", [Read, Write]);
+pub(in crate::gpu) static SUM: Kernel = kernel!("gram.sum", [Read, Read, Write]);
 pub(in crate::gpu) static GRADIENT: Kernel = kernel!(
     "gram.gradient", [Read, Read, Read, Read, Write], constants: &[("TILE", TILE)], workgroup_memory: TILES_BYTES
 );
@@ -71,7 +71,8 @@ pub(in crate::gpu) struct Matrix {
     pub(in crate::gpu) divisor: f64,
 }
 
-/// What the matrices of each image differ by, and the sums of its squares, from place `first` of all sums on.
+/// What the matrices of each image differ by, with what they begin with, and the sums of squares of that, from place `first` of all sums
+/// on.
 pub(in crate::gpu) fn lower(
     features: &Features<'_>,
     matrix: Matrix,
@@ -116,7 +117,7 @@ pub(in crate::gpu) fn lower(
     let binding = Binding::Matrix(matrix.tap);
     let sum = Dispatch {
         kernel: &SUM,
-        bindings: vec![Binding::Scratch(0), binding.clone()],
+        bindings: vec![Binding::Scratch(0), Binding::Style(matrix.tap), binding.clone()],
         params: Params::divisible(&params, offset_of!(Sum, first_group)),
         groups,
         images: tensor.images,

@@ -16,8 +16,9 @@ use crate::{
         workspace::{Round, Workspace},
     },
     image::Image,
-    plan::{Parts, Plans},
+    plan::{Parts, Plans, Sweep},
     profile::Stopwatch,
+    style::Style,
 };
 
 /// What a gradient's comparison gives: the sum of differences at each tap, and the gradient, shape (3, H, W).
@@ -59,6 +60,7 @@ impl Gradients {
     pub(super) async fn pair(
         &mut self,
         pair: &[Image<'_>; 2],
+        style: Option<&Style>,
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
@@ -67,21 +69,23 @@ impl Gradients {
         let whole = parts.plan();
         let (mut sums, mut gradient) = (vec![0.0; whole.taps().len()], whole.zero_gradient()?);
         let mut seconds = vec![0.0; whole.steps().len()];
-        for (index, (band, strip)) in parts.order().enumerate() {
-            let mut follow = follow.share(index, parts.count() as usize);
+        for (index, run) in parts.runs().enumerate() {
+            let mut follow = follow.share(index, parts.run_count());
             let prepared = match pairs.take() {
                 // Of the whole picture it is there already.
                 Some(prepared) if !parts.is_cut() => prepared,
-                before => prepare(workspace, parts, (band, strip), before)?,
+                before => prepare(workspace, parts, run, before)?,
             };
             let prepared = pairs.insert(prepared);
-            let round = Round::of(1, pair, words);
+            let round = Round { style, ..Round::of(1, pair, words) };
             let watched = watch.as_deref_mut();
             let (of_part, times) =
                 compare(workspace, prepared, round, readback, wait, watched, &mut follow).await?;
             for (step, time) in prepared.plan.steps().iter().zip(times) {
                 seconds[parts.step_of(step)] += time;
             }
+            let taps = prepared.plan.steps().iter().filter_map(|step| step.operation.tap());
+            taps.filter(|&tap| parts.plan().is_of_all(tap)).for_each(|tap| sums[tap] = 0.0);
             sums.iter_mut().zip(of_part.0).for_each(|(sum, part)| *sum += part);
             prepared.plan.place_gradient(&of_part.1, &mut gradient);
         }
@@ -96,6 +100,7 @@ impl Gradients {
     pub(super) async fn candidate(
         &mut self,
         target: &Target,
+        style: Option<&Style>,
         picture: &Image<'_>,
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
@@ -112,7 +117,7 @@ impl Gradients {
         let Self { workspace, candidates, readback, words, .. } = self;
         let (_, prepared) = candidates.insert((target.id, prepared));
         let pictures = [*picture];
-        let round = Round { target: Some(target), ..Round::of(1, &pictures, words) };
+        let round = Round { target: Some(target), style, ..Round::of(1, &pictures, words) };
         let watched = watch.as_deref_mut();
         let ((sums, of_whole), times) =
             compare(workspace, prepared, round, readback, wait, watched, follow).await?;
@@ -126,14 +131,14 @@ impl Gradients {
 }
 
 /// The program of a part, in place of that of the part before.
-fn prepare(
+pub(super) fn prepare(
     workspace: &Workspace,
     parts: &Parts,
-    (band, strip): (u32, u32),
+    (sweep, band, strip): (Sweep, u32, u32),
     before: Option<Prepared>,
 ) -> Result<Prepared> {
     let (model, buffers) = (&workspace.model, &workspace.buffers);
-    let part = parts.part(band, strip)?.plan;
+    let part = parts.part_of(sweep, band, strip)?.plan;
     let lowered = model.lower(&part, Host::Parts, Keeper::Executor)?;
     match before {
         Some(mut prepared) => {

@@ -4,10 +4,12 @@ mod flight;
 mod gradient;
 mod mapping;
 mod parts;
+mod style;
 mod whole;
 
 use std::sync::Arc;
 
+pub(crate) use self::style::gram_matrices;
 use self::{flight::Flight, gradient::Gradients, parts::InParts, whole::Whole};
 use super::{
     arrange::{Arrangement, arrange, arrange_gradient, parts_memory},
@@ -25,6 +27,7 @@ use crate::{
     memory::Memory,
     plan::{Parts, Plans},
     profile::Stopwatch,
+    style::Style,
 };
 
 /// A session on a GPU.
@@ -93,21 +96,23 @@ impl Session {
     }
 
     /// Compares pictures 2k and 2k + 1, at most [`images`](Self::images) pairs of them. For each pair, the sum of
-    /// differences at each tap.
+    /// differences at each tap: of Gram matrices from the style's, where there is one.
     pub(crate) async fn pairs(
         &mut self,
         pictures: &[Image<'_>],
+        style: Option<&Style>,
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<Vec<f64>>> {
         match &mut self.way {
-            Way::Whole(whole) => whole.pairs(pictures, wait, watch, follow).await,
+            Way::Whole(whole) => whole.pairs(pictures, style, wait, watch, follow).await,
             Way::InParts(parts) => {
                 let mut sums = vec![];
                 for (index, pair) in pictures.as_chunks().0.iter().enumerate() {
                     let mut follow = follow.share(index, pictures.len() / 2);
-                    sums.push(parts.pair(pair, wait, watch.as_deref_mut(), &mut follow).await?);
+                    let watch = watch.as_deref_mut();
+                    sums.push(parts.pair(pair, style, wait, watch, &mut follow).await?);
                 }
                 Ok(sums)
             }
@@ -122,12 +127,13 @@ impl Session {
     pub(crate) async fn candidates(
         &mut self,
         target: &Target,
+        style: Option<&Style>,
         pictures: &[Image<'_>],
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<Vec<f64>>> {
-        self.whole()?.candidates(target, pictures, wait, watch, follow).await
+        self.whole()?.candidates(target, style, pictures, wait, watch, follow).await
     }
 
     /// For each picture, at most [`images`](Self::images) of them, the sum of its own features at each tap.
@@ -166,23 +172,25 @@ impl Session {
     pub(crate) async fn pair_gradient(
         &mut self,
         pair: &[Image<'_>; 2],
+        style: Option<&Style>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<(Vec<f64>, Vec<f32>)> {
-        self.gradients()?.pair(pair, wait, watch, follow).await
+        self.gradients()?.pair(pair, style, wait, watch, follow).await
     }
 
     /// The same of a picture and a target, where [its maps can be used](Self::keeps_for_gradient).
     pub(crate) async fn candidate_gradient(
         &mut self,
         target: &Target,
+        style: Option<&Style>,
         picture: &Image<'_>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<(Vec<f64>, Vec<f32>)> {
-        self.gradients()?.candidate(target, picture, wait, watch, follow).await
+        self.gradients()?.candidate(target, style, picture, wait, watch, follow).await
     }
 
     fn gradients(&mut self) -> Result<&mut Gradients> {

@@ -18,6 +18,7 @@ use crate::{
     memory::Memory,
     plan::{Part, Parts},
     profile::Stopwatch,
+    style::Style,
 };
 
 /// Buffers that fit every part of a pair of pictures.
@@ -56,6 +57,7 @@ impl InParts {
     pub(super) async fn pair(
         &mut self,
         pair: &[Image<'_>; 2],
+        style: Option<&Style>,
         wait: Wait,
         mut watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
@@ -74,7 +76,7 @@ impl InParts {
             follow.at(0.0)?;
             begin(workspace, program, parts.part(band, strip)?)?;
             let place = Some((&*readback, of_all.len() as u64 * bytes));
-            let mut round = Round { readback: place, ..Round::of(1, pair, words) };
+            let mut round = Round { readback: place, style, ..Round::of(1, pair, words) };
             let last = if let Some(watch) = watch.as_deref_mut() {
                 let (last, times) = run_timed(workspace, program, &mut round, &mut flight, watch).await?;
                 for (step, time) in program.plan.steps().iter().zip(times) {

@@ -19,6 +19,7 @@ use crate::{
     memory::Memory,
     plan::Plans,
     profile::Stopwatch,
+    style::Style,
 };
 
 /// Buffers that fit a round of pairs, of candidates, of pictures alone, and a target.
@@ -74,18 +75,20 @@ impl Whole {
     pub(super) async fn pairs(
         &mut self,
         pictures: &[Image<'_>],
+        style: Option<&Style>,
         wait: Wait,
         watch: Option<&mut Stopwatch>,
         follow: &mut Follow<'_>,
     ) -> Result<Vec<Vec<f64>>> {
         let Self { workspace, pairs, readback, words, .. } = self;
-        let round = Round::of(pictures.len() as u32 / 2, pictures, words);
+        let round = Round { style, ..Round::of(pictures.len() as u32 / 2, pictures, words) };
         sums(workspace, pairs, round, readback, wait, watch, follow).await
     }
 
     pub(super) async fn candidates(
         &mut self,
         target: &Target,
+        style: Option<&Style>,
         pictures: &[Image<'_>],
         wait: Wait,
         watch: Option<&mut Stopwatch>,
@@ -101,7 +104,8 @@ impl Whole {
         };
         let Self { workspace, candidates, readback, words, .. } = self;
         let (_, prepared) = candidates.insert((target.id, prepared));
-        let round = Round { target: Some(target), ..Round::of(pictures.len() as u32, pictures, words) };
+        let round =
+            Round { target: Some(target), style, ..Round::of(pictures.len() as u32, pictures, words) };
         sums(workspace, prepared, round, readback, wait, watch, follow).await
     }
 

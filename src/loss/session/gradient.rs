@@ -1,5 +1,7 @@
 //! Comparing, and the gradient of what comes of it.
 
+use std::sync::Arc;
+
 use super::{Against, DeviceSession, Session, first, pictures_of};
 use crate::{
     block::block_on,
@@ -9,6 +11,7 @@ use crate::{
     loss::{Gradient, Target, target::Kept},
     profile::{Profile, Stopwatch},
     report::Report,
+    style::Style,
 };
 
 impl Session {
@@ -112,6 +115,10 @@ impl Session {
         let size = [self.width, self.height];
         let keeps = self.keeps_for_gradient()?;
         // Whose maps are kept, or the pairs.
+        let style: Option<&Arc<Style>> = match against {
+            Against::Each => None,
+            Against::Target(target) => target.style.as_ref(),
+        };
         let (kept, pairs): (_, Vec<[Image<'a>; 2]>) = match against {
             Against::Each => (None, pictures.as_chunks().0.to_vec()),
             Against::Target(target) => {
@@ -139,19 +146,25 @@ impl Session {
             let compared = match (&mut self.device, kept) {
                 #[cfg(feature = "gpu")]
                 (DeviceSession::Gpu(session), Some(Kept::Gpu(target))) => {
-                    session.candidate_gradient(target, &pictures[index], wait, watch, &mut follow).await?
+                    let style = style.map(Arc::as_ref);
+                    session
+                        .candidate_gradient(target, style, &pictures[index], wait, watch, &mut follow)
+                        .await?
                 }
                 #[cfg(feature = "gpu")]
                 (DeviceSession::Gpu(session), None) => {
-                    session.pair_gradient(&pairs[index], wait, watch, &mut follow).await?
+                    let style = style.map(Arc::as_ref);
+                    session.pair_gradient(&pairs[index], style, wait, watch, &mut follow).await?
                 }
                 #[cfg(feature = "cpu")]
                 (DeviceSession::Cpu(session), Some(Kept::Cpu(target))) => {
-                    session.candidate_gradient(target, &pictures[index], wait, watch, &mut follow).await?
+                    session
+                        .candidate_gradient(target, style, &pictures[index], wait, watch, &mut follow)
+                        .await?
                 }
                 #[cfg(feature = "cpu")]
                 (DeviceSession::Cpu(session), None) => {
-                    session.pair_gradient(&pairs[index], wait, watch, &mut follow).await?
+                    session.pair_gradient(&pairs[index], style, wait, watch, &mut follow).await?
                 }
                 // The target was checked: its maps are this device's.
                 _ => return Err(Error::Config("the target's maps are on another device".to_owned())),
