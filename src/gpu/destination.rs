@@ -9,7 +9,7 @@ use super::{
     lower::grid,
     prepared::Bound,
     program::Params,
-    record::{Recorded, record},
+    record::Recorded,
     source::{BufferLayout, BufferSource, Cache, InBuffer, Mask, Part, Use, groups_of},
 };
 use crate::{
@@ -234,7 +234,7 @@ pub(crate) fn write(
     })?;
     if let Some(ready) = destinations.prepare(gpu, (into, source), [&buffers[0], &buffers[1]])? {
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        record(&mut encoder, [destinations.recorded(ready)]);
+        super::record::record(&mut encoder, [destinations.recorded(ready)]);
         gpu.queue.submit([encoder.finish()]);
     }
     gpu.check()

@@ -193,6 +193,7 @@ impl Parts {
     }
 
     /// The parts' bands and strips, in the order in which they run.
+    #[cfg(any(feature = "gpu", test))]
     pub(crate) fn order(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
         let [bands, strips] = self.cuts.counts();
         (0..bands).flat_map(move |band| (0..strips).map(move |strip| (band, strip)))
