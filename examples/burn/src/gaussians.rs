@@ -18,7 +18,8 @@ impl Gaussians {
     /// So many, spread out, grey and round; the same each time.
     pub fn new(count: usize, [width, height]: [u32; 2], device: &Device) -> Self {
         // The sequence that fills a square evenly (R2).
-        let place = |k: usize| [0.754_877_7, 0.569_840_3].map(|step: f64| ((k + 1) as f64 * step).fract() as f32);
+        let place =
+            |k: usize| [0.754_877_7, 0.569_840_3].map(|step: f64| ((k + 1) as f64 * step).fract() as f32);
         let size = 1.2 * (count as f32).sqrt();
         let tensor = |of: &dyn Fn(usize) -> Vec<f32>| {
             let values: Vec<f32> = (0..count).flat_map(of).collect();

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let values = photograph.as_raw().iter().map(|&level| f32::from(level) / 255.0).collect();
     let truth: Tensor<2> = pixels(values, &burn);
     let in_buffer = InBuffer::of(&truth)?;
-    let mut encoder = encoder(&device);
+    let mut encoder = encode(&device);
     session.record_target(&mut encoder, in_buffer.source(width, height))?;
     queue.submit([encoder.finish()]);
 
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let slope: Tensor<2> = Tensor::zeros(drawn.shape(), &burn);
         let recorded = {
             let [from, to] = [InBuffer::of(&drawn)?, InBuffer::of(&slope)?];
-            let mut encoder = encoder(&device);
+            let mut encoder = encode(&device);
             let source = from.source(width, height);
             let into = to.gradient(width, height).weight(WEIGHT);
             let recorded = session.record_gradient(&mut encoder, &source, &into, step.into())?;
@@ -75,7 +75,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         device.poll(wgpu::PollType::wait_indefinitely())?;
         while let Some(done) = session.poll() {
-            println!("{} {:.6} {:.6}", done.frame, done.result?.total, by_pixels.clone().into_scalar::<f32>());
+            println!(
+                "{} {:.6} {:.6}",
+                done.frame,
+                done.result?.total,
+                by_pixels.clone().into_scalar::<f32>()
+            );
         }
     }
     saved.push(photograph);
@@ -87,7 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn encoder(device: &wgpu::Device) -> wgpu::CommandEncoder {
+fn encode(device: &wgpu::Device) -> wgpu::CommandEncoder {
     device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
 }
 
@@ -98,7 +103,7 @@ fn pixels(values: Vec<f32>, device: &Device) -> Tensor<2> {
 }
 
 fn read(picture: Tensor<2>, width: u32, height: u32) -> Result<RgbImage, Box<dyn Error>> {
-    let values = picture.into_data().to_vec::<f32>().map_err(|error| format!("{error:?}"))?;
+    let values = picture.into_data().try_to_vec::<f32>().map_err(|error| format!("{error:?}"))?;
     let levels = values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
     Ok(RgbImage::from_raw(width, height, levels).ok_or("the picture has too few values")?)
 }

@@ -4,10 +4,11 @@ use std::error::Error;
 
 use burn::tensor::{Device, Tensor};
 use burn_wgpu::{
-    AutoCompiler, CubeBackend, RuntimeOptions, WgpuDevice, WgpuResource, graphics::AutoGraphicsApi, init_setup,
-    wgpu,
+    AutoCompiler, CubeBackend, RuntimeOptions, WgpuDevice, WgpuResource, graphics::AutoGraphicsApi,
+    init_setup, wgpu,
 };
-use cubecl::{server::ManagedResource, wgpu::WgpuServer};
+use cubecl::wgpu::WgpuServer;
+use cubecl_runtime::storage::ManagedResource;
 use perceptual_loss::gpu::{BufferLayout, BufferSource, GradientBuffer};
 
 /// burn's device, and the same as wgpu has it.
@@ -23,7 +24,8 @@ pub struct InBuffer(ManagedResource<WgpuResource>);
 impl InBuffer {
     /// What burn has been asked for before is on the queue then, and so is done before what is submitted after.
     pub fn of(tensor: &Tensor<2>) -> Result<Self, Box<dyn Error>> {
-        let tensor = tensor.clone().try_into_primitive::<CubeBackend>().map_err(|error| format!("{error:?}"))?;
+        let tensor =
+            tensor.clone().try_into_primitive::<CubeBackend>().map_err(|error| format!("{error:?}"))?;
         assert!(tensor.is_contiguous(), "rows that follow each other");
         let resource = tensor.client.get_resource::<WgpuServer<AutoCompiler>>(tensor.handle.clone());
         let resource = resource.map_err(|error| format!("{error:?}"))?;
@@ -31,18 +33,19 @@ impl InBuffer {
         Ok(Self(resource))
     }
 
-    fn first(&self) -> (&wgpu::Buffer, u64) {
-        let WgpuResource { buffer, offset, .. } = self.0.resource();
-        (buffer, offset / 4)
+    /// The buffer, and its first element that is the tensor's.
+    fn first(&self) -> (wgpu::Buffer, u64) {
+        let resource = self.0.resource();
+        (resource.buffer.clone(), resource.offset / 4)
     }
 
     pub fn source(&self, width: u32, height: u32) -> BufferSource {
         let (buffer, first) = self.first();
-        BufferSource::f32(buffer, BufferLayout::Interleaved(3), width, height).offset(first)
+        BufferSource::f32(&buffer, BufferLayout::Interleaved(3), width, height).offset(first)
     }
 
     pub fn gradient(&self, width: u32, height: u32) -> GradientBuffer {
         let (buffer, first) = self.first();
-        GradientBuffer::new(buffer, BufferLayout::Interleaved(3), width, height).offset(first)
+        GradientBuffer::new(&buffer, BufferLayout::Interleaved(3), width, height).offset(first)
     }
 }
