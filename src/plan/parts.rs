@@ -193,8 +193,7 @@ impl Parts {
     }
 
     /// The parts' bands and strips, in the order in which they run.
-    #[cfg(any(feature = "gpu", test))]
-    pub(crate) fn order(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
+    pub(crate) fn order(&self) -> impl Iterator<Item = (u32, u32)> + Clone + use<> {
         let [bands, strips] = self.cuts.counts();
         (0..bands).flat_map(move |band| (0..strips).map(move |strip| (band, strip)))
     }
@@ -252,9 +251,9 @@ impl Parts {
 
     /// All parts as often as they are gone through, in order: their sweeps, their bands and their strips.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (Sweep, u32, u32)> + use<> {
-        let [bands, strips] = self.cuts.counts();
-        let of_band = move |sweep: Sweep, band: u32| (0..strips).map(move |strip| (sweep, band, strip));
-        self.sweeps().iter().flat_map(move |&sweep| (0..bands).flat_map(move |band| of_band(sweep, band)))
+        let order = self.order();
+        let of_sweep = move |sweep: Sweep| order.clone().map(move |(band, strip)| (sweep, band, strip));
+        self.sweeps().iter().flat_map(move |&sweep| of_sweep(sweep))
     }
 
     /// How many those are.
