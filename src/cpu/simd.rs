@@ -34,6 +34,34 @@ pub(super) fn lanes() -> usize {
     arch().dispatch(Lanes)
 }
 
+/// A function whose body, with all that is inlined there, is compiled for the registers that there are. A closure that is handed to
+/// [`arch`]'s `dispatch` need not be: the compiler may leave it a function by itself, for the least registers that any processor has.
+macro_rules! vectorized {
+    ($(#[$attribute:meta])* fn $name:ident<$life:lifetime>($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block) => {
+        $(#[$attribute])*
+        fn $name<$life>($($argument: $type),*) $(-> $output)? {
+            struct Body<$life> {
+                $($argument: $type),*
+            }
+
+            impl<$life> pulp::WithSimd for Body<$life> {
+                type Output = $crate::cpu::simd::vectorized!(@output $($output)?);
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
+                    let Self { $($argument),* } = self;
+                    $body
+                }
+            }
+
+            $crate::cpu::simd::arch().dispatch(Body { $($argument),* })
+        }
+    };
+    (@output) => { () };
+    (@output $output:ty) => { $output };
+}
+pub(super) use vectorized;
+
 struct Lanes;
 
 impl WithSimd for Lanes {

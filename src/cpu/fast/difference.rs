@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cpu::{
         kernels::{Slope, least},
-        simd::arch,
+        simd::vectorized,
     },
     criterion::Criterion,
     plan::Tensor,
@@ -25,17 +25,26 @@ pub(super) fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool,
     let rows: Vec<f64> = (top..top + height)
         .into_par_iter()
         .map(|y| {
-            let owned = &border.inner(image, y)[left * border.channels..][..width * border.channels];
-            // Compiled for the registers there are.
-            arch().dispatch(|| match criterion {
-                Criterion::Mse => sum(owned, least, |d| Criterion::Mse.term(d)),
-                Criterion::Mae => sum(owned, least, |d| Criterion::Mae.term(d)),
-                other => sum(owned, least, |d| other.term(d)),
-            })
+            row_sum(
+                &border.inner(image, y)[left * border.channels..][..width * border.channels],
+                criterion,
+                least,
+            )
         })
         .collect();
     // One after another, whichever thread made them: the same bits each time.
     rows.iter().sum()
+}
+
+vectorized! {
+    /// What a row's values count, raised to the least.
+    fn row_sum<'a>(values: &'a [f32], criterion: Criterion, least: f32) -> f64 {
+        match criterion {
+            Criterion::Mse => sum(values, least, |d| Criterion::Mse.term(d)),
+            Criterion::Mae => sum(values, least, |d| Criterion::Mae.term(d)),
+            other => sum(values, least, |d| other.term(d)),
+        }
+    }
 }
 
 /// What each position counts, to one image of a map, of which the first `kept` rows stay.
@@ -70,18 +79,36 @@ pub(super) fn difference_gradient(
     let [added, mask] =
         [added, mask].map(|read| read.map(|(tensor, image)| Lying::under(tensor, image, &written)));
     Bordered::below(to, kept).fill_rows(output, |y, row| {
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            match &added {
-                Some(added) => row.copy_from_slice(&added.row(y)[..row.len()]),
-                None => row.fill(0.0),
-            }
-            add_slopes(row, difference.row(y), slope);
-            if let Some(mask) = &mask {
-                zero_unmasked(row, mask.row(y), difference.channels());
-            }
-        });
+        let [added, mask] = [&added, &mask].map(|read| read.as_ref().map(|lying| lying.row(y)));
+        row_gradient(row, difference.row(y), slope, added, mask, difference.channels());
     });
+}
+
+vectorized! {
+    /// The same of a row.
+    fn row_gradient<'a>(
+        row: &'a mut [f32],
+        differences: &'a [f32],
+        slope: Slope,
+        added: Option<&'a [f32]>,
+        mask: Option<&'a [f32]>,
+        channels: usize,
+    ) {
+        begin(row, added);
+        add_slopes(row, differences, slope);
+        if let Some(mask) = mask {
+            zero_unmasked(row, mask, channels);
+        }
+    }
+}
+
+/// A row with what is there of it.
+#[inline(always)] // so that it is compiled for the registers that there are
+pub(super) fn begin(row: &mut [f32], added: Option<&[f32]>) {
+    match added {
+        Some(added) => row.copy_from_slice(&added[..row.len()]),
+        None => row.fill(0.0),
+    }
 }
 
 /// Adds a criterion's derivative at each difference, times its factor.

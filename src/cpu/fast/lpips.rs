@@ -4,11 +4,12 @@ use rayon::prelude::*;
 
 use super::{
     bordered::{Bordered, Lying},
+    difference::begin,
     features::{Features, Rows},
     relu::zero_unmasked,
 };
 use crate::{
-    cpu::simd::arch,
+    cpu::simd::vectorized,
     plan::{Region, Tensor},
 };
 
@@ -20,13 +21,21 @@ pub(super) fn lpips(features: Features<'_>, weights: &[f32]) -> f64 {
     let owned = features.difference.0.region.owned();
     let [width, height] = owned.extent.map(|side| side as usize);
     let pairs = Pairs::under(features, &owned);
-    let row = |y: usize| -> f64 {
-        // Compiled for the registers there are.
-        arch().dispatch(|| (0..width).map(|x| pairs.at(x, y).distance(weights)).sum())
-    };
-    let sums: Vec<f64> = (0..height).into_par_iter().map(row).collect();
+    let sums: Vec<f64> =
+        (0..height).into_par_iter().map(|y| row_distance(&pairs, y, width, weights)).collect();
     // One after another, whichever thread made them: the same bits each time.
     sums.iter().sum()
+}
+
+vectorized! {
+    /// The same sum over a row.
+    fn row_distance<'a>(pairs: &'a Pairs<'a>, y: usize, width: usize, weights: &'a [f32]) -> f64 {
+        let mut sum = 0.0;
+        for x in 0..width {
+            sum += pairs.at(x, y).distance(weights);
+        }
+        sum
+    }
 }
 
 /// The gradient of that sum, times `factor`, and what is there of it, of one image; 0 where there is a mask without its bit.
@@ -43,20 +52,29 @@ pub(super) fn lpips_gradient(
         [added, mask].map(|read| read.map(|(tensor, image)| Lying::under(tensor, image, &written)));
     let channels = to.channels as usize;
     Bordered::below(to, kept).fill_rows(output, |y, row| {
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            match &added {
-                Some(added) => row.copy_from_slice(&added.row(y)[..row.len()]),
-                None => row.fill(0.0),
-            }
-            for (x, out) in row.chunks_exact_mut(channels).enumerate() {
-                pairs.at(x, y).add_gradient(weights, factor, out);
-            }
-            if let Some(mask) = &mask {
-                zero_unmasked(row, mask.row(y), channels);
-            }
-        });
+        let [added, mask] = [&added, &mask].map(|read| read.as_ref().map(|lying| lying.row(y)));
+        row_gradient(row, (&pairs, y), (weights, factor), added, mask, channels);
     });
+}
+
+vectorized! {
+    /// The same of a row.
+    fn row_gradient<'a>(
+        row: &'a mut [f32],
+        pairs: (&'a Pairs<'a>, usize),
+        weights: (&'a [f32], f64),
+        added: Option<&'a [f32]>,
+        mask: Option<&'a [f32]>,
+        channels: usize,
+    ) {
+        begin(row, added);
+        for (x, out) in row.chunks_exact_mut(channels).enumerate() {
+            pairs.0.at(x, pairs.1).add_gradient(weights.0, weights.1, out);
+        }
+        if let Some(mask) = mask {
+            zero_unmasked(row, mask, channels);
+        }
+    }
 }
 
 /// The features, and zeros where there is no target.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cpu::{
         kernels::{PoolDifference, Slope, least},
-        simd::arch,
+        simd::vectorized,
     },
     plan::Tensor,
 };
@@ -23,17 +23,18 @@ pub(super) fn max_pool(
     let least = least(input_relu);
     let windows = Windows::of(from, to, kept);
     windows.target.fill_rows(output, |y, row| {
-        let rows = windows.rows(input, y);
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            for (out, [a, b, c, d]) in row.chunks_exact_mut(windows.source.channels).zip(windows.along(rows))
-            {
-                for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    *out = larger(larger(larger(*a, *b), larger(*c, *d)), least);
-                }
-            }
-        });
+        row_pool(row, &windows, windows.rows(input, y), least);
     });
+}
+
+vectorized! {
+    fn row_pool<'a>(row: &'a mut [f32], windows: &'a Windows, rows: [&'a [f32]; 2], least: f32) {
+        for (out, [a, b, c, d]) in row.chunks_exact_mut(windows.source.channels).zip(windows.along(rows)) {
+            for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *out = larger(larger(larger(*a, *b), larger(*c, *d)), least);
+            }
+        }
+    }
 }
 
 /// The same of a difference from a target.
@@ -47,23 +48,30 @@ pub(super) fn max_pool_difference(
     let tied = how.tied();
     let windows = Windows::of(from, to, kept);
     windows.target.fill_rows(output, |y, row| {
-        let [of_target, of_difference] = [target, difference].map(|image| windows.rows(image, y));
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            let pairs = windows.along(of_target).zip(windows.along(of_difference));
-            for (out, (target, difference)) in row.chunks_exact_mut(windows.source.channels).zip(pairs) {
-                let ([a, b, c, d], [da, db, dc, dd]) = (target, difference);
-                let target = a.iter().zip(b).zip(c).zip(d);
-                let difference = da.iter().zip(db).zip(dc).zip(dd);
-                for ((out, (((a, b), c), d)), (((da, db), dc), dd)) in
-                    out.iter_mut().zip(target).zip(difference)
-                {
-                    let a = [larger(*a, least), larger(*b, least), larger(*c, least), larger(*d, least)];
-                    *out = pooled(a, [*da, *db, *dc, *dd], tied).1;
-                }
-            }
-        });
+        let maps = [target, difference].map(|image| windows.rows(image, y));
+        row_pool_difference(row, &windows, maps, least, tied);
     });
+}
+
+vectorized! {
+    fn row_pool_difference<'a>(
+        row: &'a mut [f32],
+        windows: &'a Windows,
+        maps: [[&'a [f32]; 2]; 2],
+        least: f32,
+        tied: f32,
+    ) {
+        let pairs = windows.along(maps[0]).zip(windows.along(maps[1]));
+        for (out, (target, difference)) in row.chunks_exact_mut(windows.source.channels).zip(pairs) {
+            let ([a, b, c, d], [da, db, dc, dd]) = (target, difference);
+            let target = a.iter().zip(b).zip(c).zip(d);
+            let difference = da.iter().zip(db).zip(dc).zip(dd);
+            for ((out, (((a, b), c), d)), (((da, db), dc), dd)) in out.iter_mut().zip(target).zip(difference) {
+                let a = [larger(*a, least), larger(*b, least), larger(*c, least), larger(*d, least)];
+                *out = pooled(a, [*da, *db, *dc, *dd], tied).1;
+            }
+        }
+    }
 }
 
 /// Both, which read the target once.
@@ -77,24 +85,32 @@ pub(super) fn max_pool_both(
     let tied = how.tied();
     let windows = Windows::of(from, to, kept);
     windows.target.fill_rows_of_both([to_target, to_difference], |y, [target_row, difference_row]| {
-        let [of_target, of_difference] = [target, difference].map(|image| windows.rows(image, y));
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            let pairs = windows.along(of_target).zip(windows.along(of_difference));
-            let channels = windows.source.channels;
-            let outs = target_row.chunks_exact_mut(channels).zip(difference_row.chunks_exact_mut(channels));
-            for ((to_target, to_difference), (target, difference)) in outs.zip(pairs) {
-                let ([a, b, c, d], [da, db, dc, dd]) = (target, difference);
-                let target = a.iter().zip(b).zip(c).zip(d);
-                let difference = da.iter().zip(db).zip(dc).zip(dd);
-                let outs = to_target.iter_mut().zip(to_difference);
-                for ((out, (((a, b), c), d)), (((da, db), dc), dd)) in outs.zip(target).zip(difference) {
-                    let a = [larger(*a, least), larger(*b, least), larger(*c, least), larger(*d, least)];
-                    (*out.0, *out.1) = pooled(a, [*da, *db, *dc, *dd], tied);
-                }
-            }
-        });
+        let maps = [target, difference].map(|image| windows.rows(image, y));
+        row_pool_both([target_row, difference_row], &windows, maps, least, tied);
     });
+}
+
+vectorized! {
+    fn row_pool_both<'a>(
+        rows: [&'a mut [f32]; 2],
+        windows: &'a Windows,
+        maps: [[&'a [f32]; 2]; 2],
+        least: f32,
+        tied: f32,
+    ) {
+        let pairs = windows.along(maps[0]).zip(windows.along(maps[1]));
+        let [to_target, to_difference] = rows.map(|row| row.chunks_exact_mut(windows.source.channels));
+        for ((to_target, to_difference), (target, difference)) in to_target.zip(to_difference).zip(pairs) {
+            let ([a, b, c, d], [da, db, dc, dd]) = (target, difference);
+            let target = a.iter().zip(b).zip(c).zip(d);
+            let difference = da.iter().zip(db).zip(dc).zip(dd);
+            let outs = to_target.iter_mut().zip(to_difference);
+            for ((out, (((a, b), c), d)), (((da, db), dc), dd)) in outs.zip(target).zip(difference) {
+                let a = [larger(*a, least), larger(*b, least), larger(*c, least), larger(*d, least)];
+                (*out.0, *out.1) = pooled(a, [*da, *db, *dc, *dd], tied);
+            }
+        }
+    }
 }
 
 /// The bits of which input of each window is the generated picture's largest, of one image.
@@ -108,33 +124,45 @@ pub(super) fn max_pool_routes(
     let windows = Windows::of(from, to, kept);
     let words = to.channels as usize / 2;
     windows.target.fill_rows(routes, |y, row| {
-        let [of_target, of_difference] = [target, difference].map(|image| windows.rows(image, y));
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            let pairs = windows.along(of_target).zip(windows.along(of_difference));
-            for (out, (target, difference)) in row.chunks_exact_mut(2 * words).zip(pairs) {
-                let (lower, upper) = out.split_at_mut(words);
-                for (index, (lower, upper)) in lower.iter_mut().zip(upper).enumerate() {
-                    let first = index * OF_WORD;
-                    let of = |values: [&'_ [f32]; 4]| {
-                        let mut chunks = [[0.0; OF_WORD]; 4];
-                        for (chunk, values) in chunks.iter_mut().zip(values) {
-                            let values = &values[first..];
-                            match values.first_chunk() {
-                                // A length that is known is copied without a call.
-                                Some(whole) => *chunk = *whole,
-                                None => chunk[..values.len()].copy_from_slice(values),
-                            }
-                        }
-                        chunks
-                    };
-                    let routes = routes_of(of(target), of(difference), least);
-                    *lower = bits(routes.iter().map(|route| route & 1 != 0));
-                    *upper = bits(routes.iter().map(|route| route & 2 != 0));
-                }
-            }
-        });
+        let maps = [target, difference].map(|image| windows.rows(image, y));
+        row_routes(row, &windows, maps, least, words);
     });
+}
+
+vectorized! {
+    fn row_routes<'a>(
+        row: &'a mut [f32],
+        windows: &'a Windows,
+        maps: [[&'a [f32]; 2]; 2],
+        least: f32,
+        words: usize,
+    ) {
+        let pairs = windows.along(maps[0]).zip(windows.along(maps[1]));
+        for (out, (target, difference)) in row.chunks_exact_mut(2 * words).zip(pairs) {
+            let (lower, upper) = out.split_at_mut(words);
+            for (index, (lower, upper)) in lower.iter_mut().zip(upper).enumerate() {
+                let [target, difference] = [target, difference].map(|values| of_word(values, index * OF_WORD));
+                let routes = routes_of(target, difference, least);
+                *lower = bits(routes.iter().map(|route| route & 1 != 0));
+                *upper = bits(routes.iter().map(|route| route & 2 != 0));
+            }
+        }
+    }
+}
+
+/// The channels of four inputs that a word is of, from the first on; zeros where there are fewer.
+#[inline(always)] // so that it is compiled for the registers that there are
+fn of_word(inputs: [&[f32]; 4], first: usize) -> [[f32; OF_WORD]; 4] {
+    let mut chunks = [[0.0; OF_WORD]; 4];
+    for (chunk, values) in chunks.iter_mut().zip(inputs) {
+        let values = &values[first..];
+        match values.first_chunk() {
+            // A length that is known is copied without a call.
+            Some(whole) => *chunk = *whole,
+            None => chunk[..values.len()].copy_from_slice(values),
+        }
+    }
+    chunks
 }
 
 /// For each channel, which of four values of a target's and of a difference's together is the first of the largest: see the twin.
@@ -165,7 +193,6 @@ pub(super) fn max_pool_gradient(
     let mask = mask.map(|(tensor, image)| Lying::under(tensor, image, &written));
     let tap = tap.map(|(tensor, image, slope)| (Lying::under(tensor, image, &written), slope));
     let channels = to.channels as usize;
-    let words = channels.div_ceil(OF_WORD);
     // A row of windows, from the first that is written on.
     let windows = |tensor: &Tensor, y: u32| {
         let [x, y] = [written.origin[0] / 2, y / 2];
@@ -183,26 +210,41 @@ pub(super) fn max_pool_gradient(
             at.map_or((&[][..], &[][..]), |((of, top, left), (of_routes, routes_top, routes_left))| {
                 (&of.inner(gradient, top)[left..], &of_routes.inner(routes, routes_top)[routes_left..])
             });
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            for (x, out) in row.chunks_exact_mut(channels).enumerate() {
-                let (window, right) = ((odd + x) / 2, (odd + x) % 2 == 1);
-                let gradient = gradients.get(window * channels..(window + 1) * channels);
-                let routes = routes.get(2 * window * words..2 * (window + 1) * words);
-                match gradient.zip(routes) {
-                    Some((gradient, routes)) => lead(gradient, routes, [right, y % 2 == 1], out),
-                    // Of no window.
-                    None => out.fill(0.0),
-                }
-            }
-            if let Some((difference, slope)) = &tap {
-                add_slopes(row, difference.row(row_y), *slope);
-            }
-            if let Some(mask) = &mask {
-                zero_unmasked(row, mask.row(row_y), channels);
-            }
-        });
+        let tap = tap.as_ref().map(|(difference, slope)| (difference.row(row_y), *slope));
+        let mask = mask.as_ref().map(|mask| mask.row(row_y));
+        row_gradient(row, [gradients, routes], [odd, y as usize % 2], channels, tap, mask);
     });
+}
+
+vectorized! {
+    /// The same of a row: `odd` says in which column and which row of a window it begins.
+    fn row_gradient<'a>(
+        row: &'a mut [f32],
+        led: [&'a [f32]; 2],
+        odd: [usize; 2],
+        channels: usize,
+        tap: Option<(&'a [f32], Slope)>,
+        mask: Option<&'a [f32]>,
+    ) {
+        let words = channels.div_ceil(OF_WORD);
+        let [gradients, routes] = led;
+        for (x, out) in row.chunks_exact_mut(channels).enumerate() {
+            let (window, right) = ((odd[0] + x) / 2, (odd[0] + x) % 2 == 1);
+            let gradient = gradients.get(window * channels..(window + 1) * channels);
+            let routes = routes.get(2 * window * words..2 * (window + 1) * words);
+            match gradient.zip(routes) {
+                Some((gradient, routes)) => lead(gradient, routes, [right, odd[1] == 1], out),
+                // Of no window.
+                None => out.fill(0.0),
+            }
+        }
+        if let Some((differences, slope)) = tap {
+            add_slopes(row, differences, slope);
+        }
+        if let Some(mask) = mask {
+            zero_unmasked(row, mask, channels);
+        }
+    }
 }
 
 /// The values of a window's gradient whose routes lead to this one of its inputs.

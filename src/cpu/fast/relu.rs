@@ -2,7 +2,7 @@
 
 use super::bordered::{Bordered, Lying, offset};
 use crate::{
-    cpu::simd::arch,
+    cpu::simd::vectorized,
     plan::{CHANNELS_OF_BITS, Tensor},
 };
 
@@ -25,14 +25,16 @@ pub(super) fn relu(
         let (bordered, line, first) = input_row(y);
         let d = &bordered.inner(input, line)[first..];
         let (bordered, line, first) = target_row(y);
-        let a = &bordered.inner(target, line)[first..];
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            for ((out, d), a) in row.iter_mut().zip(d).zip(a) {
-                *out = difference_through_relu(*d, *a);
-            }
-        });
+        row_through_relu(row, d, &bordered.inner(target, line)[first..]);
     });
+}
+
+vectorized! {
+    fn row_through_relu<'a>(row: &'a mut [f32], d: &'a [f32], a: &'a [f32]) {
+        for ((out, d), a) in row.iter_mut().zip(d).zip(a) {
+            *out = difference_through_relu(*d, *a);
+        }
+    }
 }
 
 /// The bits of where max(a, 0) + d is positive, of one image.
@@ -45,23 +47,24 @@ pub(super) fn relu_mask(
     let [target, difference] =
         [target, difference].map(|(tensor, image)| Lying::under(tensor, image, &written));
     let (words, channels) = (to.channels as usize, difference.channels());
-    Bordered::below(to, kept).fill_rows(mask, |y, row| {
-        let (a, d) = (target.row(y), difference.row(y));
-        // Compiled for the registers there are.
-        arch().dispatch(|| {
-            let positions = a.chunks_exact(channels).zip(d.chunks_exact(channels));
-            for (out, (a, d)) in row.chunks_exact_mut(words).zip(positions) {
-                for (word, (a, d)) in out.iter_mut().zip(a.chunks(OF_WORD).zip(d.chunks(OF_WORD))) {
-                    let is_positive = |(a, d): (&f32, &f32)| a.max(0.0) + d > 0.0;
-                    *word = match (a.first_chunk::<OF_WORD>(), d.first_chunk::<OF_WORD>()) {
-                        // A length that is known is gone through without branches.
-                        (Some(a), Some(d)) => bits(a.iter().zip(d).map(is_positive)),
-                        _ => bits(a.iter().zip(d).map(is_positive)),
-                    };
-                }
+    Bordered::below(to, kept)
+        .fill_rows(mask, |y, row| row_mask(row, target.row(y), difference.row(y), words, channels));
+}
+
+vectorized! {
+    fn row_mask<'a>(row: &'a mut [f32], a: &'a [f32], d: &'a [f32], words: usize, channels: usize) {
+        let positions = a.chunks_exact(channels).zip(d.chunks_exact(channels));
+        for (out, (a, d)) in row.chunks_exact_mut(words).zip(positions) {
+            for (word, (a, d)) in out.iter_mut().zip(a.chunks(OF_WORD).zip(d.chunks(OF_WORD))) {
+                let is_positive = |(a, d): (&f32, &f32)| a.max(0.0) + d > 0.0;
+                *word = match (a.first_chunk::<OF_WORD>(), d.first_chunk::<OF_WORD>()) {
+                    // A length that is known is gone through without branches.
+                    (Some(a), Some(d)) => bits(a.iter().zip(d).map(is_positive)),
+                    _ => bits(a.iter().zip(d).map(is_positive)),
+                };
             }
-        });
-    });
+        }
+    }
 }
 
 /// A word of these bits, the first the lowest.
