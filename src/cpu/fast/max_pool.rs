@@ -254,7 +254,11 @@ fn lead(gradient: &[f32], routes: &[f32], [right, lower]: [bool; 2], out: &mut [
     let turn = |word: &f32, set: bool| if set { word.to_bits() } else { !word.to_bits() };
     let words = of_columns.iter().zip(of_rows).map(|(column, row)| turn(column, right) & turn(row, lower));
     for ((out, gradient), word) in out.chunks_mut(OF_WORD).zip(gradient.chunks(OF_WORD)).zip(words) {
-        out.copy_from_slice(gradient);
+        match (out.first_chunk_mut::<OF_WORD>(), gradient.first_chunk()) {
+            // A length that is known is copied without a call.
+            (Some(out), Some(gradient)) => *out = *gradient,
+            _ => out.copy_from_slice(gradient),
+        }
         zero_unset(out, word);
     }
 }

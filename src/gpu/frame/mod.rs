@@ -121,7 +121,7 @@ pub struct FrameOptions {
     /// Frames that may be recorded before the first one's report is taken: the buffers that results are read through.
     /// With 0 nothing is read back; results stay in [`FrameSession::loss_buffer`].
     pub in_flight: usize,
-    /// Textures, or parts of them, whose bind groups are kept.
+    /// Textures and buffers, or parts of them, whose bind groups are kept; and as many of those that gradients go to.
     pub sources: usize,
     /// What brings the light of float textures into range.
     pub tone_map: ToneMap,
