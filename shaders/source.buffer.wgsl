@@ -77,8 +77,15 @@ fn composed(value: vec3<f32>, at: u32, position: u32) -> vec3<f32> {
     } else {
         share = channel(at, 3u);
     }
+    var rest = 1.0 - share;
+    if params.mask == ALPHA && params.format == LEVELS {
+        // A quotient need not be rounded exactly: 255 of 255 leaves nothing of the background.
+        let level = source[at] >> 24;
+        share = select(share, 1.0, level == 255);
+        rest = f32(255 - level) / 255.0;
+    }
     let background = params.background.xyz;
-    return select(share * value + (1.0 - share) * background, background, share == 0.0);
+    return select(share * value + rest * background, background, share == 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -130,11 +130,11 @@ pub(super) fn source_buffer(context: &Context) -> Result<Deviation> {
             let source = source.transfer(transfer);
             let source = if flip { source.flip_y() } else { source };
             let masked = transfer == Transfer::Linear;
-            let source =
-                if masked { source.mask(mask, 1).background(background.map(|v| v as f32)) } else { source };
+            let source = if masked { source.mask(mask, 1) } else { source };
             let load = |x, y| {
                 let value = [0, 1, 2].map(|c| elements[lie.element(c, x, y)]);
-                if masked { twin::composed(value, share(x, y), background) } else { value }
+                // Over black: light may be negative, and would cancel.
+                if masked { twin::composed(value, share(x, y), [0.0; 3]) } else { value }
             };
             let twin = twin::source(size, flip, conversion, false, load);
             hold_source(context, &source.into(), size, tone, (&twin, false))

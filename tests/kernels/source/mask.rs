@@ -11,12 +11,21 @@ use perceptual_loss::{
 };
 
 use super::{NO_TONE, bits, buffer::Memory, load, load_file, on_twin};
-use crate::common::{compare, context, sizes};
+use crate::common::{Bounds, compare, context, sizes};
 
 const BACKGROUND: [f32; 3] = [0.25, 1.5, -0.125];
 
 fn composed(value: [f64; 3], share: f64) -> [f64; 3] {
     twin::composed(value, share, BACKGROUND.map(f64::from))
+}
+
+/// What is composed may cancel: its bounds are relative to the magnitudes that it is made of.
+fn bounds(size: [u32; 2], flip: bool, of: impl Fn(u32, u32) -> ([f64; 3], f64)) -> Bounds {
+    let magnitudes = on_twin(size, flip, (Conversion::AsStored, false), |x, y| {
+        let (value, share) = of(x, y);
+        twin::composed(value.map(f64::abs), share, BACKGROUND.map(|background| f64::from(background).abs()))
+    });
+    source_bounds(&magnitudes)
 }
 
 /// Of every layout and either way up, from odd elements on. Shares are eighths: where a value is rounded, it is once.
@@ -35,12 +44,17 @@ fn masks_of_their_own() {
             let shares: Vec<f32> = (0..first + width * height).map(|k| (k * 5 % 9) as f32 / 8.0).collect();
             let mask = sources::buffer(context(), bytes(&shares).as_slice()).unwrap();
             let source = memory.source(&elements).mask(&mask, first.into()).background(BACKGROUND);
-            let twin = on_twin(size, flip, (Conversion::AsStored, false), |x, y| {
+            let of = |x, y| {
                 let value = [0, 1, 2].map(|channel| memory.value(elements[memory.at(channel, x, y)]));
-                composed(value, shares[(first + y * width + x) as usize].into())
+                (value, f64::from(shares[(first + y * width + x) as usize]))
+            };
+            let twin = on_twin(size, flip, (Conversion::AsStored, false), |x, y| {
+                let (value, share) = of(x, y);
+                composed(value, share)
             });
             let made = load(&source.into(), size, Normalization::NONE, NO_TONE);
-            compare(&made, &twin, &source_bounds(&twin)).unwrap_or_else(|what| panic!("{memory:?}: {what}"));
+            compare(&made, &twin, &bounds(size, flip, of))
+                .unwrap_or_else(|what| panic!("{memory:?}: {what}"));
         }
     }
 }
@@ -64,12 +78,13 @@ fn levels_and_their_alpha() {
         let file = load_file(Image::rgba8(&upright, width, height), Normalization::NONE);
         let made = load(&source.clone().flip_y().into(), size, Normalization::NONE, NO_TONE);
         assert_eq!(bits(&made), bits(&file), "{size:?}");
-        let twin = on_twin(size, false, (Conversion::AsStored, false), |x, y| {
-            composed(levels(x, y), f64::from(at(x, y)[3]) / 255.0)
-        });
+        let share = |x, y| f64::from(at(x, y)[3]) / 255.0;
+        let twin =
+            on_twin(size, false, (Conversion::AsStored, false), |x, y| composed(levels(x, y), share(x, y)));
         let made =
             load(&source.mask_by_alpha().background(BACKGROUND).into(), size, Normalization::NONE, NO_TONE);
-        compare(&made, &twin, &source_bounds(&twin)).unwrap_or_else(|what| panic!("{size:?}: {what}"));
+        let bounds = bounds(size, false, |x, y| (levels(x, y), share(x, y)));
+        compare(&made, &twin, &bounds).unwrap_or_else(|what| panic!("{size:?}: {what}"));
     }
 }
 
