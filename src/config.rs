@@ -293,6 +293,7 @@ impl Preset {
         };
         let mut config = Config { network, taps: Tap::list(taps), normalization }.with_criterion(criterion);
         if self == Self::Gatys {
+            // In the order of layers.
             config.taps.insert(4, Tap::new("relu4_2", 1.0));
         }
         config

@@ -34,6 +34,16 @@ pub(super) fn lanes() -> usize {
     arch().dispatch(Lanes)
 }
 
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
 /// A function whose body, with all that is inlined there, is compiled for the registers that there are. A closure that is handed to
 /// [`arch`]'s `dispatch` need not be: the compiler may leave it a function by itself, for the least registers that any processor has.
 macro_rules! vectorized {
@@ -61,16 +71,6 @@ macro_rules! vectorized {
     (@output $output:ty) => { $output };
 }
 pub(super) use vectorized;
-
-struct Lanes;
-
-impl WithSimd for Lanes {
-    type Output = usize;
-
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        S::F32_LANES
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -6,11 +6,10 @@ use super::{
         source::{self as kernels, SourceGradient},
         tensor::Tensor,
     },
-    lower::grid,
     prepared::Bound,
     program::Params,
     record::Recorded,
-    source::{BufferLayout, BufferSource, Cache, InBuffer, Mask, Part, Use, groups_of},
+    source::{BufferLayout, BufferRange, BufferSource, Cache, InBuffer, Mask, Use},
 };
 use crate::{
     error::{Error, Result},
@@ -77,8 +76,8 @@ impl GradientBuffer {
     ///
     /// # Errors
     /// [`Error::Image`] where the buffer cannot be written so, [`Error::Config`] where the weight is no number.
-    fn validate(&self, gpu: &Gpu, size: [u32; 2]) -> Result<Part> {
-        let part = self.place.part(gpu, "the buffer cannot take the gradient")?;
+    fn validate(&self, gpu: &Gpu, size: [u32; 2]) -> Result<BufferRange> {
+        let range = self.place.range(gpu, "the buffer cannot take the gradient")?;
         if self.place.size != size {
             let [width, height] = self.place.size;
             return Err(Error::Image(format!(
@@ -92,7 +91,7 @@ impl GradientBuffer {
                 self.weight
             )));
         }
-        Ok(part)
+        Ok(range)
     }
 }
 
@@ -101,8 +100,6 @@ impl GradientBuffer {
 pub(super) struct Destinations {
     size: [u32; 2],
     gradient: Tensor,
-    groups: u32,
-    grid: [u32; 2],
     cache: Cache<Destination>,
 }
 
@@ -118,10 +115,7 @@ impl Destinations {
     /// Of a gradient of this shape.
     pub(super) fn new(gpu: &Gpu, gradient: &plan::Tensor, capacity: usize) -> Result<Self> {
         let size = gradient.region.extent;
-        let groups = groups_of(size);
-        let grid = grid(groups, gpu.capabilities.max_workgroups)?;
-        let cache = Cache::new(gpu, capacity)?;
-        Ok(Self { size, gradient: gradient.into(), groups: groups as u32, grid, cache })
+        Ok(Self { size, gradient: gradient.into(), cache: Cache::new(gpu, size, capacity)? })
     }
 
     /// Makes a buffer ready for the gradient of a source, which lies in `gradient`, beside its `loss`. None where as many others are in
@@ -139,18 +133,14 @@ impl Destinations {
         let mask = source.mask.clone();
         let destination = Destination { into: into.clone(), mask, mask_flip: source.place.flip_y };
         check(&destination, source)?;
-        let Self { size, gradient: tensor, groups, cache, .. } = self;
-        cache.prepare(gpu, &destination, |params| {
+        let Self { size, gradient: tensor, cache } = self;
+        cache.prepare(gpu, &destination, |params, groups| {
             let Destination { into: GradientBuffer { place, weight, adds }, mask, mask_flip } = &destination;
-            let part = destination.into.validate(gpu, *size)?;
-            let (of_mask, first) = match mask.part(gpu, *size)? {
-                Some((mask, part)) => (part.binding(mask), part.first),
-                // A binding cannot be left out, and this one is read already.
-                None => (gradient.as_entire_binding(), 0),
-            };
+            let range = destination.into.validate(gpu, *size)?;
+            let (of_mask, first) = mask.binding(gpu, *size, &gradient.as_entire_binding())?;
             let own = SourceGradient {
                 gradient: *tensor,
-                offset: part.first,
+                offset: range.first,
                 pixel_stride: place.pixel_stride(),
                 channel_stride: place.channel_stride() as u32,
                 row_stride: place.stride() as u32,
@@ -160,12 +150,12 @@ impl Destinations {
                 mask_flip: (*mask_flip).into(),
                 weight: *weight,
                 adds: (*adds).into(),
-                groups: *groups,
+                groups,
                 pad: 0,
             };
             let pipeline = gpu.pipeline(&kernels::GRADIENT)?;
             let bind_group = gpu.create("a gradient's bind group", 0, || {
-                let output = part.binding(&place.buffer);
+                let output = range.binding(&place.buffer);
                 let read = [gradient.as_entire_binding(), loss.as_entire_binding(), of_mask];
                 gpu.bind_resources(&pipeline, params, &[read.as_slice(), &[output]].concat())
             })?;
@@ -175,7 +165,7 @@ impl Destinations {
 
     /// Writing the gradient to a buffer that is ready.
     pub(super) fn recorded(&self, ready: usize) -> Recorded<'_> {
-        self.cache.recorded(ready, self.grid)
+        self.cache.recorded(ready)
     }
 
     /// What must be held until a buffer that is ready has been written.

@@ -25,11 +25,8 @@ pub(super) fn difference(shape: &Tensor, criterion: Criterion, input_relu: bool,
     let rows: Vec<f64> = (top..top + height)
         .into_par_iter()
         .map(|y| {
-            row_sum(
-                &border.inner(image, y)[left * border.channels..][..width * border.channels],
-                criterion,
-                least,
-            )
+            let owned = &border.inner(image, y)[left * border.channels..][..width * border.channels];
+            row_sum(owned, criterion, least)
         })
         .collect();
     // One after another, whichever thread made them: the same bits each time.

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::{
     bordered::{Bordered, Lying},
     conv3x3::product::{ROWS, SUMMED, Strides, product, registers},
+    difference::begin,
     features::{Features, Rows},
     relu::zero_unmasked,
 };
@@ -73,10 +74,7 @@ pub(super) fn gram_gradient(
     let channels = to.channels as usize;
     let panels = panels(matrix, channels, factor);
     Bordered::below(to, kept).fill_rows(output, |y, row| {
-        match &added {
-            Some(added) => row.copy_from_slice(&added.row(y)[..row.len()]),
-            None => row.fill(0.0),
-        }
+        begin(row, added.as_ref().map(|added| added.row(y)));
         arch().dispatch(Applied { rows: &rows, y, channels, panels: &panels, row });
         if let Some(mask) = &mask {
             zero_unmasked(row, mask.row(y), channels);

@@ -3,11 +3,7 @@
 use super::{FrameSession, Recorded};
 use crate::{
     error::{Error, Result},
-    gpu::{
-        destination::GradientBuffer,
-        source::{BufferSource, Source},
-        workspace::Round,
-    },
+    gpu::{destination::GradientBuffer, source::BufferSource, workspace::Workspace},
 };
 
 impl FrameSession {
@@ -55,35 +51,21 @@ impl FrameSession {
         into: &GradientBuffer,
         frame: u64,
     ) -> Result<Recorded> {
-        self.check_idle()?;
-        self.check_target()?;
-        let buffers = &self.workspace.buffers;
         let Some(destinations) = &mut self.destinations else {
             return Err(Error::Config(
                 "the session has no room for gradients; make it with FrameOptions::gradients".to_owned(),
             ));
         };
-        let written = [&buffers.gradient, &buffers.loss];
-        let Some(to) = destinations.prepare(&self.workspace.model.gpu, (into, source), written)? else {
+        let Workspace { model, buffers } = &self.workspace;
+        let made = [&buffers.gradient, &buffers.loss];
+        let Some(to) = destinations.prepare(&model.gpu, (into, source), made)? else {
             return Ok(Recorded::NoRoom);
         };
-        let written = destinations.hold(to);
-        if self.ring.is_full() {
-            return Ok(Recorded::NoRoom);
+        let used = destinations.hold(to);
+        let recorded = self.record_frame(encoder, &source.clone().into(), Some(to), frame)?;
+        if recorded == Recorded::Yes {
+            encoder.on_submitted_work_done(move || drop(used));
         }
-        let Some(from) = self.prepare(&Source::from(source.clone()))? else { return Ok(Recorded::NoRoom) };
-        let place = self.ring.take(frame, self.sources.hold(from));
-        if let Some(prepared) = self.comparing().and_then(|comparing| comparing.gradients.as_ref()) {
-            let round = Round {
-                source: Some(self.sources.recorded(from)),
-                destination: self.destinations.as_ref().map(|destinations| destinations.recorded(to)),
-                readback: place.buffer().map(|buffer| (buffer, 0)),
-                ..Round::uploaded(1)
-            };
-            self.workspace.record(encoder, prepared, 0..prepared.program.commands.len(), &round);
-        }
-        encoder.on_submitted_work_done(move || drop(written));
-        self.ring.record(encoder, place);
-        Ok(Recorded::Yes)
+        Ok(recorded)
     }
 }

@@ -259,12 +259,7 @@ impl FrameSession {
         source: impl Into<Source>,
         frame: u64,
     ) -> Result<Recorded> {
-        let Some(used) = self.record_beginning(encoder, &source.into())? else { return Ok(Recorded::NoRoom) };
-        if let Some(prepared) = self.frames() {
-            self.record_range(encoder, prepared, prepared.program.steps.clone(), None);
-        }
-        self.record_end(encoder, frame, used);
-        Ok(Recorded::Yes)
+        self.record_frame(encoder, &source.into(), None, frame)
     }
 
     /// The next frame's report, in the order of recording, if the host's submitting or polling has brought it. It
@@ -342,9 +337,10 @@ impl FrameSession {
         }
     }
 
-    /// Those that make no gradient.
-    fn frames(&self) -> Option<&Prepared> {
-        Some(&self.comparing()?.frames)
+    /// Those of a frame whose gradient goes to this buffer that is ready, if it has one.
+    fn program(&self, to: Option<usize>) -> Option<&Prepared> {
+        let Comparing { frames, gradients } = self.comparing()?;
+        if to.is_some() { gradients.as_ref() } else { Some(frames) }
     }
 
     fn check_idle(&self) -> Result<()> {
@@ -391,12 +387,29 @@ impl FrameSession {
         Ok(Comparing { frames: prepare(&self.arranged.frames)?, gradients })
     }
 
+    /// Records a frame, whose gradient goes to this buffer that is ready, if it has one.
+    fn record_frame(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        source: &Source,
+        to: Option<usize>,
+        frame: u64,
+    ) -> Result<Recorded> {
+        let Some(used) = self.record_beginning(encoder, source, to)? else { return Ok(Recorded::NoRoom) };
+        if let Some(prepared) = self.program(to) {
+            self.record_range(encoder, prepared, prepared.program.steps.clone(), None);
+        }
+        self.record_end(encoder, to, frame, used);
+        Ok(Recorded::Yes)
+    }
+
     /// Records reading a frame's source, which a program begins with; nothing where there is no room for the frame. What must
     /// be held until that is done.
     fn record_beginning(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         source: &Source,
+        to: Option<usize>,
     ) -> Result<Option<Use>> {
         self.check_idle()?;
         self.check_target()?;
@@ -404,7 +417,7 @@ impl FrameSession {
             return Ok(None);
         }
         let Some(ready) = self.prepare(source)? else { return Ok(None) };
-        if let Some(prepared) = self.frames() {
+        if let Some(prepared) = self.program(to) {
             self.record_range(encoder, prepared, 0..prepared.program.steps.start, Some(ready));
         }
         Ok(Some(self.sources.hold(ready)))
@@ -435,12 +448,14 @@ impl FrameSession {
     }
 
     /// Records what a program ends with, and reading the result back as that of `frame`.
-    fn record_end(&mut self, encoder: &mut wgpu::CommandEncoder, frame: u64, used: Use) {
+    fn record_end(&mut self, encoder: &mut wgpu::CommandEncoder, to: Option<usize>, frame: u64, used: Use) {
         let place = self.ring.take(frame, used);
-        if let Some(prepared) = self.frames() {
+        if let Some(prepared) = self.program(to) {
             let end = prepared.program.steps.end..prepared.program.commands.len();
             let readback = place.buffer().map(|buffer| (buffer, 0));
-            let round = Round { readback, ..Round::uploaded(1) };
+            let destinations = self.destinations.as_ref().zip(to);
+            let destination = destinations.map(|(destinations, to)| destinations.recorded(to));
+            let round = Round { destination, readback, ..Round::uploaded(1) };
             self.workspace.record(encoder, prepared, end, &round);
         }
         self.ring.record(encoder, place);

@@ -88,9 +88,11 @@ impl FrameSession {
         frame: u64,
     ) -> Result<Recorded> {
         self.check_measured()?;
-        let Some(used) = self.record_beginning(encoder, &source.into())? else { return Ok(Recorded::NoRoom) };
+        let Some(used) = self.record_beginning(encoder, &source.into(), None)? else {
+            return Ok(Recorded::NoRoom);
+        };
         encoder.on_submitted_work_done(move || drop(used));
-        let command = self.frames().map_or(0, |prepared| prepared.program.steps.start);
+        let command = self.program(None).map_or(0, |prepared| prepared.program.steps.start);
         self.slicing = Some(Slicing { frame: Some(frame), command, piece: 0 });
         Ok(Recorded::Yes)
     }
@@ -127,7 +129,7 @@ impl FrameSession {
         };
         let (prepared, times) = match frame {
             None => (self.own.as_ref().map(|own| &own.keeping), &times.target),
-            Some(_) => (self.frames(), &times.frames),
+            Some(_) => (self.program(None), &times.frames),
         };
         let mut left = budget.as_secs_f64() * PLANNED;
         let mut empty = true;
@@ -156,7 +158,7 @@ impl FrameSession {
         if !done {
             self.slicing = Some(Slicing { frame, command, piece });
         } else if let Some(frame) = frame {
-            self.record_end(encoder, frame, Use::default());
+            self.record_end(encoder, None, frame, Use::default());
         }
         Ok(if done { Progress::Done } else { Progress::More })
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Tone, color, conversion_of_floats,
-    in_buffer::{BufferLayout, InBuffer, Part},
+    in_buffer::{BufferLayout, BufferRange, InBuffer},
     mask::Mask,
 };
 use crate::{
@@ -116,26 +116,26 @@ impl BufferSource {
     }
 
     /// Width and height, and what is bound.
-    pub(super) fn validate(&self, gpu: &Gpu) -> Result<([u32; 2], Part)> {
+    pub(super) fn validate(&self, gpu: &Gpu) -> Result<([u32; 2], BufferRange)> {
         let what = "the buffer cannot be compared";
-        let part = self.place.part(gpu, what)?;
+        let range = self.place.range(gpu, what)?;
         if self.mask == Mask::Alpha && self.format != Format::Rgba8 && self.place.pixel_stride() < 4 {
             return Err(Error::Image(format!("{what}: its pixels have no fourth channel to mask them by")));
         }
         if !self.background.iter().all(|value| value.is_finite()) {
             return Err(Error::Image(format!("{what}: a background of {:?} is not finite", self.background)));
         }
-        Ok((self.place.size, part))
+        Ok((self.place.size, range))
     }
 
-    /// Of a valid one that is `size`, of which these parts are bound.
-    pub(super) fn params(&self, (part, mask): (Part, u32), tone: Tone, groups: u32) -> SourceBuffer {
+    /// Of a valid one, whose first element and whose mask's first are these of what is bound.
+    pub(super) fn params(&self, [first, mask]: [u32; 2], tone: Tone, groups: u32) -> SourceBuffer {
         let levels = self.format == Format::Rgba8 && self.is_as_stored() && self.mask == Mask::None;
         let [red, green, blue] = self.background;
         SourceBuffer {
             color: color(conversion_of_floats(self.transfer), levels, tone),
             size: self.place.size,
-            offset: part.first,
+            offset: first,
             pixel_stride: self.place.pixel_stride(),
             channel_stride: self.place.channel_stride() as u32,
             row_stride: self.place.stride() as u32,

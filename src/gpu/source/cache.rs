@@ -4,12 +4,19 @@ use std::sync::Arc;
 
 use crate::{
     error::Result,
-    gpu::{context::Gpu, kernels::PARAMS_BYTES, prepared::Bound, program::Params, record::Recorded},
+    gpu::{
+        context::Gpu, kernel::WORKGROUP, kernels::PARAMS_BYTES, lower::grid, prepared::Bound,
+        program::Params, record::Recorded,
+    },
 };
 
-/// Dispatches that read or write what is a host's, by what that is.
+/// Dispatches of a pixel a thread that read or write what is a host's, by what that is.
 #[derive(Debug)]
 pub(in crate::gpu) struct Cache<K> {
+    /// Workgroups of each.
+    groups: u32,
+    /// The same along x and y.
+    grid: [u32; 2],
     capacity: usize,
     /// A window for each.
     params: wgpu::Buffer,
@@ -31,18 +38,21 @@ struct Entry<K> {
 pub(in crate::gpu) type Use = Arc<()>;
 
 impl<K: Clone + PartialEq> Cache<K> {
-    pub(in crate::gpu) fn new(gpu: &Gpu, capacity: usize) -> Result<Self> {
+    /// Of pictures of a size.
+    pub(in crate::gpu) fn new(gpu: &Gpu, [width, height]: [u32; 2], capacity: usize) -> Result<Self> {
+        let groups = (u64::from(width) * u64::from(height)).div_ceil(WORKGROUP.into());
+        let grid = grid(groups, gpu.capabilities.max_workgroups)?;
         let capacity = capacity.max(1);
         let bytes = capacity as u64 * PARAMS_BYTES;
         let params = gpu.create("the parameters of sources", bytes, || {
             let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
             gpu.buffer("source parameters", bytes, usage)
         })?;
-        Ok(Self { capacity, params, entries: vec![], clock: 0 })
+        Ok(Self { groups: groups as u32, grid, capacity, params, entries: vec![], clock: 0 })
     }
 
-    /// Makes a dispatch ready: one that is known is ready, any other is made over the buffer of parameters. None where as many others
-    /// are in use as there is room for.
+    /// Makes a dispatch ready: one that is known is ready, any other is made over the buffer of parameters, of so many
+    /// workgroups. None where as many others are in use as there is room for.
     ///
     /// # Errors
     /// Those of `make`, and the device's.
@@ -50,7 +60,7 @@ impl<K: Clone + PartialEq> Cache<K> {
         &mut self,
         gpu: &Gpu,
         key: &K,
-        make: impl FnOnce(&wgpu::Buffer) -> Result<(Bound, Params)>,
+        make: impl FnOnce(&wgpu::Buffer, u32) -> Result<(Bound, Params)>,
     ) -> Result<Option<usize>> {
         self.clock += 1;
         if let Some(known) = self.entries.iter().position(|entry| entry.key == *key) {
@@ -71,7 +81,7 @@ impl<K: Clone + PartialEq> Cache<K> {
         };
         let full = place.is_none() && self.entries.len() >= self.capacity;
         // What is wrong with it is told where there is no room, too.
-        let (bound, params) = make(&self.params)?;
+        let (bound, params) = make(&self.params, self.groups)?;
         if full {
             return Ok(None);
         }
@@ -97,14 +107,15 @@ impl<K: Clone + PartialEq> Cache<K> {
     }
 
     /// A dispatch that is ready.
-    pub(in crate::gpu) fn recorded(&self, ready: usize, groups: [u32; 2]) -> Recorded<'_> {
+    pub(in crate::gpu) fn recorded(&self, ready: usize) -> Recorded<'_> {
+        let [x, y] = self.grid;
         let Entry { window, bound: Bound { pipeline, bind_group }, .. } = &self.entries[ready];
         Recorded::Dispatch {
             name: pipeline.kernel.name,
             pipeline: &pipeline.pipeline,
             bind_group,
             params: (*window as u64 * PARAMS_BYTES) as u32,
-            groups: [groups[0], groups[1], 1],
+            groups: [x, y, 1],
         }
     }
 

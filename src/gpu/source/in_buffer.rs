@@ -1,4 +1,4 @@
-//! How a picture lies in a host's storage buffer, and the part of the buffer that is bound.
+//! How a picture lies in a host's storage buffer, and the range of the buffer that is bound.
 
 use crate::{
     error::{Error, Result},
@@ -32,13 +32,13 @@ pub(in crate::gpu) struct InBuffer {
     pub(in crate::gpu) flip_y: bool,
 }
 
-/// A part of a buffer, as it is bound.
+/// A range of a buffer, as it is bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gpu) struct Part {
+pub(in crate::gpu) struct BufferRange {
     /// In bytes, of a binding's alignment.
     offset: u64,
     bytes: u64,
-    /// The first element that is meant, from the part's beginning.
+    /// The first element that is meant, from the range's beginning.
     pub(in crate::gpu) first: u32,
 }
 
@@ -78,11 +78,11 @@ impl InBuffer {
         }
     }
 
-    /// The part of the buffer that holds the picture. `what` is what is wrong where the error says why.
+    /// The range of the buffer that holds the picture. `what` is what is wrong where the error says why.
     ///
     /// # Errors
     /// [`Error::Image`] where there is none, or the device cannot bind it.
-    pub(in crate::gpu) fn part(&self, gpu: &Gpu, what: &str) -> Result<Part> {
+    pub(in crate::gpu) fn range(&self, gpu: &Gpu, what: &str) -> Result<BufferRange> {
         let wrong = |why: String| Err(Error::Image(format!("{what}: {why}")));
         let [width, height] = self.size;
         if !self.buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
@@ -121,13 +121,13 @@ impl InBuffer {
                  offset(0) where the buffer holds more than the picture"
             ));
         }
-        Part::of(gpu, &self.buffer, (first, end), self.bytes)
+        BufferRange::of(gpu, &self.buffer, (first, end), self.bytes)
             .map_or_else(|why| wrong(format!("a picture of {width}x{height} {why}")), Ok)
     }
 }
 
-impl Part {
-    /// The part of a buffer from one element to before another, which it holds; else what is wrong.
+impl BufferRange {
+    /// The range of a buffer from one element to before another, which it holds; else what is wrong.
     pub(in crate::gpu) fn of(
         gpu: &Gpu,
         buffer: &wgpu::Buffer,

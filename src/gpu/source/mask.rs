@@ -1,6 +1,6 @@
 //! Pixels of a source that do not count, or only in part.
 
-use super::in_buffer::Part;
+use super::in_buffer::BufferRange;
 use crate::{
     error::{Error, Result},
     gpu::context::Gpu,
@@ -28,12 +28,18 @@ impl Mask {
         }
     }
 
-    /// What is bound of its buffer, if it has one, for a picture of `size`.
+    /// Binds its buffer for a picture of `size`, and says which element of what is bound is its first. A binding cannot be left out: where
+    /// there is no buffer, it is `another` that is read already.
     ///
     /// # Errors
     /// [`Error::Image`] where the buffer holds no such mask, or the device cannot bind it.
-    pub(in crate::gpu) fn part(&self, gpu: &Gpu, size: [u32; 2]) -> Result<Option<(&wgpu::Buffer, Part)>> {
-        let Self::Buffer(buffer, first) = self else { return Ok(None) };
+    pub(in crate::gpu) fn binding<'a>(
+        &'a self,
+        gpu: &Gpu,
+        size: [u32; 2],
+        another: &wgpu::BindingResource<'a>,
+    ) -> Result<(wgpu::BindingResource<'a>, u32)> {
+        let Self::Buffer(buffer, first) = self else { return Ok((another.clone(), 0)) };
         let [width, height] = size;
         let wrong = |why: String| Error::Image(format!("the mask cannot be read: {why}"));
         if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
@@ -46,7 +52,8 @@ impl Mask {
                 "that of a picture of {width}x{height} ends at element {end}; its buffer has {elements}"
             )));
         }
-        let part = Part::of(gpu, buffer, (*first, end), 4);
-        Ok(Some((buffer, part.map_err(|why| wrong(format!("that of a picture of {width}x{height} {why}")))?)))
+        let range = BufferRange::of(gpu, buffer, (*first, end), 4)
+            .map_err(|why| wrong(format!("that of a picture of {width}x{height} {why}")))?;
+        Ok((range.binding(buffer), range.first))
     }
 }

@@ -16,9 +16,9 @@ use crate::{
 pub use self::{buffer::BufferSource, in_buffer::BufferLayout, texture::TextureSource};
 pub(super) use self::{
     cache::{Cache, Use},
-    in_buffer::{InBuffer, Part},
+    in_buffer::{BufferRange, InBuffer},
     mask::Mask,
-    sources::{Sources, groups_of},
+    sources::Sources,
 };
 
 /// A picture on the host's device. `&wgpu::Texture` becomes one by itself.

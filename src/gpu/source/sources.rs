@@ -6,25 +6,19 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    gpu::{context::Gpu, kernel::WORKGROUP, lower::grid, prepared::Bound, program::Params, record::Recorded},
+    gpu::{context::Gpu, prepared::Bound, program::Params, record::Recorded},
 };
 
 #[derive(Debug)]
 pub(in crate::gpu) struct Sources {
     size: [u32; 2],
     tone: Tone,
-    /// Workgroups that read a source.
-    groups: u32,
-    /// The same along x and y.
-    grid: [u32; 2],
     cache: Cache<Source>,
 }
 
 impl Sources {
     pub(in crate::gpu) fn new(gpu: &Gpu, size: [u32; 2], tone: Tone, capacity: usize) -> Result<Self> {
-        let groups = groups_of(size);
-        let grid = grid(groups, gpu.capabilities.max_workgroups)?;
-        Ok(Self { size, tone, groups: groups as u32, grid, cache: Cache::new(gpu, capacity)? })
+        Ok(Self { size, tone, cache: Cache::new(gpu, size, capacity)? })
     }
 
     /// Makes a source ready; one that is known is ready. None where as many others are in use as there is room for.
@@ -38,13 +32,14 @@ impl Sources {
         source: &Source,
         picture: &wgpu::Buffer,
     ) -> Result<Option<usize>> {
-        let Self { size, tone, groups, cache, .. } = self;
-        cache.prepare(gpu, source, |params| source.bound(gpu, (*size, *tone, *groups), params, picture))
+        let Self { size, tone, cache } = self;
+        cache
+            .prepare(gpu, source, |params, groups| source.bound(gpu, (*size, *tone, groups), params, picture))
     }
 
     /// Reading a source that is ready into its picture, whose header's first word must be 0 before.
     pub(in crate::gpu) fn recorded(&self, ready: usize) -> Recorded<'_> {
-        self.cache.recorded(ready, self.grid)
+        self.cache.recorded(ready)
     }
 
     /// What must be held until a source that is ready has been read.
@@ -80,16 +75,12 @@ impl Source {
                 (bound, Params::whole(&texture.params(size, tone, groups)))
             }
             Place::Buffer(buffer) => {
-                let (own_size, part) = buffer.validate(gpu)?;
+                let (own_size, range) = buffer.validate(gpu)?;
                 check_size(own_size, size)?;
-                let place = part.binding(&buffer.place.buffer);
-                let (mask, first) = match buffer.mask.part(gpu, size)? {
-                    Some((mask, part)) => (part.binding(mask), part.first),
-                    // A binding cannot be left out, and this one is read already.
-                    None => (place.clone(), 0),
-                };
+                let place = range.binding(&buffer.place.buffer);
+                let (mask, first) = buffer.mask.binding(gpu, size, &place)?;
                 let bound = gpu.create(what, 0, || bind(&[place, mask, picture()]))?;
-                (bound, Params::whole(&buffer.params((part, first), tone, groups)))
+                (bound, Params::whole(&buffer.params([range.first, first], tone, groups)))
             }
         };
         Ok((Bound { pipeline, bind_group }, params))
@@ -106,9 +97,4 @@ fn check_size(own: [u32; 2], size: [u32; 2]) -> Result<()> {
         "the source is {}x{} but the session compares {}x{}; a rectangle takes a part of a texture",
         own[0], own[1], size[0], size[1]
     )))
-}
-
-/// Workgroups of a pixel a thread.
-pub(in crate::gpu) fn groups_of([width, height]: [u32; 2]) -> u64 {
-    (u64::from(width) * u64::from(height)).div_ceil(WORKGROUP.into())
 }

@@ -114,11 +114,11 @@ impl Session {
         pictures.iter().try_for_each(|picture| self.check(picture))?;
         let size = [self.width, self.height];
         let keeps = self.keeps_for_gradient()?;
-        // Whose maps are kept, or the pairs.
         let style: Option<&Arc<Style>> = match against {
             Against::Each => None,
             Against::Target(target) => target.style.as_ref(),
         };
+        // Whose maps are kept, or the pairs.
         let (kept, pairs): (_, Vec<[Image<'a>; 2]>) = match against {
             Against::Each => (None, pictures.as_chunks().0.to_vec()),
             Against::Target(target) => {

@@ -13,7 +13,7 @@ use crate::{
     follow::{Follow, Wait},
     image::Image,
     loss::{Target, model::DeviceWeights},
-    plan::Plans,
+    plan::{Plans, TapPlan},
     style::Style,
 };
 
@@ -70,20 +70,18 @@ impl Session {
         self.check(content)?;
         style.validate()?;
         let config = grams_of(self.model.config())?;
-        let mut matrices = vec![];
-        for (index, picture) in [content, style].into_iter().enumerate() {
-            matrices.push(self.gram_matrices(&config, picture, wait, index).await?);
-        }
-        let mut of_grams = matrices.pop().into_iter().flatten().zip(matrices.pop().into_iter().flatten());
-        // What the content's have more than the style's.
-        let mut of_tap = |is_gram: bool| {
-            let (style, mut content) =
-                of_grams.by_ref().take(usize::from(is_gram)).next().unwrap_or_default();
-            content.iter_mut().zip(style).for_each(|(content, style)| *content -= style);
-            content
+        let of_content = self.gram_matrices(&config, content, wait, 0).await?;
+        let of_style = self.gram_matrices(&config, style, wait, 1).await?;
+        // What the content's have more than the style's, one after another for each tap that has any.
+        let mut more = of_content.into_iter().zip(of_style).map(|(content, style)| -> Vec<f64> {
+            content.into_iter().zip(style).map(|(content, style)| content - style).collect()
+        });
+        let of_tap = |tap: &TapPlan| match tap.criterion {
+            Criterion::Gram => more.next().unwrap_or_default(),
+            _ => vec![],
         };
-        let taps = self.plan.taps().iter().map(|tap| of_tap(tap.criterion == Criterion::Gram));
-        let style = Some(Arc::new(Style::new(taps.collect())));
+        let matrices = self.plan.taps().iter().map(of_tap).collect();
+        let style = Some(Arc::new(Style::new(matrices)));
         Ok(Target { style, ..self.target(*content)? })
     }
 
