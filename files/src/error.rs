@@ -20,7 +20,8 @@ pub enum Error {
     },
     /// A picture for which the system has no memory left.
     #[error(
-        "{name}: takes {needed} of memory, and there is not as much; free some, or give a smaller picture"
+        "{name}: takes {needed} of memory, and there is not as much: the machine is out of memory; free some, or give a smaller \
+         picture"
     )]
     Memory {
         /// How messages call the file.
